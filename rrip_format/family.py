@@ -1,0 +1,279 @@
+"""Encode and decode one family: pure functions of arrays and bytes (spec sections 5 and 6).
+
+A family is one tile of the base level with the residual tiles of levels 1 and 0 that cover the same tissue. It is
+coded from exactly its own three tiles, never a neighbour's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import predict
+from .errors import DamagedError, MissingTileError
+from .geometry import BASE_LEVEL
+from .jpeg import decode_gray, decode_ycc, encode
+from .metadata import Coding, ResidualCoding
+from .tile import join_tile, split_tile
+
+__all__ = [
+    "EncodedFamily",
+    "Quality",
+    "StreamCoder",
+    "decode_base",
+    "decode_family",
+    "decode_planes",
+    "decode_tile",
+    "encode_base",
+    "encode_family",
+    "needed_levels",
+]
+
+Planes = NDArray[np.uint8]
+
+
+class StreamCoder(Protocol):
+    """What makes the JPEG streams of a container (not normative: every stream carries its own tables)."""
+
+    def encode_base(self, rgb: NDArray[np.uint8]) -> bytes:
+        """4:4:4 colour JPEG of a tile of the base level or a coarser one, (s, s, 3) uint8."""
+        ...
+
+    def encode_residual(self, missing: NDArray[np.float32], level: int, plane: int) -> bytes:
+        """Grayscale JPEG of what a prediction misses, or no bytes for nothing.
+
+        Parameters
+        ----------
+        missing : (s, s) float32
+            Wanted less predicted samples; the stream holds them plus 128.
+        level : int
+            0 or 1.
+        plane : int
+            0, 1, 2 for Y, Cb, Cr.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Streams by libvips, an encoder other than our own: for comparisons and test vectors.
+
+    Parameters
+    ----------
+    base : int
+        Quality of the base level and coarser ones, on libjpeg's scale.
+    luma : two ints
+        Quality of the luma residuals of levels 0 and 1.
+    chroma : two ints
+        Quality of the chroma residuals of levels 0 and 1, where the level has them.
+    flat : bool
+        Flat quantisation tables rather than those of Annex K.
+    trellis : bool
+        Choose coefficients by rate and distortion.
+    """
+
+    base: int
+    luma: tuple[int, int]
+    chroma: tuple[int, int]
+    flat: bool = True
+    trellis: bool = True
+
+    def encode_base(self, rgb: NDArray[np.uint8]) -> bytes:
+        """As :meth:`StreamCoder.encode_base`."""
+        return encode(rgb, self.base, flat=self.flat, trellis=self.trellis)
+
+    def encode_residual(self, missing: NDArray[np.float32], level: int, plane: int) -> bytes:
+        """As :meth:`StreamCoder.encode_residual`; no bytes if nothing survives quantisation."""
+        residual = np.clip(np.floor(missing + np.float32(128.5)), 0, 255).astype(np.uint8)
+        if (residual == 128).all():
+            return b""
+        quality = self.chroma[level] if plane else self.luma[level]
+        stream = encode(residual, quality, flat=self.flat, trellis=self.trellis)
+        # A blank stream takes two bits a block and its tables; only one about that short is worth decoding to see.
+        if len(stream) < 600 + residual.size // 200 and (decode_gray(stream, residual.shape[0]) == 128).all():
+            return b""
+        return stream
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFamily:
+    """The stored tiles of a family, and what a reader will see of it.
+
+    Parameters
+    ----------
+    tiles : three bytes
+        Of levels 0, 1 and 2.
+    planes : three arrays
+        (3, s, s) uint8 Y, Cb, Cr of levels 0, 1 and 2, as decoded from `tiles`.
+    """
+
+    tiles: tuple[bytes, bytes, bytes]
+    planes: tuple[Planes, Planes, Planes]
+
+
+def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> Planes:
+    """Planes, (3, s, s) uint8, of a stored tile of the base level or a coarser one.
+
+    Raises
+    ------
+    DamagedError
+        If the tile is not what was written at that place.
+    """
+    place = coding.place(level, row, col)
+    (stream,) = split_tile(tile, place, 1)
+    if stream is None:
+        raise DamagedError(f"{place} has no picture")
+    try:
+        return decode_ycc(stream, coding.geometry.tile_side(level))
+    except DamagedError as error:
+        raise DamagedError(f"{place}: {error}") from error
+
+
+def _residuals(coding: Coding, level: int, row: int, col: int, tile: bytes) -> predict.Residuals:
+    """The residual planes of a stored tile, None where a plane is all zero."""
+    place = coding.place(level, row, col)
+    side = coding.geometry.tile_side(level)
+    streams = split_tile(tile, place, coding.streams(level))
+    try:
+        planes = [None if stream is None else decode_gray(stream, side) for stream in streams]
+    except DamagedError as error:
+        raise DamagedError(f"{place}: {error}") from error
+    luma, cb, cr = [*planes, None, None][:3]
+    return luma, cb, cr
+
+
+def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) -> Planes:
+    """Y, Cb, Cr of a family at the finest level that `tiles` reach.
+
+    Parameters
+    ----------
+    coding : Coding
+    row, col : int
+        Which family.
+    tiles : one to three bytes
+        Stored tiles of level 2; levels 2 and 1; or levels 2, 1 and 0.
+
+    Returns
+    -------
+    (3, s, s) uint8
+        Padding included.
+
+    Raises
+    ------
+    DamagedError
+        If a tile is not what was written at that place.
+    """
+    planes = decode_base(coding, BASE_LEVEL, row, col, tiles[0])
+    for level, tile in zip((1, 0), tiles[1:], strict=False):
+        how = coding.residuals[level]
+        planes = predict.reconstruct(
+            planes, _residuals(coding, level, row, col, tile), how.taps, how.cfl, how.chroma_taps
+        )
+    return planes
+
+
+def decode_family(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) -> NDArray[np.uint8]:
+    """As :func:`decode_planes`, but RGB, (3, s, s) uint8."""
+    if len(tiles) == 1:
+        return predict.ycc_to_rgb(decode_base(coding, BASE_LEVEL, row, col, tiles[0]))
+    coarse = decode_planes(coding, row, col, tiles[:-1])
+    level = 3 - len(tiles)
+    how = coding.residuals[level]
+    return predict.reconstruct_rgb(
+        coarse, _residuals(coding, level, row, col, tiles[-1]), how.taps, how.cfl, how.chroma_taps
+    )
+
+
+def needed_levels(level: int) -> tuple[int, ...]:
+    """Levels whose tiles at one place make a tile of `level`, coarsest first."""
+    return tuple(range(BASE_LEVEL, level - 1, -1)) if level < BASE_LEVEL else (level,)
+
+
+def decode_tile(coding: Coding, level: int, row: int, col: int, tiles: Sequence[bytes | None]) -> NDArray[np.uint8]:
+    """RGB of one tile of any level from what a container holds at its place (spec sections 5 and 7.3).
+
+    Parameters
+    ----------
+    coding : Coding
+    level, row, col : int
+        Which tile.
+    tiles : bytes or None
+        Stored tiles of :func:`needed_levels`, None where the container has none.
+
+    Returns
+    -------
+    (3, s, s) uint8
+        Padding included; read-only where the tile is empty.
+
+    Raises
+    ------
+    MissingTileError
+        If a tile is absent and the metadata do not say that its families are empty.
+    DamagedError
+        If a tile is not what was written at that place.
+    """
+    if coding.is_empty(level, row, col):
+        side = coding.geometry.tile_side(level)
+        return np.broadcast_to(np.array(coding.background, np.uint8)[:, None, None], (3, side, side))
+    present = []
+    for needed, tile in zip(needed_levels(level), tiles, strict=True):
+        if tile is None:
+            raise MissingTileError(
+                f"{coding.place(needed, row, col)} is missing; its family is not empty, so the container is incomplete"
+            )
+        present.append(tile)
+    if level > BASE_LEVEL:
+        return predict.ycc_to_rgb(decode_base(coding, level, row, col, present[0]))
+    return decode_family(coding, row, col, present)
+
+
+def encode_base(coding: Coding, level: int, row: int, col: int, rgb: NDArray[np.uint8], coder: StreamCoder) -> bytes:
+    """Stored tile of the base level or a coarser one from (s, s, 3) uint8 RGB."""
+    return join_tile([coder.encode_base(rgb)], coding.place(level, row, col))
+
+
+def encode_family(
+    coding: Coding, row: int, col: int, levels: Sequence[NDArray[np.uint8]], coder: StreamCoder
+) -> EncodedFamily:
+    """Encode a family in a closed loop: every level is predicted from what a decoder will have.
+
+    Parameters
+    ----------
+    coding : Coding
+    row, col : int
+        Which family.
+    levels : three (s, s, 3) uint8
+        RGB of levels 0, 1 and 2, padded to whole tiles.
+    coder : StreamCoder
+
+    Returns
+    -------
+    EncodedFamily
+    """
+    base = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder)
+    tiles, planes = [base], [decode_base(coding, BASE_LEVEL, row, col, base)]
+    for level in (1, 0):
+        streams, decoded = _encode_level(planes[0], levels[level], level, coding.residuals[level], coder)
+        tiles.insert(0, join_tile(streams, coding.place(level, row, col)))
+        planes.insert(0, decoded)
+    return EncodedFamily((tiles[0], tiles[1], tiles[2]), (planes[0], planes[1], planes[2]))
+
+
+def _encode_level(
+    coarse: Planes, rgb: NDArray[np.uint8], level: int, how: ResidualCoding, coder: StreamCoder
+) -> tuple[list[bytes], Planes]:
+    """Residual streams of one level, and its planes as a decoder will have them."""
+    side = rgb.shape[0]
+    wanted = predict.rgb_to_exact_ycc(rgb)
+    streams = [coder.encode_residual(wanted[0] - predict.up2(coarse[0], how.taps), level, 0)]
+    luma = decode_gray(streams[0], side) if streams[0] else None
+    planes = predict.reconstruct(coarse, (luma, None, None), how.taps, how.cfl, how.chroma_taps)
+    if how.planes == 3:
+        streams += [coder.encode_residual(wanted[k] - planes[k], level, k) for k in (1, 2)]
+        cb, cr = (decode_gray(stream, side) if stream else None for stream in streams[1:])
+        planes = predict.reconstruct(coarse, (luma, cb, cr), how.taps, how.cfl, how.chroma_taps)
+    return streams, planes

@@ -1,0 +1,112 @@
+"""The stored tile: JPEG streams, a trailer that says what and where it is, and a CRC-32C (spec section 6).
+
+The bytes are the same in every container. A tile ends in 36 bytes, little-endian::
+
+    -36  3 x uint32   lengths of the streams: luma (or the base tile's only one), Cb, Cr
+    -24  uint32       row of the tile
+    -20  uint32       column of the tile
+    -16  uint8        level
+    -15  uint8        number of streams, 1 or 3
+    -14  uint16       0
+    -12  8 bytes      first half of the slide's uuid
+     -4  uint32       CRC-32C of all bytes before
+
+The place and the slide are in the tile because a checksum alone cannot see that two tiles changed places.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import google_crc32c
+
+from .errors import ChecksumError, DamagedError
+
+__all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "split_tile"]
+
+_TRAILER = struct.Struct("<3I2IBBH8s")
+_CRC = struct.Struct("<I")
+TRAILER_BYTES = _TRAILER.size + _CRC.size
+"""Bytes after the last stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class TilePlace:
+    """Which tile of which slide."""
+
+    slide: UUID
+    level: int
+    row: int
+    col: int
+
+    def __str__(self) -> str:
+        return f"tile (level {self.level}, row {self.row}, column {self.col})"
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli) of `data`, the checksum of Zarr's ``crc32c`` codec."""
+    return int(google_crc32c.value(data))
+
+
+def join_tile(streams: Sequence[bytes], place: TilePlace) -> bytes:
+    """Put JPEG streams together to a stored tile.
+
+    Parameters
+    ----------
+    streams : one or three bytes
+        Luma, or luma, Cb and Cr; of a base tile, its colour JPEG. Empty bytes stand for a plane of 128.
+    place : TilePlace
+    """
+    lengths = [len(stream) for stream in streams] + [0] * (3 - len(streams))
+    trailer = _TRAILER.pack(*lengths, place.row, place.col, place.level, len(streams), 0, place.slide.bytes[:8])
+    body = b"".join((*streams, trailer))
+    return body + _CRC.pack(crc32c(body))
+
+
+def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | None]:
+    """Check a stored tile and take it apart.
+
+    Parameters
+    ----------
+    data : bytes
+        The stored tile.
+    place : TilePlace
+        Where it was read from.
+    count : int
+        Number of streams that the metadata promises, 1 or 3.
+
+    Returns
+    -------
+    list of memoryview or None
+        The streams; None for an empty one.
+
+    Raises
+    ------
+    ChecksumError
+        If the CRC-32C does not match.
+    DamagedError
+        If the tile is too short, or its trailer contradicts `place`, `count` or its own length.
+    """
+    if len(data) < TRAILER_BYTES:
+        raise DamagedError(f"{place} has {len(data)} bytes, fewer than its {TRAILER_BYTES} byte trailer")
+    stored, computed = _CRC.unpack_from(data, len(data) - 4)[0], crc32c(data[:-4])
+    if stored != computed:
+        raise ChecksumError(
+            f"{place} is damaged: its CRC-32C is {computed:08x}, stored is {stored:08x}; restore it from a copy"
+        )
+    *lengths, row, col, level, found, zero, slide = _TRAILER.unpack_from(data, len(data) - TRAILER_BYTES)
+    if (level, row, col, slide) != (place.level, place.row, place.col, place.slide.bytes[:8]):
+        origin = "of this slide" if slide == place.slide.bytes[:8] else f"of another slide ({slide.hex()}…)"
+        raise DamagedError(f"{place} holds the tile (level {level}, row {row}, column {col}) {origin}")
+    if found != count or zero or sum(lengths) + TRAILER_BYTES != len(data) or any(lengths[count:]):
+        raise DamagedError(f"{place}: {found} streams of {lengths} bytes do not make its {len(data)} bytes")
+    view = memoryview(data)
+    streams: list[memoryview | None] = []
+    at = 0
+    for length in lengths[:count]:
+        streams.append(view[at : at + length] if length else None)
+        at += length
+    return streams

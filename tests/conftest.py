@@ -1,0 +1,134 @@
+"""What the tests share: pictures that look a little like tissue, containers made of them, and where real slides are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "rrip",
+    derandomize=True,
+    deadline=None,
+    max_examples=50,
+    database=None,
+    # A session's container serves all examples: nothing in it changes between them.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("rrip")
+
+WHITE = 255
+
+
+def tissue(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """RGB (height, width, 3) uint8, the same for the same arguments: pink gradients, dark nuclei with sharp edges."""
+    rng = np.random.default_rng([seed, height, width])
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    field = np.zeros((height, width))
+    for _ in range(5):
+        fy, fx, phase = rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), rng.uniform(0, 2 * np.pi)
+        field += np.sin(fy * y + fx * x + phase)
+    rgb = np.stack([210 + 8 * field, 150 + 14 * field, 190 + 10 * field], -1)
+    for _ in range(max(1, height * width // 900)):
+        cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(2, 7)
+        top, left = max(0, int(cy - radius)), max(0, int(cx - radius))
+        part = (slice(top, int(cy + radius) + 2), slice(left, int(cx + radius) + 2))
+        inside = (y[part] - cy) ** 2 + (x[part] - cx) ** 2 < radius**2
+        rgb[part][inside] = np.array([90, 60, 130]) + rng.uniform(-25, 25, 3)
+    rgb += rng.normal(0, 3, rgb.shape)
+    return np.clip(rgb, 0, 254).astype(np.uint8)  # never white, so that only what a test paints white is empty
+
+
+def slide_image() -> np.ndarray:
+    """700 x 900 px; in families of 256 px three are exactly white, two of them cut by an edge, and one is flat."""
+    rgb = tissue(700, 900, seed=1)
+    rgb[:256, :256] = WHITE
+    rgb[256:512, 768:] = WHITE
+    rgb[512:, 512:768] = WHITE
+    rgb[:256, 256:512] = (200, 120, 160)
+    return rgb
+
+
+def strip_image() -> np.ndarray:
+    """260 x 4200 px, white from column 2048 to 4096, so that a tile of an overview level is empty too."""
+    rgb = np.tile(tissue(260, 600, seed=2), (1, 7, 1))
+    rgb[:, 2048:4096] = WHITE
+    return rgb
+
+
+def hash_tree(root: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative path."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def tile_path(container: Path, level: int, row: int, col: int) -> Path:
+    """Where a container in a folder keeps a tile, written out here on purpose (spec section 9)."""
+    array = str(level) if level < 2 else f"base/{level - 2}"
+    return container / array / "c" / "0" / str(row) / str(col)
+
+
+def _converted(folder: Path, image: np.ndarray, tile: int = 64) -> SimpleNamespace:
+    import rrip_format
+
+    path = folder / "slide.rrip.zarr"
+    conversion = rrip_format.convert(image, path, rrip_format.Settings(tile=tile), workers=1)
+    with rrip_format.open(path) as slide:
+        coding = slide.metadata.coding
+        decoded = [slide.read_region(k, 0, 0, *coding.geometry.shape(k)) for k in range(coding.geometry.levels)]
+    return SimpleNamespace(path=path, image=image, conversion=conversion, coding=coding, decoded=decoded)
+
+
+@pytest.fixture(scope="session")
+def container(tmp_path_factory) -> SimpleNamespace:
+    """A container in a folder, never changed: ``path``, ``image``, ``conversion``, ``coding``, ``decoded`` levels."""
+    return _converted(tmp_path_factory.mktemp("container"), slide_image())
+
+
+@pytest.fixture(scope="session")
+def strip(tmp_path_factory) -> SimpleNamespace:
+    """As `container`, with an empty tile at an overview level."""
+    return _converted(tmp_path_factory.mktemp("strip"), strip_image())
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory, container) -> Path:
+    """The bytes of `container` as a zip archive."""
+    path = tmp_path_factory.mktemp("archive") / "slide.rrip.zarr.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
+        for file in sorted(container.path.rglob("*")):
+            if file.is_file():
+                target.write(file, file.relative_to(container.path).as_posix())
+    return path
+
+
+@pytest.fixture
+def spoiled(container, tmp_path) -> Path:
+    """A copy of `container` to do damage to."""
+    return Path(shutil.copytree(container.path, tmp_path / "slide.rrip.zarr"))
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Callable[[str], Path]:
+    """Path of a real slide by name; skips the test where it is not there."""
+    repository = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("RRIP_TESTDATA", repository.parent / "shared" / "testdata"))
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            pytest.skip(f"test data {name} is not in {folder}; set RRIP_TESTDATA")
+        return path
+
+    return find

@@ -1,0 +1,249 @@
+"""Every case of ``spec/vectors`` decodes to the samples that it states, or raises the error that it states."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import rfc8785
+from numpy.typing import NDArray
+
+from rrip_format import errors, predict, reference
+from rrip_format.family import decode_base, decode_tile, needed_levels
+from rrip_format.geometry import BASE_LEVEL
+from rrip_format.jpeg import decode_gray, decode_ycc
+from rrip_format.metadata import Coding, parse_coding, parse_metadata
+from rrip_format.tile import split_tile
+
+SPEC = Path(__file__).resolve().parent.parent / "spec"
+VECTORS = SPEC / "vectors"
+CASES = sorted(path.parent.relative_to(VECTORS).as_posix() for path in VECTORS.rglob("case.json"))
+VALID = [name for name in CASES if not name.startswith("invalid/")]
+INVALID = [name for name in CASES if name.startswith("invalid/")]
+CLASSES = {"family", "overview", "empty", "coding", "metadata"}
+
+
+def _load_islow() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("islow", SPEC / "islow.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _case(name: str) -> dict[str, Any]:
+    return json.loads((VECTORS / name / "case.json").read_bytes())
+
+
+def _tiles(name: str, case: dict[str, Any]) -> dict[int, bytes]:
+    return {int(level): (VECTORS / name / file).read_bytes() for level, file in case["tiles"].items()}
+
+
+def _pixel_cases(kind: str) -> list[str]:
+    return [name for name in VALID if _case(name)["class"] == kind]
+
+
+def _sha256(array: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _streams(coding: Coding, case: dict[str, Any], level: int, tile: bytes) -> list[memoryview | None]:
+    return split_tile(tile, coding.place(level, case["row"], case["col"]), coding.streams(level))
+
+
+def _planes_by_level(name: str, kernel: ModuleType) -> dict[int, NDArray[np.uint8]]:
+    """Planes of every level of a family, reconstructed by `kernel`, not by the code that made the vectors."""
+    case = _case(name)
+    coding, tiles = parse_coding(case["coding"]), _tiles(name, case)
+    planes = decode_base(coding, BASE_LEVEL, case["row"], case["col"], tiles[BASE_LEVEL])
+    result = {BASE_LEVEL: planes}
+    for level in (1, 0):
+        how, side = coding.residuals[level], coding.geometry.tile_side(level)
+        streams = _streams(coding, case, level, tiles[level])
+        residuals = [None if stream is None else decode_gray(stream, side) for stream in [*streams, None, None][:3]]
+        planes = np.stack(kernel.reconstruct(planes, tuple(residuals), how.taps, how.cfl, how.chroma_taps))
+        result[level] = planes
+    return result
+
+
+def test_the_manifest_lists_every_file() -> None:
+    manifest = json.loads((VECTORS / "manifest.json").read_bytes())
+    stored = {
+        path.relative_to(VECTORS).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VECTORS.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    assert stored == manifest["sha256"]
+    assert manifest["cases"] == {"valid": len(VALID), "invalid": len(INVALID)}
+
+
+def test_no_case_was_lost() -> None:
+    assert (len(VALID), len(INVALID)) == (48, 131)
+
+
+def test_every_file_of_a_case_is_named_by_it() -> None:
+    for name in CASES:
+        case = _case(name)
+        files = {path.name for path in (VECTORS / name).iterdir() if path.is_file()}
+        assert files == {"case.json", *case.get("tiles", {}).values()}, name
+        assert case["class"] in CLASSES
+        assert ("error" in case) == name.startswith("invalid/")
+        assert case["description"]
+        assert case["sections"]
+
+
+def _headings() -> set[str]:
+    lines = (SPEC / "rrip.md").read_text(encoding="utf-8").splitlines()
+    return {line.split()[1].rstrip(".") for line in lines if line.startswith(("## ", "### "))}
+
+
+def test_every_section_that_a_case_cites_is_in_the_spec() -> None:
+    assert {section for name in CASES for section in _case(name)["sections"]} <= _headings()
+
+
+def test_the_worked_examples_of_the_spec_are_the_vectors() -> None:
+    text = " ".join((SPEC / "rrip.md").read_text(encoding="utf-8").split())
+    for name in ("zero-all", "chroma-l1"):
+        tile = (VECTORS / name / "l1.tile").read_bytes()
+        for start, end in ((-36, -32), (-32, -28), (-28, -24), (-12, -4)):
+            assert tile[start:end].hex(" ") in text
+        assert f"{tile[-4:].hex(' ')} CRC-32C 0x{tile[:-5:-1].hex()}" in text
+    rrip = _case("metadata-full")["rrip"]
+    unsealed = {key: value for key, value in rrip["coding"].items() if key != "crc32c"}
+    assert rfc8785.dumps(unsealed).decode() in text
+    assert f"Its CRC-32C is `{rrip['coding']['crc32c']}`" in text
+    assert f"as in that file, is `{rrip['crc32c']}`" in text
+
+
+def _bounds(magnitudes: int) -> dict[str, tuple[int, int]]:
+    """Bounds of section 5.6 for taps whose magnitudes add up to `magnitudes`."""
+    p, n = (magnitudes + 64) // 2, (magnitudes - 64) // 2
+    vertical = -(p * 128 + n * 127), p * 127 + n * 128
+    v = (vertical[0] + 16) >> 5, (vertical[1] + 16) >> 5
+    horizontal = p * v[0] - n * v[1], p * v[1] - n * v[0]
+    q = (horizontal[0] + 64) >> 7, (horizontal[1] + 64) >> 7
+    return {"vertical sum": vertical, "V": v, "horizontal sum": horizontal, "Q": q}
+
+
+def test_the_bounds_of_the_spec() -> None:
+    text = (SPEC / "rrip.md").read_text(encoding="utf-8").replace("\N{MINUS SIGN}", "-")
+    for name, (least, most) in _bounds(90).items():
+        assert f"| {name} | {least} | {most} |" in text
+        assert -(2**15) <= least <= most + 64 < 2**15
+    beyond = _bounds(92)["horizontal sum"][1]
+    assert beyond >= 2**15
+    assert f"the same bound on the horizontal sum is {beyond}" in " ".join(text.split())
+    assert f"| {116130 * -128} | {116130 * 127 + 32768} |" in text
+
+
+@pytest.mark.parametrize("kernel", [predict, reference], ids=["predict", "reference"])
+@pytest.mark.parametrize("name", _pixel_cases("family"))
+def test_family(name: str, kernel: ModuleType) -> None:
+    case = _case(name)
+    coding = parse_coding(case["coding"])
+    for level, planes in _planes_by_level(name, kernel).items():
+        wanted = case["expected"][str(level)]
+        rgb = np.asarray(kernel.ycc_to_rgb(*((planes,) if kernel is predict else planes)))
+        assert list(planes.shape) == list(rgb.shape) == wanted["shape"]
+        assert _sha256(planes) == wanted["planes_sha256"]
+        assert _sha256(rgb) == wanted["rgb_sha256"]
+        assert planes[:, 0, :4].T.tolist() == wanted["first_pixels_ycbcr"]
+        assert rgb[:, 0, :4].T.tolist() == wanted["first_pixels_rgb"]
+        assert list(coding.geometry.tile_shape(level, case["row"], case["col"])) == wanted["inside"]
+
+
+@pytest.mark.parametrize("name", [name for kind in ("family", "overview", "empty") for name in _pixel_cases(kind)])
+def test_decode_tile(name: str) -> None:
+    case = _case(name)
+    coding, tiles = parse_coding(case["coding"]), _tiles(name, case)
+    assert case["expected"]
+    for level, wanted in case["expected"].items():
+        needed = [tiles.get(k) for k in needed_levels(int(level))] if tiles else []
+        rgb = decode_tile(coding, int(level), case["row"], case["col"], needed)
+        assert list(rgb.shape) == wanted["shape"]
+        assert _sha256(rgb) == wanted["rgb_sha256"]
+
+
+@pytest.mark.parametrize("name", _pixel_cases("family") + _pixel_cases("overview"))
+def test_the_decoder_written_from_the_spec_agrees_on_every_stream(name: str) -> None:
+    islow, case = _load_islow(), _case(name)
+    coding, tiles = parse_coding(case["coding"]), _tiles(name, case)
+    for level, tile in tiles.items():
+        side = coding.geometry.tile_side(level)
+        streams = _streams(coding, case, level, tile)
+        for stream, wanted in zip(streams, case["expected"][str(level)]["streams"], strict=True):
+            assert wanted["bytes"] == len(stream or b"")
+            if stream is None:
+                assert wanted["samples_sha256"] is None
+            elif level >= BASE_LEVEL:
+                np.testing.assert_array_equal(islow.decode(bytes(stream)), decode_ycc(stream, side))
+            else:
+                assert _sha256(islow.decode(bytes(stream))) == wanted["samples_sha256"]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("clip-0", 0), ("clip-255", 255)])
+def test_the_clipping_cases_clip(name: str, limit: int) -> None:
+    case, planes = _case(name), _planes_by_level(name, predict)
+    coding, tiles = parse_coding(case["coding"]), _tiles(name, case)
+    for level in (1, 0):
+        (stream,) = _streams(coding, case, level, tiles[level])
+        residual = decode_gray(stream, coding.geometry.tile_side(level)).astype(int) - 128
+        free = reference.up2(planes[level + 1][0], coding.residuals[level].taps) + residual
+        beyond = free < 0 if limit == 0 else free > 255
+        assert beyond.mean() > 0.05
+        assert (planes[level][0][beyond] == limit).all()
+
+
+@pytest.mark.parametrize("name", _pixel_cases("metadata"))
+def test_metadata(name: str) -> None:
+    document = _case(name)["rrip"]
+    assert parse_metadata(document).to_json() == document
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid(name: str) -> None:
+    case = _case(name)
+    expected = getattr(errors, case["error"])
+    with pytest.raises(expected) as caught:
+        _decode_whatever_it_is(name, case)
+    assert caught.type is expected
+
+
+def _decode_whatever_it_is(name: str, case: dict[str, Any]) -> None:
+    if "rrip" in case:
+        parse_metadata(case["rrip"])
+        return
+    coding = parse_coding(case["coding"])
+    tiles = _tiles(name, case)
+    decode_tile(coding, case["level"], case["row"], case["col"], [tiles.get(k) for k in needed_levels(case["level"])])
+
+
+def test_the_tool_finds_a_changed_vector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = importlib.util.spec_from_file_location("make_vectors", SPEC.parent / "tools" / "make_vectors.py")
+    tool = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "make_vectors", tool)  # its dataclasses look for their module there
+    spec.loader.exec_module(tool)
+    folder = tmp_path / "luma-only"
+    folder.mkdir()
+    names = [path.name for path in (VECTORS / "luma-only").iterdir()]
+    for name in names:
+        (folder / name).write_bytes((VECTORS / "luma-only" / name).read_bytes())
+    digests = {f"luma-only/{name}": hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (tmp_path / "manifest.json").write_text(json.dumps({"sha256": digests}))
+    monkeypatch.setattr(tool, "VECTORS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_vectors"])
+    assert tool.main() == 0
+    data = bytearray((folder / "l1.tile").read_bytes())
+    data[100] ^= 1
+    (folder / "l1.tile").write_bytes(data)
+    capsys.readouterr()
+    assert tool.main() == 1
+    assert "luma-only/l1.tile: is missing, unexpected or not as in manifest.json" in capsys.readouterr().out
