@@ -1,0 +1,204 @@
+"""The Zarr v3 codec ``rrip``: a chunk reads its own tile and those of the coarser levels it is predicted from.
+
+Like ``sharding_indexed`` it is handed the place of a chunk, not its bytes, and reads what it needs (spec section
+9.3). It never returns "no such chunk", which Zarr would fill: absent tiles are background where the metadata say so
+and an error everywhere else. It does not write: a change of one pixel would have to re-encode a family.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from zarr.abc.codec import (
+    ArrayBytesCodec,
+    ArrayBytesCodecPartialDecodeMixin,
+    ArrayBytesCodecPartialEncodeMixin,
+)
+from zarr.storage import FsspecStore, LocalStore, StorePath
+
+from .errors import FormatError, ReadOnlyError, RripError
+from .family import decode_tile, needed_levels
+from .layout import tile_key
+from .metadata import Coding, parse_coding
+from .storage import get_async, get_sync, is_synchronous
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from zarr.abc.store import Store
+    from zarr.core.array_spec import ArraySpec
+    from zarr.core.buffer import Buffer, NDBuffer
+
+__all__ = ["RripCodec"]
+
+
+@dataclass(frozen=True)
+class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCodecPartialEncodeMixin):
+    """Read-only codec of the arrays ``0``, ``1``, ``2`` … of a container.
+
+    Parameters
+    ----------
+    level : int
+    coding : Coding
+    """
+
+    level: int
+    coding: Coding
+
+    is_fixed_size = False
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Parse the codec's entry of a ``zarr.json``.
+
+        Raises
+        ------
+        FormatError
+            If the configuration breaks a rule of spec section 8.2 or 9.3.
+        """
+        configuration = data.get("configuration")
+        if not isinstance(configuration, dict):
+            raise FormatError("codec rrip: there is no configuration")
+        coding, level = parse_coding(configuration.get("coding")), configuration.get("level")
+        if not isinstance(level, int) or isinstance(level, bool) or not 0 <= level < coding.geometry.levels:
+            raise FormatError(f"codec rrip: level is {level!r}, expected 0 … {coding.geometry.levels - 1}")
+        return cls(level, coding)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The codec's entry of a ``zarr.json``."""
+        return {"name": "rrip", "configuration": {"level": self.level, "coding": self.coding.to_json()}}
+
+    def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
+        """Raise :class:`FormatError` unless the array around the codec is the level that it decodes."""
+        geometry = self.coding.geometry
+        side = geometry.tile_side(self.level)
+        expected = (3, *geometry.shape(self.level))
+        found_chunk = getattr(chunk_grid, "chunk_shape", None)
+        if tuple(shape) != expected or tuple(found_chunk or ()) != (3, side, side):
+            raise FormatError(
+                f"codec rrip: array of shape {tuple(shape)} in chunks of {found_chunk}, expected {expected} in chunks "
+                f"of {(3, side, side)}"
+            )
+        if dtype.to_native_dtype() != "uint8":
+            raise FormatError(f"codec rrip: array of {dtype}, expected uint8")
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:
+        """Raise: tiles differ in size."""
+        raise NotImplementedError
+
+    # The two shapes of the same read. A store that answers at once is read and decoded in one thread hop.
+
+    async def _decode_partial_single(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+        source = _Chunk.locate(byte_getter, self.level)
+        if is_synchronous(source.store):
+            return await asyncio.to_thread(self._read, source, selection, chunk_spec)
+        tiles = await get_async(source.store, *self._wanted(source)) if self._has_tiles(source) else []
+        return await asyncio.to_thread(self._decode, source, tiles, selection, chunk_spec)
+
+    def _decode_partial_sync(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+        return self._read(_Chunk.locate(byte_getter, self.level), selection, chunk_spec)
+
+    def _read(self, source: _Chunk, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+        tiles = get_sync(source.store, *self._wanted(source)) if self._has_tiles(source) else []
+        return self._decode(source, tiles, selection, chunk_spec)
+
+    def _wanted(self, source: _Chunk) -> tuple[list[str], list[int]]:
+        """Keys of the tiles that make a chunk, and how long they can be."""
+        return source.keys(self.level), [self.coding.tile_limit(needed) for needed in needed_levels(self.level)]
+
+    def _has_tiles(self, source: _Chunk) -> bool:
+        return not self.coding.is_empty(self.level, source.row, source.col)
+
+    def _decode(self, source: _Chunk, tiles: list[bytes | None], selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+        try:
+            rgb: NDArray[np.uint8] = decode_tile(self.coding, self.level, source.row, source.col, tiles)
+        except RripError as error:
+            raise type(error)(f"{source.store}/{source.root}: {error}") from error
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb)[selection]
+
+    # Everything else is refused.
+
+    async def _encode_partial_single(self, *_: Any) -> NoReturn:
+        _refuse_writing()
+
+    def _encode_partial_sync(self, *_: Any) -> NoReturn:
+        _refuse_writing()
+
+    async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer | None:
+        _refuse_writing()
+
+    def _encode_sync(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> Buffer | None:
+        _refuse_writing()
+
+    async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
+        _refuse_other_codecs()
+
+    def _decode_sync(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
+        _refuse_other_codecs()
+
+    async def decode(self, chunks_and_specs: Iterable[tuple[Buffer | None, ArraySpec]]) -> Iterable[NDBuffer | None]:
+        """Raise: with other codecs around it, this one is not told where its chunk is."""
+        _refuse_other_codecs()
+
+
+def _refuse_writing() -> NoReturn:
+    raise ReadOnlyError("an RRIP container is read-only through Zarr: make a new one with 'rrip convert'")
+
+
+def _refuse_other_codecs() -> NoReturn:
+    raise FormatError("codec rrip must be the only codec of its array; it cannot be read through this door")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Where a chunk is: the store, the path of the container's root in it, and the tile's row and column."""
+
+    store: Store
+    root: str
+    row: int
+    col: int
+
+    @classmethod
+    def locate(cls, byte_getter: Any, level: int) -> _Chunk:
+        """From the place that Zarr hands to the codec.
+
+        Raises
+        ------
+        FormatError
+            If the coarser levels cannot be reached from there.
+        """
+        if not isinstance(byte_getter, StorePath):
+            raise FormatError(
+                "codec rrip: the coarser levels cannot be reached from inside another codec or store view"
+            )
+        store, parts = byte_getter.store, byte_getter.path.split("/")
+        if len(parts) == 4:  # the array was opened by itself: its parent is above the root of the store
+            store = _parent(store, level)
+            parts = [str(level), *parts]
+        if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:
+            raise FormatError(f"codec rrip: chunk key {byte_getter.path!r} does not end in {level}/c/0/ROW/COLUMN")
+        return cls(store, "".join(f"{part}/" for part in parts[:-5]), int(parts[-2]), int(parts[-1]))
+
+    def keys(self, level: int) -> list[str]:
+        """Keys of the tiles that make this chunk."""
+        return [self.root + tile_key(needed, self.row, self.col) for needed in needed_levels(level)]
+
+
+def _parent(store: Store, level: int) -> Store:
+    """The store one level up from a store whose root is one array of a container."""
+    if isinstance(store, LocalStore):
+        root = Path(store.root).absolute()
+        if root.name == str(level):
+            return LocalStore(root.parent, read_only=True)
+    if isinstance(store, FsspecStore):
+        head, _, name = store.path.rstrip("/").rpartition("/")
+        if head and name == str(level):
+            return FsspecStore(store.fs, read_only=True, path=head)
+    raise FormatError(
+        f"codec rrip: level {level} was opened by itself in {store}, where the coarser levels cannot be reached: open "
+        f"the container and take array {str(level)!r} of it"
+    )

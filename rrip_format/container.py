@@ -1,0 +1,244 @@
+"""What holds a slide: one small protocol, and the ways to open one (spec sections 9 and 10).
+
+Nothing above this module knows whether tiles come from a folder, a zip archive, a TIFF file or a server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from .associated import (
+    ICC_NAME,
+    MAX_ATTACHMENT_BYTES,
+    attachment_checksum,
+    attachment_title,
+    check_attachment,
+    known_attachments,
+)
+from .bytesource import is_url, open_bytes
+from .errors import ChecksumError, FormatError, LimitError, NewerFormatError, StorageError
+from .layout import attachment_key, tile_key
+from .metadata import MAX_METADATA_BYTES, Metadata, parse_metadata
+from .storage import get_sync, is_synchronous, list_sizes, open_store
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+__all__ = [
+    "MAX_METADATA_BYTES",
+    "Container",
+    "Place",
+    "ZarrContainer",
+    "load_json",
+    "open_container",
+    "parse_root",
+    "read_associated",
+    "read_attachment",
+    "read_icc_profile",
+]
+
+Place = tuple[int, int, int]
+"""Level, row and column of a tile."""
+
+
+class Container(Protocol):
+    """A slide's stored tiles and what belongs to them; thread-safe, picklable, safe to use after a fork.
+
+    Attributes
+    ----------
+    name : str
+        Path or URL.
+    metadata : Metadata
+    is_local : bool
+        Whether bytes come without an event loop and without waiting for a network.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def metadata(self) -> Metadata: ...  # noqa: D102
+    @property
+    def is_local(self) -> bool: ...  # noqa: D102
+
+    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
+        """A stored tile, unchecked, None where there is none.
+
+        Raises
+        ------
+        StorageError, DamagedError
+            If its bytes cannot be had.
+        """
+
+    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
+        """Several tiles, at the same time where that is faster."""
+
+    def attachment(self, name: str) -> bytes | None:
+        """The ICC profile or the JPEG file of an associated image; None if there is none.
+
+        Raises
+        ------
+        ChecksumError
+            If it is damaged.
+        """
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(key, bytes) of everything that is stored; tiles have their Zarr keys, whatever the container."""
+
+    def close(self) -> None:
+        """Release files and connections."""
+
+
+class ZarrContainer:
+    """A container in the Zarr binding, over any Zarr store.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+    name : str
+        What to call it in errors.
+
+    Raises
+    ------
+    FormatError
+        If there is no RRIP container, or its metadata break a rule of the spec.
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.name = name
+        (data,) = get_sync(store, ["zarr.json"], [MAX_METADATA_BYTES], LimitError)
+        self.metadata = parse_root(data, name)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the store answers without an event loop."""
+        return is_synchronous(self.store)
+
+    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
+        """A stored tile, unchecked, None where there is none."""
+        return self.read_tiles([(level, row, col)])[0]
+
+    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
+        """Several tiles, at the same time where the store can."""
+        limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
+        return get_sync(self.store, [tile_key(*place) for place in places], limits)
+
+    def attachment(self, name: str) -> bytes | None:
+        """The ICC profile or the JPEG file of an associated image."""
+        (stored,) = get_sync(self.store, [attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(key, bytes) of everything in the store."""
+        return list_sizes(self.store)
+
+    def close(self) -> None:
+        """Release the store."""
+        self.store.close()
+
+
+def read_attachment(container: Container, name: str) -> bytes:
+    """An attachment that the metadata list (spec section 8.7).
+
+    Raises
+    ------
+    ChecksumError
+        If it is not there or not the listed one.
+    """
+    what, data = f"{container.name}: {attachment_title(name)}", container.attachment(name)
+    if data is None:
+        raise ChecksumError(f"{what} is listed in the metadata but missing; restore it from a copy")
+    if attachment_checksum(data) != container.metadata.attachments[name]:
+        raise ChecksumError(f"{what} is not the one that the metadata list; restore it from a copy")
+    return data
+
+
+def read_icc_profile(container: Container) -> bytes | None:
+    """The ICC profile that the metadata list, None if they list none; errors as in :func:`read_attachment`."""
+    return read_attachment(container, ICC_NAME) if ICC_NAME in container.metadata.attachments else None
+
+
+def read_associated(container: Container) -> dict[str, bytes]:
+    """JPEG files of the associated images that the metadata list; errors as in :func:`read_attachment`."""
+    names = known_attachments(container.metadata.attachments)
+    return {name: read_attachment(container, name) for name in names if name != ICC_NAME}
+
+
+def load_json(data: bytes, what: str) -> Any:
+    """Parse JSON that comes from a file; :class:`FormatError` if it is none, :class:`LimitError` if it is too large."""
+    if len(data) > MAX_METADATA_BYTES:
+        raise LimitError(f"{what} has {len(data)} bytes, this reader accepts {MAX_METADATA_BYTES}")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{what} is not JSON: {error}") from error
+
+
+def parse_root(data: bytes | None, name: str) -> Metadata:
+    """The metadata in the root's ``zarr.json`` (spec section 9.2)."""
+    if data is None:
+        raise FormatError(f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one")
+    document = load_json(data, f"{name}: its zarr.json")
+    attributes = document.get("attributes") if isinstance(document, dict) else None
+    try:
+        return parse_metadata(attributes.get("rrip") if isinstance(attributes, dict) else None)
+    except FormatError as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def open_container(path: str | bytes | os.PathLike[str]) -> Container:
+    """Open a folder, a zip archive or a TIFF file by what it is; a URL by its extension, or else by what it is.
+
+    Raises
+    ------
+    FormatError
+        If no RRIP container is there.
+    StorageError
+        If it cannot be read.
+    """
+    name = os.fsdecode(path)
+    if is_url(name):
+        return _open_url(name)
+    if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        return ZarrContainer(open_store(name), str(Path(name).absolute()))
+    return _open_file(name)
+
+
+def _open_url(name: str) -> Container:
+    if name.startswith(("zip::", "reference::")):  # file systems that hold a Zarr hierarchy
+        return ZarrContainer(open_store(name), name)
+    if urlsplit(name.rpartition("::")[2]).path.lower().endswith((".tif", ".tiff", ".zip")):
+        return _open_file(name)
+    try:
+        return ZarrContainer(open_store(name), name)
+    except NewerFormatError:
+        raise
+    except FormatError as error:
+        try:
+            return _open_file(name)
+        except (FormatError, StorageError):
+            raise error from None
+
+
+def _open_file(name: str) -> Container:
+    """Open one file by its first bytes."""
+    source = open_bytes(name)
+    try:
+        magic = source.read(0, min(4, source.size))
+        if magic in {b"II+\0", b"II*\0", b"MM\0+", b"MM\0*"}:
+            from .tiff_reader import TiffContainer
+
+            return TiffContainer(source)
+        if magic[:2] == b"PK":
+            from .zip_reader import ZipContainer
+
+            return ZipContainer(source)
+        raise FormatError(f"{name}: is neither a TIFF file nor a zip archive, expected an RRIP container")
+    except BaseException:
+        source.close()
+        raise

@@ -1,0 +1,228 @@
+"""Opening a container: levels, properties and pixels of a slide as plain arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
+from .family import decode_tile, needed_levels
+from .geometry import Geometry
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.abc.store import Store
+
+__all__ = ["Level", "Slide", "open_slide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a slide.
+
+    Parameters
+    ----------
+    index : int
+        0 is the finest.
+    width, height : int
+        Size, px.
+    tile : int
+        Side of a tile, px.
+    downsample : int
+        How many level 0 pixels one pixel stands for along each axis.
+    mpp : two floats or None
+        Width and height of a pixel, µm.
+    """
+
+    index: int
+    width: int
+    height: int
+    tile: int
+    downsample: int
+    mpp: tuple[float, float] | None
+
+
+class Slide:
+    """An open container; thread-safe, picklable, safe to use after a fork.
+
+    Parameters
+    ----------
+    container : Container
+        What holds the slide: a folder, a zip archive, a TIFF file, local or remote.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self.name = container.name
+        self.metadata = container.metadata
+
+    @property
+    def geometry(self) -> Geometry:
+        """Sizes of every level and its tiles."""
+        return self.metadata.coding.geometry
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """Every level, finest first."""
+        mpp = self.metadata.slide.mpp
+        return tuple(
+            Level(
+                index=k,
+                width=self.geometry.shape(k)[1],
+                height=self.geometry.shape(k)[0],
+                tile=self.geometry.tile_side(k),
+                downsample=2**k,
+                mpp=None if mpp is None else (mpp[0] * 2**k, mpp[1] * 2**k),
+            )
+            for k in range(self.geometry.levels)
+        )
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The vendor's properties of the source slide."""
+        return self.metadata.slide.properties
+
+    @property
+    def group(self) -> zarr.Group:
+        """The container as a read-only Zarr group: arrays ``"0"``, ``"1"`` … of shape (3, height, width)."""
+        import zarr
+
+        return zarr.open_group(self.store, mode="r")
+
+    @property
+    def store(self) -> Store:
+        """The container as a read-only Zarr store."""
+        if isinstance(self.container, ZarrContainer):
+            return self.container.store
+        from .store import RripStore
+
+        return RripStore(self.container)
+
+    def icc_profile(self) -> bytes | None:
+        """The ICC profile of the slide, or None.
+
+        Raises
+        ------
+        ChecksumError
+            If it is damaged.
+        """
+        return read_icc_profile(self.container)
+
+    def associated_images(self) -> dict[str, bytes]:
+        """JPEG files of the associated images, ``macro``, ``thumbnail``, ``label``, as far as the slide has them.
+
+        Raises
+        ------
+        ChecksumError
+            If one is damaged.
+        """
+        return read_associated(self.container)
+
+    def read_tile(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
+        """RGB of one tile, (3, side, side) uint8, padding included.
+
+        Raises
+        ------
+        IndexError
+            If there is no such tile.
+        MissingTileError, DamagedError
+            If a stored tile that it needs is absent or is not what was written.
+        """
+        rows, cols = self.geometry.grid(level) if 0 <= level < len(self.levels) else (0, 0)
+        if not (0 <= row < rows and 0 <= col < cols):
+            raise IndexError(f"tile (level {level}, row {row}, column {col}) does not exist")
+        coding = self.metadata.coding
+        places = [(needed, row, col) for needed in needed_levels(level)]
+        tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
+        return decode_tile(coding, level, row, col, tiles)
+
+    def read_region(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        """RGB of a rectangle of one level.
+
+        Parameters
+        ----------
+        level : int
+        y, x : int
+            Upper left corner, px of that level.
+        height, width : int
+            Size, px of that level; the rectangle lies inside the level.
+
+        Returns
+        -------
+        (height, width, 3) uint8
+
+        Raises
+        ------
+        IndexError
+            If there is no such level, or the rectangle reaches outside it.
+        MissingTileError, DamagedError
+            If a stored tile that it needs is absent or is not what was written.
+        """
+        if not 0 <= level < len(self.levels):
+            raise IndexError(f"level {level} does not exist, there are levels 0 … {len(self.levels) - 1}")
+        rows, cols = self.geometry.shape(level)
+        if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
+            raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
+        out = np.empty((height, width, 3), np.uint8)
+        side = self.geometry.tile_side(level)
+        for row, inside_y, outside_y in _overlaps(y, height, side):
+            for col, inside_x, outside_x in _overlaps(x, width, side):
+                tile = self.read_tile(level, row, col)
+                out[outside_y, outside_x] = tile[:, inside_y, inside_x].transpose(1, 2, 0)
+        return out
+
+    def close(self) -> None:
+        """Release files and connections."""
+        self.container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
+
+
+def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
+    """(tile index, slice inside the tile, slice inside the result) of every tile along one axis of a region."""
+    at = start
+    while at < start + length:
+        index = at // side
+        end = min((index + 1) * side, start + length)
+        yield index, slice(at - index * side, end - index * side), slice(at - start, end - start)
+        at = end
+
+
+def open_slide(path: str | os.PathLike[str]) -> Slide:
+    """Open a container: a folder, a zip file, a TIFF file, or a URL that fsspec knows.
+
+    Parameters
+    ----------
+    path : str or path
+        For example ``slide.rrip.zarr``, ``slide.rrip.zarr.zip``, ``slide.rrip.tif`` or ``https://host/slide.rrip.zarr``.
+
+    Returns
+    -------
+    Slide
+
+    Raises
+    ------
+    FormatError
+        If no RRIP container is there.
+    NewerFormatError
+        If it was written by a newer version of the format.
+    StorageError
+        If it cannot be read.
+    """
+    return Slide(open_container(path))

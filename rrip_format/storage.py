@@ -1,0 +1,138 @@
+"""Reading bytes by key from any Zarr store, and which store a path names (spec section 9.1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .bytesource import is_url
+from .errors import DamagedError, ExtraMissingError, RripError, StorageError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+__all__ = ["get_async", "get_sync", "is_synchronous", "list_sizes", "open_store"]
+
+
+def open_store(path: str | os.PathLike[str]) -> Store:
+    """A read-only Zarr store over a directory or a URL that fsspec knows.
+
+    Raises
+    ------
+    StorageError
+        If the URL cannot be opened.
+    ExtraMissingError
+        If a URL needs a package that is not installed.
+    """
+    from zarr.storage import FsspecStore, LocalStore
+
+    name = os.fspath(path)
+    if not is_url(name):
+        return LocalStore(Path(name).absolute(), read_only=True)  # the working directory may change
+    try:
+        return FsspecStore.from_url(name if name.endswith("://") else name.rstrip("/"), read_only=True)
+    except ImportError as error:
+        raise ExtraMissingError(f"{name}: {error}; pip install 'rrip-format[remote]'") from error
+    except Exception as error:  # each file system has its own exceptions
+        raise StorageError(f"{name}: cannot be opened: {type(error).__name__}: {error}") from error
+
+
+def is_synchronous(store: Store) -> bool:
+    """Whether bytes can be had from a store without an event loop."""
+    from zarr.storage import LocalStore, MemoryStore
+
+    return isinstance(store, LocalStore | MemoryStore) or getattr(store, "answers_at_once", False)
+
+
+async def get_async(
+    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
+) -> list[bytes | None]:
+    """Values of several keys at once, None where there is none.
+
+    Parameters
+    ----------
+    store : zarr.abc.store.Store
+    keys : sequence of str
+    limits : sequence of int
+        Most bytes that each value may have; not many more are read.
+    too_large : type
+        What is raised where a value has more.
+
+    Raises
+    ------
+    StorageError
+        If the store fails.
+    """
+    import asyncio
+
+    from zarr.abc.store import RangeByteRequest
+    from zarr.core.buffer import default_buffer_prototype
+
+    prototype = default_buffer_prototype()
+    try:
+        values = await asyncio.gather(
+            *(
+                store.get(key, prototype, RangeByteRequest(0, limit + 1))
+                for key, limit in zip(keys, limits, strict=True)
+            )
+        )
+    except RripError:
+        raise
+    except Exception as error:  # each store has its own exceptions; all of them mean that the bytes did not come
+        raise StorageError(f"{', '.join(keys)}: cannot be read from {store}: {error}") from error
+    found = [None if value is None else value.to_bytes() for value in values]
+    _check_sizes(store, keys, limits, found, too_large)
+    return found
+
+
+def get_sync(
+    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
+) -> list[bytes | None]:
+    """As :func:`get_async`, from synchronous code in any thread."""
+    from zarr.abc.store import RangeByteRequest
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.core.sync import sync
+
+    if not is_synchronous(store):
+        return sync(get_async(store, keys, limits, too_large))
+    if hasattr(store, "read"):  # our own adapter has bytes, not buffers
+        return [store.read(key) for key in keys]
+    prototype = default_buffer_prototype()
+    found: list[bytes | None] = []
+    for key, limit in zip(keys, limits, strict=True):
+        try:
+            value = store.get_sync(  # type: ignore[attr-defined]
+                key, prototype=prototype, byte_range=RangeByteRequest(0, limit + 1)
+            )
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{key}: cannot be read from {store}: {error}") from error
+        found.append(None if value is None else value.to_bytes())
+    _check_sizes(store, keys, limits, found, too_large)
+    return found
+
+
+def _check_sizes(
+    store: Store,
+    keys: Sequence[str],
+    limits: Sequence[int],
+    found: Sequence[bytes | None],
+    too_large: type[RripError],
+) -> None:
+    for key, limit, value in zip(keys, limits, found, strict=True):
+        if value is not None and len(value) > limit:
+            raise too_large(f"{store}: {key} has more than {limit} bytes, the most that this reader accepts there")
+
+
+def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
+    """(key, size in bytes) of everything in a store."""
+    from zarr.core.sync import sync
+
+    async def collect() -> list[tuple[str, int]]:
+        return [(key, await store.getsize(key)) async for key in store.list()]
+
+    try:
+        yield from sync(collect())
+    except (OSError, NotImplementedError) as error:
+        raise StorageError(f"{store}: cannot be listed: {error}") from error

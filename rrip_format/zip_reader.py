@@ -1,0 +1,177 @@
+"""Reading a container from a zip archive by byte ranges (spec section 9.1).
+
+Zarr's own zip store reads through one file handle and a lock, and a remote archive through a cache of large blocks.
+Here a tile is one range read, local or remote.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .associated import MAX_ATTACHMENT_BYTES, attachment_title, check_attachment
+from .bytesource import ByteSource
+from .container import Place, parse_root
+from .errors import DamagedError, FormatError, LimitError, RripError
+from .layout import attachment_key, tile_key
+from .metadata import MAX_METADATA_BYTES
+from .tiff_reader import reopen
+
+__all__ = ["ZipContainer"]
+
+_LOCAL_HEADER_BYTES = 30
+_SLACK_BYTES = 64
+"""Read beyond a member, for local headers with more extra fields than the directory tells."""
+
+_TAIL_BYTES = 1 << 16
+
+
+class ZipContainer:
+    """A container in a zip archive.
+
+    Parameters
+    ----------
+    source : ByteSource
+
+    Raises
+    ------
+    FormatError
+        If it is not a zip archive or there is no container at its root.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        try:
+            with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
+                self._members = {member.filename: member for member in archive.infolist()}
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
+            raise FormatError(f"{self.name}: is not a whole zip archive: {error}") from error
+        (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], LimitError)
+        self.metadata = parse_root(root, self.name)
+
+    @property
+    def name(self) -> str:
+        """Path or URL."""
+        return self._source.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file is local."""
+        return self._source.is_local
+
+    def _read(
+        self, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
+    ) -> list[bytes | None]:
+        """The members of those names, of at most so many bytes."""
+        members = [self._members.get(key) for key in keys]
+        for member, limit in zip(members, limits, strict=True):
+            size = 0 if member is None else max(member.compress_size, member.file_size)
+            if member is not None and size > limit:
+                raise too_large(f"{self.name}: {member.filename} has {size} bytes, this reader accepts {limit}")
+        found = iter(self._source.read_ranges([self._range(m) for m in members if m is not None]))
+        return [None if member is None else self._member(member, next(found)) for member in members]
+
+    def _range(self, member: zipfile.ZipInfo) -> tuple[int, int]:
+        """Local header and data of a member, with some slack."""
+        header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra) + _SLACK_BYTES
+        length = header + member.compress_size
+        return member.header_offset, min(length, max(0, self._source.size - member.header_offset))
+
+    def _member(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
+        start = _data_start(data)
+        size = member.compress_size
+        if start is None:
+            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+        if start + size > len(data):
+            data, start = self._source.read(member.header_offset + start, size), 0
+        stored = data[start : start + size]
+        if member.compress_type == zipfile.ZIP_STORED:
+            return stored
+        if member.compress_type != zipfile.ZIP_DEFLATED:
+            raise FormatError(f"{self.name}: {member.filename} is compressed in a way that this reader does not know")
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, max(1, member.file_size))
+        except zlib.error as error:
+            raise DamagedError(f"{self.name}: {member.filename}: {error}") from error
+
+    def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
+        """(offset, length) of a stored tile in the file, None where there is none; reads the member's header."""
+        member = self._members.get(tile_key(level, row, col))
+        if member is None:
+            return None
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise FormatError(f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive")
+        start = _data_start(self._source.read(member.header_offset, _LOCAL_HEADER_BYTES))
+        if start is None:
+            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+        return member.header_offset + start, member.file_size
+
+    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
+        """A stored tile, unchecked, None where there is none."""
+        return self.read_tiles([(level, row, col)])[0]
+
+    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
+        """Several tiles, one range each."""
+        limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
+        return self._read([tile_key(*place) for place in places], limits)
+
+    def attachment(self, name: str) -> bytes | None:
+        """The ICC profile or the JPEG file of an associated image."""
+        (stored,) = self._read([attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(key, bytes) of every member."""
+        return ((key, member.file_size) for key, member in self._members.items())
+
+    def close(self) -> None:
+        """Release the file."""
+        self._source.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopen, (self.name, self.metadata.coding.uuid)
+
+
+def _data_start(header: bytes) -> int | None:
+    """Length of a local header with name and extra field, None if it is none."""
+    if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\3\4":
+        return None
+    return _LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+
+
+class _Tail(io.RawIOBase):
+    """A byte source as a file for :mod:`zipfile`, whose end, where the directory is, is read once."""
+
+    def __init__(self, source: ByteSource) -> None:
+        super().__init__()
+        self._source = source
+        self._at = 0
+        self._start = max(0, source.size - _TAIL_BYTES)
+        self._tail = source.read(self._start, source.size - self._start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        at = offset + (0, self._at, self._source.size)[whence]
+        if at < 0:
+            raise ValueError("an offset in the archive is negative")
+        self._at = at
+        return at
+
+    def readinto(self, buffer: Any) -> int:
+        length = max(0, min(len(buffer), self._source.size - self._at))
+        if self._at < self._start:
+            length = min(length, self._start - self._at)
+            data = self._source.read(self._at, length)
+        else:
+            data = self._tail[self._at - self._start : self._at - self._start + length]
+        buffer[:length] = data
+        self._at += length
+        return length
