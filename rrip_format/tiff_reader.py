@@ -1,0 +1,242 @@
+"""Reading a container in the TIFF binding (spec section 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from .associated import ASSOCIATED_NAMES, ICC_NAME, check_attachment, check_attachment_size
+from .bytesource import ByteSource
+from .container import Container, Place, load_json, open_container
+from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError
+from .geometry import BASE_LEVEL
+from .layout import ICC_KEY, associated_key, tile_key
+from .metadata import MAX_METADATA_BYTES, Metadata, parse_metadata
+from .tiff_layout import Kind, Tag, Value, level_tags
+from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
+from .tile import crc32c
+
+__all__ = ["TiffContainer"]
+
+_OFFSET_KINDS = (Kind.LONG, Kind.LONG8, Kind.IFD8)
+_COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where the tiles of one level are."""
+
+    offsets: Field
+    lengths: Field
+
+
+class TiffContainer:
+    """A container in one BigTIFF, read by byte ranges.
+
+    Parameters
+    ----------
+    source : ByteSource
+
+    Raises
+    ------
+    FormatError
+        If it is not an RRIP TIFF, or breaks a rule of spec section 10.
+    DamagedError
+        If it points outside itself, as a truncated file does.
+    LimitError
+        If a size is beyond what this reader accepts.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        start = read_start(source)
+        self._index = Index(source, start)
+        self._first = read_ifd(self._index, start)
+        self.metadata = self._read_metadata()
+        geometry, visited = self.metadata.coding.geometry, set[int]()
+        ifds = dict(enumerate(walk(self._index, start, geometry.levels - BASE_LEVEL, visited), BASE_LEVEL))
+        ifds.update(enumerate(self._private_ifds(Tag.RRIP_RESIDUALS, BASE_LEVEL, visited)))
+        self._tables = {level: self._table(ifd, level) for level, ifd in sorted(ifds.items())}
+        self._images = dict(self._associated_fields(visited))
+        self._index.keep([field for table in self._tables.values() for field in (table.offsets, table.lengths)])
+
+    @property
+    def name(self) -> str:
+        """Path or URL."""
+        return self._source.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file is local."""
+        return self._source.is_local
+
+    def _read_metadata(self) -> Metadata:
+        field = self._first.fields.get(Tag.RRIP_METADATA)
+        if field is None:
+            raise FormatError(f"{self.name}: is a TIFF file without RRIP metadata; 'rrip convert' makes one with them")
+        if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
+            raise FormatError(f"{self.name}: the metadata are of TIFF type {field.kind}, expected 7")
+        if field.size > MAX_METADATA_BYTES:
+            raise LimitError(f"{self.name}: {field.size} bytes of metadata, this reader accepts {MAX_METADATA_BYTES}")
+        document = load_json(self._index.value(field).data, f"{self.name}: its metadata")
+        try:
+            return parse_metadata(document)
+        except FormatError as error:
+            raise type(error)(f"{self.name}: {error}") from error
+
+    def _field(self, ifd: Ifd, tag: Tag, kinds: Sequence[Kind], count: int) -> Field:
+        """A field that must be there, in one of `kinds`, with exactly `count` values."""
+        field = ifd.fields.get(tag)
+        if field is None or field.kind not in kinds or field.count != count:
+            found = "is missing" if field is None else f"has {field.count} values of type {field.kind}"
+            raise FormatError(
+                f"{self.name}: tag {tag} ({tag.name.lower()}) of the IFD at byte {ifd.offset} {found}, expected "
+                f"{count} of type {' or '.join(str(int(kind)) for kind in kinds)}"
+            )
+        return field
+
+    def _private_ifds(self, tag: Tag, count: int, visited: set[int]) -> Iterator[Ifd]:
+        field = self._field(self._first, tag, (Kind.IFD8, Kind.LONG8), count)
+        for offset in self._index.numbers(field, 0, count):
+            if offset in visited:
+                raise FormatError(f"{self.name}: the IFD at byte {offset} is met twice")
+            visited.add(offset)
+            yield read_ifd(self._index, offset)
+
+    def _check_tags(self, ifd: Ifd, expected: dict[int, Value], what: str) -> None:
+        """Raise unless an IFD has the values that the metadata demand."""
+        for tag, value in expected.items():
+            field = ifd.fields.get(tag)
+            if field is None or (field.kind, field.count) != (value.kind, value.count):
+                found = "is missing" if field is None else f"has {field.count} values of type {field.kind}"
+            elif self._index.value(field).data != value.data:
+                found = f"is {self._index.value(field).data.hex()}"
+            else:
+                continue
+            raise FormatError(
+                f"{self.name}: tag {tag} of the IFD of {what} {found}, expected {value.count} values of type "
+                f"{int(value.kind)}, {value.data.hex()}"
+            )
+
+    def _table(self, ifd: Ifd, level: int) -> _Table:
+        self._check_tags(ifd, level_tags(self.metadata.coding.geometry, level), f"level {level}")
+        rows, cols = self.metadata.coding.geometry.grid(level)
+        offsets = self._field(ifd, Tag.TILE_OFFSETS, _OFFSET_KINDS, rows * cols)
+        return _Table(offsets, self._field(ifd, Tag.TILE_BYTES, _COUNT_KINDS, rows * cols))
+
+    def _associated_fields(self, visited: set[int]) -> Iterator[tuple[str, tuple[int, int]]]:
+        """(name, (offset, length)) of every associated image."""
+        field = self._first.fields.get(Tag.RRIP_ASSOCIATED)
+        if field is None:
+            return
+        if not 1 <= field.count <= len(ASSOCIATED_NAMES):
+            raise FormatError(f"{self.name}: {field.count} associated images, expected 1 … {len(ASSOCIATED_NAMES)}")
+        for ifd in self._private_ifds(Tag.RRIP_ASSOCIATED, field.count, visited):
+            title = ifd.fields.get(Tag.PAGE_NAME)
+            known = {f"{name}\0".encode(): name for name in ASSOCIATED_NAMES}
+            is_text = title is not None and title.kind == Kind.ASCII and title.size < 64
+            name = known.get(self._index.value(title).data) if title and is_text else None
+            if name is None:
+                raise FormatError(f"{self.name}: the IFD at byte {ifd.offset} has no name of an associated image")
+            (offset,) = self._index.numbers(self._field(ifd, Tag.STRIP_OFFSETS, _OFFSET_KINDS, 1), 0, 1)
+            (length,) = self._index.numbers(self._field(ifd, Tag.STRIP_BYTES, _COUNT_KINDS, 1), 0, 1)
+            check_attachment_size(length, f"{self.name}: the {name} image")
+            yield name, (offset, length)
+
+    def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
+        """(offset, length) of a stored tile in the file, None where there is none.
+
+        Raises
+        ------
+        DamagedError
+            If the length is more than a tile can have.
+        """
+        coding = self.metadata.coding
+        rows, cols = coding.geometry.grid(level) if level in self._tables else (0, 0)
+        if not (0 <= row < rows and 0 <= col < cols) or coding.is_empty(level, row, col):
+            return None  # what the file has at an empty place is for other readers
+        table, at = self._tables[level], row * cols + col
+        (offset,) = self._index.numbers(table.offsets, at, 1)
+        (length,) = self._index.numbers(table.lengths, at, 1)
+        if length == 0:
+            return None
+        most = coding.tile_limit(level)
+        if length > most or offset + length > self._source.size:
+            raise DamagedError(
+                f"{self.name}: {coding.place(level, row, col)} is said to have {length} bytes at byte {offset}; a tile "
+                f"has at most {most}, the file {self._source.size}; it is truncated or damaged"
+            )
+        return offset, length
+
+    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
+        """A stored tile, unchecked, None where there is none."""
+        place = self.locate(level, row, col)
+        return None if place is None else self._source.read(*place)
+
+    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
+        """Several tiles, one range each."""
+        located = [self.locate(*place) for place in places]
+        found = iter(self._source.read_ranges([place for place in located if place is not None]))
+        return [None if place is None else next(found) for place in located]
+
+    def attachment(self, name: str) -> bytes | None:
+        """The ICC profile or the JPEG file of an associated image."""
+        if name == ICC_NAME:
+            return self._icc_profile()
+        place = self._images.get(name)
+        return None if place is None else check_attachment(self._source.read(*place), f"{self.name}: the {name} image")
+
+    def _icc_profile(self) -> bytes | None:
+        field = self._first.fields.get(Tag.ICC_PROFILE)
+        if field is None:
+            return None
+        check_attachment_size(field.size, f"{self.name}: the ICC profile")
+        profile = self._index.value(field).data if field.size else b""
+        checksum = self._field(self._first, Tag.RRIP_ICC_CHECKSUM, (Kind.LONG,), 1)
+        if self._index.numbers(checksum, 0, 1) != [crc32c(profile)]:
+            raise ChecksumError(f"{self.name}: the ICC profile is damaged; restore it from a copy")
+        return profile
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """(key, bytes) of everything in the file; what is not tile or attachment is "index"."""
+        rest = self._source.size
+        for key, size in self._sizes():
+            rest -= size
+            yield key, size
+        yield "index", rest
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        for level in self._tables:
+            for row, col in self.metadata.coding.geometry.tiles(level):
+                place = self.locate(level, row, col)
+                if place is not None:
+                    yield tile_key(level, row, col), place[1]
+        icc = self._first.fields.get(Tag.ICC_PROFILE)
+        if icc is not None:
+            yield ICC_KEY, icc.size
+        for name, (_, length) in self._images.items():
+            yield associated_key(name), length
+
+    def close(self) -> None:
+        """Release the file."""
+        self._source.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopen, (self.name, self.metadata.coding.uuid)
+
+
+def reopen(name: str, uuid: UUID) -> Container:
+    """Open a container again, in another process.
+
+    Raises
+    ------
+    StorageError
+        If another one has taken its place.
+    """
+    container = open_container(name)
+    if container.metadata.coding.uuid != uuid:
+        container.close()
+        raise StorageError(f"{name}: was replaced by another container since it was opened; open it again")
+    return container

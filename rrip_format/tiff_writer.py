@@ -1,0 +1,165 @@
+"""Writing a container as one BigTIFF, in one pass (spec section 10).
+
+Tiles are appended as they come. What is kept in memory is where each of them is, 32 bytes a tile.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+
+import numpy as np
+
+from .associated import seal_attachment
+from .disk import as_target_error, flush, move, temporary_folder
+from .errors import RripError, TargetError
+from .geometry import BASE_LEVEL
+from .jpeg import encode
+from .metadata import Coding, Metadata
+from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
+from .tile import crc32c
+from .writing import ContainerWriter
+
+__all__ = ["TiffWriter"]
+
+_ALIGNMENT = 8
+
+
+class TiffWriter(ContainerWriter):
+    """Writes tiles in any order; a context manager that leaves a whole container or none.
+
+    Parameters
+    ----------
+    target : Path
+        ``*.rrip.tif`` or ``*.rrip.tiff``.
+
+    Raises
+    ------
+    TargetError
+        If the target cannot be written.
+    """
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self._target = target
+        self._folder = temporary_folder(target)
+        self._path = self._folder / "container.tif"
+        try:
+            with as_target_error(self._path):
+                self._file = self._path.open("xb", buffering=1 << 20)
+        except TargetError:
+            rmtree(self._folder, ignore_errors=True)
+            raise
+        self._file.write(bytes(HEADER.size))  # patched when all is there: until then nothing opens
+        self._tiles: dict[int, array[int]] = {}
+        self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
+
+    def _append(self, data: bytes) -> int:
+        """Write `data` at the end, aligned; return its offset."""
+        with as_target_error(self._path):
+            at = self._file.tell()
+            padding = -at % _ALIGNMENT
+            self._file.write(bytes(padding) + data)
+        return at + padding
+
+    def write_tile(self, level: int, row: int, col: int, tile: bytes) -> None:
+        """Add a stored tile; each place is written once."""
+        self._tiles.setdefault(level, array("Q")).extend((row, col, self._append(tile), len(tile)))
+
+    def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:
+        self._associated[name] = self._append(seal_attachment(jpeg)), len(jpeg) + 4, shape
+
+    def _finish(self, metadata: Metadata, icc_profile: bytes | None) -> None:
+        background = self._background(metadata.coding)
+        levels = range(BASE_LEVEL, metadata.coding.geometry.levels)
+        ifds = [self._level_ifd(metadata, level, background) for level in (*levels, 0, 1)]
+        ifds += [self._associated_ifd(name) for name in sorted(self._associated)]
+        ifds[0].update(_description(metadata))
+        if icc_profile:
+            ifds[0][Tag.ICC_PROFILE] = Value(Kind.UNDEFINED, icc_profile)
+            ifds[0][Tag.RRIP_ICC_CHECKSUM] = Value.of(Kind.LONG, crc32c(icc_profile))
+        private = {Tag.RRIP_RESIDUALS: 2, Tag.RRIP_ASSOCIATED: len(self._associated)}
+        ifds[0].update({tag: Value.of(Kind.IFD8, *[0] * count) for tag, count in private.items() if count})
+        start = self._append(b"")
+        at = len(levels)
+        positions = ifd_positions(ifds, start)
+        for tag, count in private.items():
+            if count:
+                ifds[0][tag] = Value.of(Kind.IFD8, *positions[at : at + count])
+            at += count
+        with as_target_error(self._path):
+            self._file.writelines(pack_index(ifds, len(levels), start))
+            self._file.flush()
+            flush(self._path)  # the header must not be there before what it points to
+            self._file.seek(0)
+            self._file.write(HEADER.pack(b"II", 43, 8, 0, start))
+            self._file.close()
+            flush(self._path)
+        with as_target_error(self._target):
+            move(self._path, self._target)
+        self.abort()
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        with suppress(OSError):  # it flushes first, and the disk may be full
+            self._file.close()
+        rmtree(self._folder, ignore_errors=True)
+
+    def _background(self, coding: Coding) -> dict[int, tuple[int, int]]:
+        """Where other readers find the pixels of empty tiles: one ordinary JPEG for each tile side, by side."""
+        geometry = coding.geometry
+        found = {}
+        if coding.empty.any():
+            for side in {geometry.tile_side(level) for level in range(BASE_LEVEL, geometry.levels)}:
+                pixels = np.full((side, side, 3), coding.background, np.uint8)
+                jpeg = encode(pixels, 100)  # steps of one: a flat gray comes back exactly
+                found[side] = self._append(jpeg), len(jpeg)
+        return found
+
+    def _level_ifd(self, metadata: Metadata, level: int, background: dict[int, tuple[int, int]]) -> dict[int, Value]:
+        coding = metadata.coding
+        rows, cols = coding.geometry.grid(level)
+        offsets, lengths = np.zeros((rows, cols), "<u8"), np.zeros((rows, cols), "<u4")
+        written = np.frombuffer(self._tiles.get(level, array("Q")), np.uint64).reshape(-1, 4)
+        row, col = written[:, 0].astype(np.intp), written[:, 1].astype(np.intp)
+        offsets[row, col], lengths[row, col] = written[:, 2], written[:, 3]
+        for place in np.argwhere(offsets == 0).tolist():
+            if not coding.is_empty(level, *place):
+                raise RripError(f"{coding.place(level, *place)} was never written, and its family is not empty")
+        if level >= BASE_LEVEL and background:
+            absent = offsets == 0
+            offsets[absent], lengths[absent] = background[coding.geometry.tile_side(level)]
+        tags = level_tags(coding.geometry, level)
+        if metadata.slide.mpp is not None:
+            tags.update(resolution_tags(metadata.slide.mpp, level))
+        tags[Tag.TILE_OFFSETS] = Value(Kind.LONG8, offsets.tobytes())
+        tags[Tag.TILE_BYTES] = Value(Kind.LONG, lengths.tobytes())
+        return tags
+
+    def _associated_ifd(self, name: str) -> dict[int, Value]:
+        offset, length, (height, width) = self._associated[name]
+        return {
+            **picture_tags(height, width, 3),
+            Tag.PAGE_NAME: Value.text(name),
+            Tag.ROWS_PER_STRIP: Value.of(Kind.LONG, height),
+            Tag.STRIP_OFFSETS: Value.of(Kind.LONG8, offset),
+            Tag.STRIP_BYTES: Value.of(Kind.LONG8, length),
+        }
+
+
+def _description(metadata: Metadata) -> dict[int, Value]:
+    """What tells people and programs what this file is."""
+    geometry, writer = metadata.coding.geometry, metadata.writer
+    text = (
+        f"Whole-slide image in RRIP format. This TIFF shows it from level {BASE_LEVEL} up, at 1/{1 << BASE_LEVEL} of "
+        f"{geometry.width} x {geometry.height} px; rrip_format reads full resolution from the same file."
+    )
+    document = json.dumps(metadata.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return {
+        Tag.DESCRIPTION: Value.text(text),
+        Tag.SOFTWARE: Value.text(f"{writer.get('name')} {writer.get('version')}"),
+        Tag.RRIP_METADATA: Value(Kind.UNDEFINED, document.encode()),
+    }
