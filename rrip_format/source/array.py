@@ -1,0 +1,84 @@
+"""NumPy, Dask and Zarr arrays as a source."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rrip_format.errors import SourceError
+from rrip_format.source.base import WHITE, SlideInfo, Source
+from rrip_format.source.color import to_rgb
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ArraySource"]
+
+
+class ArraySource(Source):
+    """An array in memory, or one that computes or loads what is sliced.
+
+    Parameters
+    ----------
+    array : array_like
+        uint8 of shape (H, W), (H, W, 3), (H, W, 4) with straight alpha, or (3, H, W). A last axis of 3 or 4 always
+        is the channel axis: an array of shape (3, H, 3) is three rows high, so transpose it if it is not.
+
+    Raises
+    ------
+    SourceError
+        Another shape or data type.
+
+    Notes
+    -----
+    A Dask array is sliced and computed block by block, by the scheduler that is in force. A Zarr array reads missing
+    chunks as its fill value, which is Zarr's rule.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.where = f"array ({type(array).__module__.partition('.')[0]})"
+        self._array = array
+        shape = tuple(int(n) for n in array.shape)
+        self._channel_first = len(shape) == 3 and shape[2] not in {3, 4} and shape[0] == 3
+        known = len(shape) == 2 or (len(shape) == 3 and (shape[2] in {3, 4} or self._channel_first))
+        if not known or 0 in shape or np.dtype(array.dtype) != np.uint8:
+            msg = (
+                f"{self.where}: found shape {shape} of {array.dtype}, expected uint8 of shape (H, W), (H, W, 3), "
+                "(H, W, 4) or (3, H, W); convert the array first"
+            )
+            raise SourceError(msg)
+        height, width = shape[1:] if self._channel_first else shape[:2]
+        size = getattr(array, "nbytes", None)
+        self.info = SlideInfo(
+            "array",
+            None if size is None else int(size),
+            width,
+            height,
+            None,
+            None,
+            None,
+            None,
+            WHITE,
+            {},
+            None,
+            "array",
+        )
+
+    def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        area = (slice(y, y + height), slice(x, x + width))
+        # A copy, so that what a caller does to a block never reaches the array.
+        block = np.array(self._array[(slice(None), *area) if self._channel_first else area], dtype=np.uint8)
+        return to_rgb(np.moveaxis(block, 0, -1) if self._channel_first else block, self.info.background)
+
+    def fingerprint(self) -> dict[str, str | int]:
+        """Return name and size; a change of the values is not noticed."""
+        return {"name": "array", "size_bytes": self.info.size_bytes or 0, "mtime_ns": 0}
+
+    def digest(self) -> bytes:
+        """Return a random number: what an array holds may change."""
+        return os.urandom(32)
+
+    def _close(self) -> None:
+        self._array = None

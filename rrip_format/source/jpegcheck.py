@@ -1,0 +1,72 @@
+"""Refuse JPEG tiles that a decoder would fill up with gray without saying so.
+
+imagecodecs decodes a JPEG that ends early without an error. So every JPEG tile is looked at before: its size must be
+what the TIFF says, its end marker at the end, and libjpeg, through libvips, must decode it without a warning. A bit
+flip inside the entropy-coded data that gives a valid stream again cannot be noticed by any decoder. What is wrong is a
+ValueError here, which knows nothing of files; the source adds path and block.
+"""
+
+from __future__ import annotations
+
+from rrip_format.source.base import load_module
+
+__all__ = ["check_jpeg", "check_jpeg_end", "jpeg_layout"]
+
+END = b"\xff\xd9"
+START_OF_SCAN = 0xDA
+NOT_FRAMES = {0xC4, 0xC8, 0xCC}
+
+
+def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set[int]) -> None:
+    """Raise `ValueError` unless `data` is one complete JPEG of an allowed size that decodes without a warning.
+
+    Parameters
+    ----------
+    data : bytes
+        The stored tile.
+    tables : bytes or None
+        The TIFF's JPEGTables, for an abbreviated tile.
+    heights, widths : set of int
+        Allowed sizes, px: the full tile, or what the image leaves of it.
+    """
+    height, width, scan = jpeg_layout(data)
+    if height not in heights or width not in widths:
+        msg = f"JPEG tile of {height}x{width} px, expected {sorted(heights)} x {sorted(widths)}"
+        raise ValueError(msg)
+    end = data.find(END, scan)
+    # In entropy-coded data 0xFF is followed by 0 or a restart marker; some writers pad a tile with zeros.
+    if end < 0 or data[end + 2 :].strip(b"\0"):
+        msg = "JPEG tile ends early" if end >= 0 else "JPEG tile has no end marker"
+        raise ValueError(msg)
+    pyvips = load_module("pyvips", "pyvips[binary]")
+    complete = tables[:-2] + data[2:] if tables else data
+    try:
+        pyvips.Image.jpegload_buffer(complete, fail_on="warning", access="sequential").write_to_memory()
+    except pyvips.Error as error:
+        msg = f"damaged JPEG tile: {' '.join(str(error).split())[:200]}"
+        raise ValueError(msg) from error
+
+
+def check_jpeg_end(data: bytes) -> None:
+    """Raise `ValueError` where a JPEG file has no end marker; it need not be last, cameras append data of their own."""
+    if data.find(END, jpeg_layout(data)[2]) < 0:
+        msg = "the JPEG has no end marker"
+        raise ValueError(msg)
+
+
+def jpeg_layout(data: bytes) -> tuple[int, int, int]:
+    """Return height and width in px and the offset of the first scan; `ValueError` where there are none."""
+    height = width = 0
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in NOT_FRAMES:
+            height, width = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        if marker == START_OF_SCAN and height and width:
+            return height, width, at + 2 + length
+        at += 2 + max(length, 2)
+    msg = f"not a JPEG tile: starts with {data[:4].hex(' ') or 'nothing'}"
+    raise ValueError(msg)

@@ -1,0 +1,129 @@
+"""Slides that OpenSlide reads: SVS, NDPI, MRXS, SCN, BIF, DICOM, Philips, generic tiled TIFF and more.
+
+``read_region`` of openslide-python gives straight (un-premultiplied) RGBA: OpenSlide's own buffer is premultiplied, and
+the binding divides by alpha. Alpha is 0 where a slide has no data and in between only at borders of placed tiles.
+The JPEG decoder inside OpenSlide treats warnings as errors, so truncated JPEG tiles are refused there.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rrip_format.source.base import (
+    WHITE,
+    AssociatedImages,
+    SlideInfo,
+    Source,
+    boundary,
+    load_module,
+    positive,
+    print_mpp,
+)
+from rrip_format.source.color import to_rgb
+from rrip_format.source.files import digest_files, fingerprint_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["OpenSlideSource", "detect_vendor"]
+
+PACKAGE = "openslide-python openslide-bin"
+
+
+def detect_vendor(path: Path) -> str | None:
+    """Return OpenSlide's name of the format, None where OpenSlide does not know it."""
+    openslide = load_module("openslide", PACKAGE)
+    with boundary(str(path), "OpenSlide cannot look at it"):
+        vendor: str | None = openslide.OpenSlide.detect_format(str(path))
+        return vendor
+
+
+class OpenSlideSource(Source):
+    """A slide through openslide-python: the whole of level 0, areas outside ``openslide.bounds-*`` included.
+
+    Parameters
+    ----------
+    path : Path
+        The slide, or any file of a DICOM series.
+
+    Raises
+    ------
+    SourceError
+        OpenSlide cannot open it. After one failed read an OpenSlide handle fails for good, and so does the source.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.where = str(path)
+        self._path = path
+        with boundary(self.where, "OpenSlide cannot open it"):
+            self._slide: Any = load_module("openslide", PACKAGE).OpenSlide(str(path))
+            properties = dict(self._slide.properties)
+            self.info = self._describe(properties)
+
+    def _describe(self, properties: dict[str, str]) -> SlideInfo:
+        width, height = self._slide.dimensions
+        mpp = [positive(properties.get(f"openslide.mpp-{axis}")) for axis in "xy"]
+        if properties.get("openslide.vendor") == "generic-tiff":
+            mpp = [print_mpp(value) for value in mpp]
+        # color_profile would be written anew by LittleCMS; the picture carries the bytes of the file.
+        profile = self._slide.read_region((0, 0), 0, (1, 1)).info.get("icc_profile")
+        files = fingerprint_files(self._path)
+        return SlideInfo(
+            name=self._path.name,
+            size_bytes=int(files["size_bytes"]),
+            width=width,
+            height=height,
+            mpp_x=mpp[0],
+            mpp_y=mpp[1],
+            objective_power=positive(properties.get("openslide.objective-power")),
+            vendor=properties.get("openslide.vendor"),
+            background=_background(properties.get("openslide.background-color", "")),
+            properties=properties,
+            icc_profile=profile,
+            reader="openslide",
+        )
+
+    def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        rgba = np.asarray(self._slide.read_region((x, y), 0, (width, height)))
+        return to_rgb(rgba, self.info.background)
+
+    def associated(self) -> AssociatedImages:
+        """Return readers of the associated images: ``thumbnail``, ``macro``, ``label``, others as the vendor has it."""
+        prefix, suffix = "openslide.associated.", ".width"
+        names = [
+            key[len(prefix) : -len(suffix)]
+            for key in self.info.properties
+            if key.startswith(prefix) and key.endswith(suffix)
+        ]
+        return {name: partial(self._associated, name) for name in names}
+
+    def _associated(self, name: str) -> NDArray[np.uint8]:
+        # On a handle of its own: a broken label must not put the slide into OpenSlide's error state.
+        openslide = load_module("openslide", PACKAGE)
+        with boundary(self.where, f"its {name} image cannot be read"), openslide.OpenSlide(self.where) as slide:
+            return to_rgb(np.asarray(slide.associated_images[name]), self.info.background)
+
+    def fingerprint(self) -> dict[str, str | int]:
+        """Return name, size and time of change of all member files."""
+        return fingerprint_files(self._path)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the bytes of all member files."""
+        return digest_files(self._path)
+
+    def _close(self) -> None:
+        self._slide.close()
+
+
+def _background(text: str) -> tuple[int, int, int]:
+    """Return ``openslide.background-color`` as RGB, white where it is absent or not six hex digits."""
+    if not re.fullmatch("[0-9A-Fa-f]{6}", text):
+        return WHITE
+    red, green, blue = bytes.fromhex(text)
+    return red, green, blue

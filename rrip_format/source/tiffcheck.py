@@ -1,0 +1,175 @@
+"""Look at the tile index of a TIFF before anything is converted.
+
+OpenSlide gives transparent pixels for a tile without data, tifffile reads files cut off behind level 0 and follows a
+broken chain of directories as far as it goes, and OpenJPEG decodes a code stream whose tail is gone. So, before the
+first pixel, the tile offsets and byte counts of level 0 are checked against the file.
+
+A tile without data is legal in Leica SCN, Ventana BIF and Philips TIFF, where the scanner skips glass: it is
+background. In every other TIFF it is refused, Aperio SVS included, because nothing tells it from a lost tile; with
+`allow_missing_tiles` it becomes what OpenSlide shows, which is background.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rrip_format.errors import SourceError
+from rrip_format.source.base import boundary, load_module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["TiffFacts", "check_level", "check_tiff", "is_tiff"]
+
+MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
+JPEG_2000 = {33003, 33004, 33005, 34712}
+UNCOMPRESSED = 1
+# Longest run of zero bytes after the last marker of a JPEG 2000 tile that passes as padding.
+PADDING = 16
+
+# tifffile logs what it finds odd; without a handler Python prints that to stderr, beside our one clear line.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+# The private tag of an RRIP container's metadata (spec section 10.5): to other readers it is a slide of level 2.
+RRIP_METADATA = 65380
+
+
+@dataclass(frozen=True)
+class TiffFacts:
+    """What decides on the reader: whether the file is OME-TIFF or our own, and the sample type of level 0."""
+
+    is_ome: bool
+    is_rrip: bool
+    dtype: str
+
+
+def is_tiff(head: bytes) -> bool:
+    """Tell whether a file begins as classic or BigTIFF."""
+    return head[:4] in MAGIC
+
+
+def check_tiff(path: Path, *, allow_missing_tiles: bool = False) -> TiffFacts:
+    """Check directories and tile index of level 0.
+
+    Parameters
+    ----------
+    path : Path
+        A TIFF of any flavour.
+    allow_missing_tiles : bool
+        Accept tiles without data in formats where they are not legal.
+
+    Raises
+    ------
+    SourceError
+        A loop or a loose end in the chain of directories; a tile index that does not fit the image; a tile without
+        data or beyond the end of the file; a JPEG 2000 tile without its end marker.
+    """
+    tifffile = load_module("tifffile", "tifffile imagecodecs")
+    with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
+        _check_chain(tif, path)
+        pages = [page.aspage() for page in tif.pages]
+        largest = max(pages, key=lambda page: page.imagewidth * page.imagelength)
+        # Leica SCN places several regions, each a page, side by side in level 0.
+        pages = [page for page in pages if page.is_tiled] if tif.is_scn else [largest]
+        for page in pages:
+            check_level(tif, page, str(path), allow_missing_tiles=allow_missing_tiles)
+        return TiffFacts(bool(tif.is_ome), RRIP_METADATA in tif.pages[0].tags, str(pages[0].dtype))
+
+
+def _check_chain(tif: Any, path: Path) -> None:
+    """Follow the directories from first to last: each inside the file, none twice."""
+    layout, file = tif.tiff, tif.filehandle
+    seen: set[int] = set()
+    at = 8 if layout.version == 43 else 4
+    while True:
+        file.seek(at)
+        (offset,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
+        if offset == 0 and seen:
+            return
+        if offset in seen:
+            msg = f"{path}: its TIFF directories form a loop at offset {offset}; get an undamaged copy"
+            raise SourceError(msg)
+        if not 8 <= offset <= file.size - layout.tagnosize:
+            msg = (
+                f"{path}: TIFF directory {len(seen)} at offset {offset} is outside the file of {file.size} bytes; get "
+                "a complete copy"
+            )
+            raise SourceError(msg)
+        seen.add(offset)
+        file.seek(offset)
+        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+        at = offset + layout.tagnosize + tags * layout.tagsize
+
+
+def check_level(tif: Any, page: Any, where: str, *, allow_missing_tiles: bool = False) -> None:
+    """Check the tile index of one page of an open ``TiffFile``; `SourceError` as in :func:`check_tiff`."""
+    sparse = tif.is_scn or tif.is_bif or tif.is_philips or allow_missing_tiles
+    offsets = np.array(page.dataoffsets, dtype=np.int64)
+    counts = np.array(page.databytecounts, dtype=np.int64)
+    expected, across = _tile_count(page, where)
+    if not len(offsets) == len(counts) == expected:
+        msg = (
+            f"{where}: {len(offsets)} tile offsets and {len(counts)} byte counts for {page.imagewidth}x"
+            f"{page.imagelength} px, expected {expected}; the TIFF tags are damaged, get another copy"
+        )
+        raise SourceError(msg)
+    missing = (offsets == 0) | (counts == 0)
+    if missing.any() and not sparse:
+        msg = (
+            f"{where}: {_some(missing, across)} of level 0 without data; get a complete copy, or pass "
+            "allow_missing_tiles=True to fill with background"
+        )
+        raise SourceError(msg)
+    size = tif.filehandle.size
+    beyond = ~missing & ((offsets < 0) | (counts < 0) | (counts > size - offsets))
+    if beyond.any():
+        msg = f"{where}: {_some(beyond, across)} of level 0 beyond the file's end at {size} bytes; get a complete copy"
+        raise SourceError(msg)
+    plain = page.compression == UNCOMPRESSED and page.bitspersample % 8 == 0 and not page.is_subsampled
+    if plain and not missing.any() and counts.sum() < page.nbytes:
+        msg = f"{where}: {counts.sum()} bytes of level 0, expected {page.nbytes}; get a complete copy"
+        raise SourceError(msg)
+    if page.compression in JPEG_2000 and (unended := _unended(tif, offsets, counts)).any():
+        msg = f"{where}: {_some(unended, across)} of level 0 without the end marker of JPEG 2000; get a complete copy"
+        raise SourceError(msg)
+
+
+def _tile_count(page: Any, where: str) -> tuple[int, int]:
+    """Return how many tiles or strips the image needs, and how many lie side by side."""
+    tiled = 322 in page.tags or page.is_tiled
+    tile_width, tile_length = (page.tilewidth, page.tilelength) if tiled else (page.imagewidth, page.rowsperstrip)
+    if min(page.imagewidth, page.imagelength, tile_width, tile_length) < 1:
+        msg = (
+            f"{where}: image of {page.imagewidth}x{page.imagelength} px in tiles of {tile_width}x{tile_length} px; the "
+            "TIFF tags are damaged, get another copy"
+        )
+        raise SourceError(msg)
+    across = math.ceil(page.imagewidth / tile_width)
+    planes = page.samplesperpixel if page.planarconfig == 2 else 1
+    depth = math.ceil(page.imagedepth / page.tiledepth) if tiled else page.imagedepth
+    return across * math.ceil(page.imagelength / tile_length) * planes * depth, across
+
+
+def _unended(tif: Any, offsets: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which JPEG 2000 tiles lack the end marker: OpenJPEG decodes a stream with a zeroed tail without an error."""
+    lacking = np.zeros(len(offsets), dtype=bool)
+    for index in np.flatnonzero((offsets != 0) & (counts != 0)):
+        size = min(PADDING, int(counts[index]))
+        tif.filehandle.seek(int(offsets[index] + counts[index]) - size)
+        lacking[index] = not tif.filehandle.read(size).rstrip(b"\0").endswith(b"\xff\xd9")
+    return lacking
+
+
+def _some(which: NDArray[np.bool_], across: int) -> str:
+    """Return ``3 of 130 tiles (the first at row 5, column 7)``."""
+    row, column = divmod(int(np.flatnonzero(which)[0]), across)
+    return f"{int(which.sum())} of {len(which)} tiles (the first at row {row}, column {column})"

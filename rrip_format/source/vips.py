@@ -1,0 +1,114 @@
+"""PNG, JPEG and whatever else libvips opens as an image.
+
+Accepted are 8 bits per sample: gray, gray + alpha, RGB, RGBA; libvips expands palettes and 1- to 4-bit PNG to these.
+CMYK becomes sRGB, through the embedded profile where there is one. 16-bit and float images are refused: how to map them
+to 8 bits is the owner's decision. EXIF orientation is applied. Of several pages the first is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rrip_format.errors import SourceError
+from rrip_format.source.base import WHITE, SlideInfo, Source, boundary, load_module, print_mpp
+from rrip_format.source.color import to_rgb
+from rrip_format.source.files import digest_files, fingerprint_files, head_of
+from rrip_format.source.jpegcheck import check_jpeg_end
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["VipsSource"]
+
+ACCEPTED = {"srgb", "rgb", "b-w"}
+
+
+class VipsSource(Source):
+    """An image file through pyvips.
+
+    Parameters
+    ----------
+    path : Path
+        The image. libvips decodes it once, into memory or, above 100 MB, into a temporary file.
+
+    Raises
+    ------
+    SourceError
+        libvips does not know the file, warns of damage, or finds samples of another kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.where = str(path)
+        self._path = path
+        pyvips = load_module("pyvips", "pyvips[binary]")
+        # JPEG has no checksum: a warning is all that tells of lost data. Other formats warn of trifles in metadata.
+        is_jpeg = head_of(path).startswith(b"\xff\xd8\xff")
+        with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
+            if is_jpeg:
+                check_jpeg_end(path.read_bytes())  # libvips overlooks warnings about the last rows
+            # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
+            self._stream: Any = pyvips.Source.new_from_file(self.where)
+            image = pyvips.Image.new_from_source(
+                self._stream, "", access="random", fail_on="warning" if is_jpeg else "error"
+            )
+            image = _to_srgb(image.autorot()) if image.interpretation == "cmyk" else image.autorot()
+        self._image: Any = image
+        self._check()
+        self.info = self._describe()
+
+    def _check(self) -> None:
+        image = self._image
+        if image.format != "uchar" or image.interpretation not in ACCEPTED or not 1 <= image.bands <= 4:
+            msg = (
+                f"{self.where}: found {image.bands} band(s) of {image.format} ({image.interpretation}), expected 8-bit "
+                "gray, RGB or RGBA; convert the image first"
+            )
+            raise SourceError(msg)
+
+    def _describe(self) -> SlideInfo:
+        image = self._image
+        fields = [name for name in image.get_fields() if name != "filename" and not name.endswith("-data")]
+        profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+        return SlideInfo(
+            name=self._path.name,
+            size_bytes=self._path.stat().st_size,
+            width=image.width,
+            height=image.height,
+            mpp_x=print_mpp(1000 / image.xres if image.xres > 0 else None),
+            mpp_y=print_mpp(1000 / image.yres if image.yres > 0 else None),
+            objective_power=None,
+            vendor=None,
+            background=WHITE,
+            properties={f"vips.{name}": str(image.get(name))[:1000] for name in fields},
+            icc_profile=None if profile is None else bytes(profile),
+            reader="vips",
+        )
+
+    def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        data = self._image.crop(x, y, width, height).write_to_memory()
+        samples = np.frombuffer(data, np.uint8).reshape(height, width, self._image.bands)
+        return to_rgb(samples, self.info.background)
+
+    def fingerprint(self) -> dict[str, str | int]:
+        """Return name, size and time of change of the file."""
+        return fingerprint_files(self._path)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the bytes of all member files."""
+        return digest_files(self._path)
+
+    def _close(self) -> None:
+        self._image = self._stream = None
+
+
+def _to_srgb(image: Any) -> Any:
+    """Return a CMYK image as sRGB without profile."""
+    if image.get_typeof("icc-profile-data"):
+        image = image.icc_transform("srgb", embedded=True)
+    image = image.colourspace("srgb").copy()
+    image.remove("icc-profile-data")
+    return image
