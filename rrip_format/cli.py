@@ -1,0 +1,270 @@
+"""The command ``rrip``: arguments in, one line or JSON out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import RripError, printable
+
+__all__ = ["main"]
+
+
+class _Commands(click.Group):
+    """Commands that end in one line and an exit code: 1 for an error of ours, 130 for an interrupt."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RripError as error:
+            _fail(str(error), 1)
+        except KeyboardInterrupt:
+            _fail("interrupted; nothing was left at the target", 130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            _fail(f"unexpected {type(error).__name__}: {error}; 'rrip --debug …' shows where", 70)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo("rrip: " + printable(" ".join(message.split())), err=True)
+    sys.exit(code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rrip")
+@click.option("--debug", is_flag=True, help="Show a traceback for unexpected errors.")
+def main(*, debug: bool) -> None:
+    """Store whole-slide images as a JPEG base and JPEG residuals."""
+    del debug  # read by _Commands
+
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
+
+
+_SETTINGS = (
+    click.option(
+        "-q", "--quality", type=click.IntRange(1, 100), help="No worse than a JPEG pyramid of this quality. [90]"
+    ),
+    click.option(
+        "--target", help="Find the setting that reaches psnr=…, ratio=… or ssimulacra2=… on a sample instead."
+    ),
+    click.option("--effort", type=click.Choice(["fast", "default", "best"]), help="Smaller for more time. [default]"),
+    click.option("--tune", type=click.Choice(["psnr", "ssim"]), help="What to be small for. [psnr]"),
+    click.option("--preset", type=click.Choice(["notebook"]), help="The original method, for comparison."),
+    click.option("--base-tile", type=int, help="Side of a base tile in pixels; level 0 tiles are four times it. [128]"),
+    click.option("--luma-only", is_flag=True, help="Store no chroma residuals: smaller, with less exact colour."),
+)
+
+
+def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options for the settings of the encoder; :func:`_given_settings` takes them."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
+
+
+def _given_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of ``Settings``, of those options that were given."""
+    return {
+        ("tile" if name == "base_tile" else name): value
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
+
+
+@main.command()
+@click.argument("source")
+@click.argument("dest", type=click.Path())
+@_settings_options
+@click.option("-j", "--workers", type=click.IntRange(min=1), help="Threads. [all cores]")
+@click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
+@click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
+@_AS_JSON
+def convert(
+    *,
+    source: str,
+    dest: str,
+    workers: int | None,
+    label: bool,
+    overwrite: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip or .rrip.tif).
+
+    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
+    that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+    """
+    from .conversion import convert as run
+    from .encoder import Settings
+    from .info import format_bytes
+
+    given = _given_settings(options)
+    if _is_container(source):
+        if given:
+            raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
+        _copy(source, dest, overwrite=overwrite, as_json=as_json)
+        return
+    settings = Settings(**given)
+    with _progress("converting", quiet=as_json) as progress:
+        done = run(source, dest, settings, workers=workers, overwrite=overwrite, label=label, progress=progress)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(done)))
+        return
+    reached = (
+        "" if done.reached is None else f", {str(options['target']).partition('=')[0]} {done.reached:.2f} on a sample"
+    )
+    share = f", {done.stored_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
+    size = f"{format_bytes(done.stored_bytes)}{share}{reached}"
+    click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
+
+
+def _is_container(source: str) -> bool:
+    """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
+    from .container import open_container
+
+    try:
+        open_container(source).close()
+    except (RripError, OSError, ValueError):
+        return False
+    return True
+
+
+def _copy(source: str, dest: str, *, overwrite: bool, as_json: bool) -> None:
+    """Copy a container to one of the same or another kind."""
+    from .info import format_bytes
+    from .transmux import transmux
+
+    with _progress("copying", quiet=as_json) as progress:
+        stored = transmux(source, dest, overwrite=overwrite, progress=progress)
+    click.echo(
+        json.dumps({"path": dest, "stored_bytes": stored}) if as_json else f"{dest}: {format_bytes(stored)} copied"
+    )
+
+
+@contextmanager
+def _progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on a terminal, nothing anywhere else."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield update
+
+
+@main.command()
+@click.argument("path")
+@_AS_JSON
+def info(*, path: str, as_json: bool) -> None:
+    """Show levels, sizes and metadata of the container PATH."""
+    from .info import describe, format_info
+    from .slide import open_slide
+
+    with open_slide(path) as slide:
+        found = describe(slide)
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else format_info(found))
+
+
+@main.command()
+@click.argument("path")
+@click.argument("dest", type=click.Path())
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
+@click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
+@click.option("-j", "--workers", type=click.IntRange(min=1), help="Threads. [all cores]")
+@click.option("--overwrite", is_flag=True, help="Replace what is at DEST.")
+@_AS_JSON
+def export(
+    *, path: str, dest: str, quality: int, label: bool, workers: int | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write the container PATH as DEST, for readers that know nothing of RRIP.
+
+    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
+    """
+    from .export import export as run
+    from .info import format_bytes
+
+    with _progress("exporting", quiet=as_json) as progress:
+        size = run(path, dest, quality=quality, label=label, workers=workers, overwrite=overwrite, progress=progress)
+    click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")
+
+
+@main.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False), default="rrip-demo", show_default=True, help="Folder for its files."
+)
+@_AS_JSON
+def demo(*, out: str, as_json: bool) -> None:
+    """Convert a tissue picture that is part of the installation, and compare it with a JPEG pyramid."""
+    from .demo import format_demo, run_demo
+
+    found = run_demo(out)
+    click.echo(json.dumps(found) if as_json else format_demo(found))
+
+
+@main.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the report; made if needed.")
+@click.option("--families", type=click.IntRange(min=1), default=4, show_default=True, help="How many to measure.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the choice of families.")
+@click.option("--all", "everything", is_flag=True, help="Measure every family, and convert the whole slide.")
+@click.option(
+    "--offset",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Start of the families in px: 4 is off a source's JPEG grid.",
+)
+@click.option("--codecs", help="Comma-separated keys of the codecs to compare with. [all]")
+@click.option("--ssimulacra2/--no-ssimulacra2", default=True, help="SSIMULACRA2 takes most of the time.")
+@_settings_options
+@_AS_JSON
+def evaluate(
+    *,
+    source: str,
+    out: str,
+    families: int,
+    seed: int,
+    everything: bool,
+    offset: int,
+    codecs: str | None,
+    ssimulacra2: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure size, quality and decode time on the slide or image SOURCE, beside other codecs.
+
+    OUT gets report.md with plots, summary.json, samples.csv and the container. Everything is really encoded and
+    decoded; it takes some minutes.
+    """
+    from .encoder import Settings
+    from .evaluate import evaluate as run
+    from .evaluate import format_summary
+
+    settings = Settings(**_given_settings(options))
+    with _progress("measuring", quiet=as_json) as progress:
+        summary = run(
+            source,
+            out,
+            settings,
+            families=None if everything else families,
+            seed=seed,
+            offset=offset,
+            codecs=None if codecs is None else [key.strip() for key in codecs.split(",")],
+            ssimulacra2=ssimulacra2,
+            progress=progress,
+        )
+    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else format_summary(summary))

@@ -1,0 +1,305 @@
+"""Planes to quantised DCT blocks, chosen by rate and distortion (ITU-T T.81, A.3 and F.1).
+
+Most coefficients of a residual round to zero, so a plane is kept as its DC values and a list of the AC coefficients
+that do not: all later work is on that list. Coefficients are in units of their quantiser step. Those in the list may
+still become zero: the choice weighs the squared error that it makes against the bits that it saves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import kernel
+
+__all__ = ["SIZES", "ZIGZAG", "Blocks", "Levels", "block_losses", "choose", "round_levels", "transform"]
+
+Floats = NDArray[np.float32]
+
+# fmt: off
+ZIGZAG = np.array([
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
+])
+"""Raster index, 8 · vertical + horizontal frequency, of each coefficient in the order of coding (T.81 figure A.6)."""
+# fmt: on
+
+_BLOCKS = 32
+"""Blocks that are transformed at once."""
+
+_WIDTH = 8 * _BLOCKS
+"""Samples in a row of those; a constant, so that LLVM sees that rows do not overlap and uses vectors."""
+
+_LARGEST = 1023
+"""Largest AC magnitude of baseline JPEG (T.81 table F.2: ten bits)."""
+
+_C1, _C2, _C3, _C4, _C5, _C6, _C7 = (np.float32(np.cos(k * np.pi / 16) / 2) for k in range(1, 8))
+
+SIZES = np.array([v.bit_length() for v in range(4096)], np.uint8)
+"""Number of bits of a magnitude: its category (T.81 tables F.1 and F.2)."""
+
+_DC_CHOICES = 3
+"""DC levels that are tried in each block: the two nearest and the next one towards zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """DCT coefficients of C planes of N blocks each, in units of their quantiser step.
+
+    Parameters
+    ----------
+    dc : (C, N) float32
+    first : (C, N + 1) int32
+        Where the AC coefficients of each block begin in the next two.
+    place : (M,) uint8
+        Position in zigzag order, 1 … 63, ascending in each block, of those whose magnitude is at least one half.
+    value : (M,) float32
+    """
+
+    dc: Floats
+    first: NDArray[np.int32]
+    place: NDArray[np.uint8]
+    value: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What the coefficients of a :class:`Blocks` are quantised to: ``dc`` (C, N) and ``ac`` (M,), int16."""
+
+    dc: NDArray[np.int16]
+    ac: NDArray[np.int16]
+
+
+@kernel
+def _dct_columns(x: Floats) -> None:
+    """Orthonormal forward DCT of eight samples that are ``_WIDTH`` apart, for all columns, in place (T.81 A.3.3)."""
+    for k in range(_WIDTH):
+        s0, d0 = x[k] + x[k + 7 * _WIDTH], x[k] - x[k + 7 * _WIDTH]
+        s1, d1 = x[k + _WIDTH] + x[k + 6 * _WIDTH], x[k + _WIDTH] - x[k + 6 * _WIDTH]
+        s2, d2 = x[k + 2 * _WIDTH] + x[k + 5 * _WIDTH], x[k + 2 * _WIDTH] - x[k + 5 * _WIDTH]
+        s3, d3 = x[k + 3 * _WIDTH] + x[k + 4 * _WIDTH], x[k + 3 * _WIDTH] - x[k + 4 * _WIDTH]
+        x[k] = ((s0 + s3) + (s1 + s2)) * _C4
+        x[k + 4 * _WIDTH] = ((s0 + s3) - (s1 + s2)) * _C4
+        x[k + 2 * _WIDTH] = (s0 - s3) * _C2 + (s1 - s2) * _C6
+        x[k + 6 * _WIDTH] = (s0 - s3) * _C6 - (s1 - s2) * _C2
+        x[k + _WIDTH] = d0 * _C1 + d1 * _C3 + d2 * _C5 + d3 * _C7
+        x[k + 3 * _WIDTH] = d0 * _C3 - d1 * _C7 - d2 * _C1 - d3 * _C5
+        x[k + 5 * _WIDTH] = d0 * _C5 - d1 * _C1 + d2 * _C7 + d3 * _C3
+        x[k + 7 * _WIDTH] = d0 * _C7 - d1 * _C5 + d2 * _C3 - d3 * _C1
+
+
+@kernel
+def _transform(
+    plane: Floats, scale: Floats, zigzag: Any, dc: Floats, first: Any, place: Any, value: Floats, at: int
+) -> int:
+    """Fill `dc` (N,), `first` (N + 1,) and the lists from index `at`; returns where the lists end."""
+    height, width = plane.shape
+    rows = np.zeros(8 * _WIDTH, np.float32)
+    turned = np.zeros(8 * _WIDTH, np.float32)
+    scaled = np.zeros(64 * _BLOCKS, np.float32)
+    half = np.float32(0.5)
+    block = 0
+    for top in range(0, height, 8):
+        for left in range(0, width, _WIDTH):
+            inside = min(_WIDTH, width - left)
+            for i in range(8):
+                for x in range(inside):
+                    rows[i * _WIDTH + x] = plane[top + i, left + x]
+            _dct_columns(rows)
+            for i in range(8):
+                for j in range(8):
+                    for b in range(_BLOCKS):
+                        turned[j * _WIDTH + i * _BLOCKS + b] = rows[i * _WIDTH + b * 8 + j]
+            _dct_columns(turned)
+            for k in range(64):
+                vertical, horizontal = zigzag[k] >> 3, zigzag[k] & 7
+                for b in range(_BLOCKS):
+                    scaled[k * _BLOCKS + b] = turned[horizontal * _WIDTH + vertical * _BLOCKS + b] * scale[k]
+            for b in range(inside // 8):
+                dc[block] = scaled[b]
+                first[block] = at
+                for k in range(1, 64):  # writes all and keeps some: faster than a branch that is hard to foresee
+                    v = scaled[k * _BLOCKS + b]
+                    place[at] = k
+                    value[at] = v
+                    at += abs(v) >= half
+                block += 1
+    first[block] = at
+    return at
+
+
+def transform(planes: Floats, tables: NDArray[np.uint8]) -> Blocks:
+    """The DCT of planes.
+
+    Parameters
+    ----------
+    planes : (C, h, w) float32
+        Samples less 128; sides are multiples of 8.
+    tables : (C, 64) uint8
+        Quantiser steps in zigzag order, for each plane.
+    """
+    count, height, width = planes.shape
+    blocks = height * width // 64
+    dc = np.empty((count, blocks), np.float32)
+    first = np.empty((count, blocks + 1), np.int32)
+    place, value = np.empty(planes.size + 1, np.uint8), np.empty(planes.size + 1, np.float32)
+    at = 0
+    for c in range(count):
+        scale = (1 / tables[c].astype(np.float32)).astype(np.float32)
+        at = _transform(planes[c], scale, ZIGZAG, dc[c], first[c], place, value, at)
+    return Blocks(dc, first, place[:at], value[:at])
+
+
+@kernel
+def _round_levels(dc: Floats, value: Floats, offset: np.float32, dc_out: Any, out: Any) -> None:
+    for n in range(dc.shape[0]):
+        dc_out[n] = np.int16(np.floor(dc[n] + np.float32(0.5)))
+    for k in range(value.shape[0]):
+        magnitude = min(np.int16(abs(value[k]) + offset), np.int16(_LARGEST))
+        out[k] = magnitude if value[k] >= 0 else -magnitude
+
+
+def round_levels(blocks: Blocks, offset: float) -> Levels:
+    """Quantise by rounding; `offset` below one half rounds AC coefficients towards zero, for fewer bits."""
+    levels = Levels(np.empty(blocks.dc.shape, np.int16), np.empty(blocks.value.shape, np.int16))
+    _round_levels(blocks.dc.ravel(), blocks.value, np.float32(offset), levels.dc.ravel(), levels.ac)
+    return levels
+
+
+@kernel
+def _choose_ac(
+    first: Any, place: Any, value: Floats, weight: Floats, cost: Floats, cheapest: Floats, end: np.float32, out: Any
+) -> None:
+    """The cheapest sequence of levels in each block: a shortest path over the coefficients that stay.
+
+    `cost` (11, 63) is that of a level of s bits after a run of zeros, `cheapest` (11,) its least over the runs, `end`
+    that of the end-of-block code, in the units of the squared error. Point 0 of a path is the DC coefficient.
+    """
+    best: Any = np.zeros(64, np.float32)  # cost of the cheapest path that ends at a point
+    skipped: Any = np.zeros(64, np.float32)  # squared error if all up to a point were zero
+    floor: Any = np.zeros(
+        64, np.float32
+    )  # least `best - skipped` up to a point: bounds all paths through earlier points
+    where: Any = np.zeros(64, np.int64)
+    before: Any = np.zeros(64, np.int64)
+    chosen: Any = np.zeros(64, np.int64)
+    for n in range(first.shape[0] - 1):
+        start, count = first[n], first[n + 1] - first[n]
+        for t in range(1, count + 1):
+            k = np.int64(place[start + t - 1])
+            x = abs(value[start + t - 1])
+            high: Any = min(np.int64(x + np.float32(0.5)), _LARGEST)
+            low: Any = high - 1 if high > 1 and x < np.float32(high) else high
+            size_high, size_low = np.int64(SIZES[high]), np.int64(SIZES[low])
+            error_high = weight[k] * (x - np.float32(high)) * (x - np.float32(high))
+            error_low = weight[k] * (x - np.float32(low)) * (x - np.float32(low))
+            bound = skipped[t - 1] + min(error_high + cheapest[size_high], error_low + cheapest[size_low])
+            least = np.float32(1e30)
+            for j in range(t - 1, -1, -1):
+                if least <= floor[j] + bound:
+                    break
+                path = best[j] + (skipped[t - 1] - skipped[j])
+                run = k - where[j] - 1
+                total = path + (error_high + cost[size_high, run])
+                if total < least:
+                    least, before[t], chosen[t] = total, j, high
+                if low != high:
+                    total = path + (error_low + cost[size_low, run])
+                    if total < least:
+                        least, before[t], chosen[t] = total, j, low
+            best[t], where[t] = least, k
+            skipped[t] = skipped[t - 1] + weight[k] * x * x
+            floor[t] = min(floor[t - 1], best[t] - skipped[t])
+        least, last = np.float32(1e30), 0
+        for j in range(count, -1, -1):
+            total = best[j] + (skipped[count] - skipped[j]) + (end if where[j] < 63 else np.float32(0))
+            if total < least:
+                least, last = total, j
+        for t in range(count, 0, -1):
+            out[start + t - 1] = 0
+            if t == last:
+                out[start + t - 1] = chosen[t] if value[start + t - 1] >= 0 else -chosen[t]
+                last = before[t]
+
+
+@kernel
+def _choose_dc(dc: Floats, weight: np.float32, cost: Floats, back: Any, tried: Any, out: Any) -> None:
+    """The cheapest chain of DC levels of one plane, whose differences are what is coded (T.81 F.1.1.5.1)."""
+    count = dc.shape[0]
+    so_far = np.zeros(_DC_CHOICES, np.float32)
+    totals = np.zeros(_DC_CHOICES, np.float32)
+    for n in range(count):
+        below = np.int16(np.floor(dc[n]))
+        tried[n, 0] = below
+        tried[n, 1] = below + 1
+        tried[n, 2] = below - 1 if below >= 1 else (below + 2 if below < -1 else 0)
+        for a in range(_DC_CHOICES):
+            error = dc[n] - np.float32(tried[n, a])
+            least = np.float32(1e30)
+            for b in range(_DC_CHOICES):
+                difference = abs(np.int64(tried[n, a]) - np.int64(tried[n - 1, b] if n else 0))
+                total = so_far[b] + cost[SIZES[difference]]
+                if total < least:
+                    least, back[n, a] = total, b
+            totals[a] = least + weight * error * error
+        so_far[:] = totals
+    a = 0
+    for b in range(1, _DC_CHOICES):
+        if so_far[b] < so_far[a]:
+            a = b
+    for n in range(count - 1, -1, -1):
+        out[n] = tried[n, a]
+        a = back[n, a]
+
+
+def choose(
+    blocks: Blocks, levels: Levels, planes: range, weight: Floats, dc_cost: Floats, ac_cost: Floats, end: float
+) -> None:
+    """Quantise some of the planes again, now knowing what codes cost.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    levels : Levels
+        Overwritten where it belongs to `planes`.
+    planes : range
+    weight : (64,) float32
+        What a squared error of one step counts, in zigzag order.
+    dc_cost : (12,) float32
+        Cost of a difference by its number of bits, in the same units.
+    ac_cost : (11, 63) float32
+        Cost of a level by its number of bits and the run of zeros before it.
+    end : float
+        Cost of the end of a block.
+    """
+    count = blocks.dc.shape[1]
+    back, tried = np.empty((count, _DC_CHOICES), np.uint8), np.empty((count, _DC_CHOICES), np.int16)
+    where = blocks.place, blocks.value
+    costs = ac_cost, ac_cost.min(axis=1), np.float32(end)
+    for c in planes:
+        _choose_ac(blocks.first[c], *where, weight, *costs, levels.ac)
+        _choose_dc(blocks.dc[c], weight[0], dc_cost, back, tried, levels.dc[c])
+
+
+@kernel
+def _block_losses(
+    dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, gain: Floats
+) -> None:
+    for n in range(dc.shape[0]):
+        error = dc[n] - np.float32(dc_out[n])
+        total = weight[0] * (dc[n] * dc[n] - error * error)
+        for k in range(first[n], first[n + 1]):
+            error = value[k] - np.float32(out[k])
+            total += weight[place[k]] * (value[k] * value[k] - error * error)
+        gain[n] = total
+
+
+def block_losses(blocks: Blocks, levels: Levels, weight: Floats) -> Floats:
+    """By how much the squared error of each block of the first plane grows if all levels become zero, (N,) float32."""
+    gain = np.empty(blocks.dc.shape[1], np.float32)
+    _block_losses(blocks.dc[0], blocks.first[0], blocks.place, blocks.value, weight, levels.dc[0], levels.ac, gain)
+    return gain

@@ -1,0 +1,153 @@
+"""A baseline JPEG encoder that spends bits where they save most error (ITU-T T.81).
+
+Rate-distortion optimised quantisation: a level is lowered or dropped where that saves more bits than the error it makes
+is worth. What a code costs depends on how often it occurs, so levels are chosen several times, each time with the
+statistics of the last choice. The Huffman tables are then optimal for what was chosen. Any baseline decoder reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jpeg_blocks import Blocks, Levels, block_losses, choose, round_levels, transform
+from .jpeg_huffman import HuffmanTable, count_symbols, scan_bits, symbol_costs, write_scan
+
+__all__ = ["EFFORTS", "Quantiser", "encode_gray", "encode_ycc"]
+
+EFFORTS = {"fast": 0, "default": 1, "best": 3}
+"""How often levels are chosen by rate and distortion; without, coefficients are rounded towards zero."""
+
+_DEAD_ZONE = 0.42
+"""Offset of rounding of AC coefficients, 0.5 being the nearest: the first guess of what a choice will keep."""
+
+_LARGEST_LOSS = 5.0
+"""Most squared error, in steps, that leaving a residual away may add to a block: about what a step makes in a block of
+tissue, 64 / 12. So nothing that would be seen in tissue is lost on glass."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """How coefficients become levels.
+
+    Parameters
+    ----------
+    table : (64,) uint8
+        Quantiser steps in zigzag order, 1 … 255 (T.81 B.2.4.1).
+    rate : float
+        What a bit is worth, in squared mean steps; 0 rounds to the nearest level.
+    """
+
+    table: NDArray[np.uint8]
+    rate: float = 0.0
+
+    @cached_property
+    def weight(self) -> Floats:
+        """What a squared error of one step counts, in squared mean steps, (64,) float32."""
+        steps = self.table.astype(np.float64)
+        weight: Floats = ((steps / steps.mean()) ** 2).astype(np.float32)
+        return weight
+
+
+def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default", optional: bool = False) -> bytes:
+    """Encode one plane as a grayscale JPEG.
+
+    Parameters
+    ----------
+    plane : (h, w) float32
+        Samples less 128, -128 … 127; sides are multiples of 8.
+    quantiser : Quantiser
+    effort : str
+        A key of ``EFFORTS``.
+    optional : bool
+        The plane may be left away: it is, if that saves more bits than the error is worth and no block loses much.
+
+    Returns
+    -------
+    bytes
+        One stream; none where every level is zero or the plane was left away.
+    """
+    blocks = transform(plane[None], quantiser.table[None])
+    levels = round_levels(blocks, _DEAD_ZONE if quantiser.rate else 0.5)
+    coded = _code(blocks, levels, range(1), quantiser, EFFORTS[effort])
+    if not levels.dc.any() and not levels.ac.any():
+        return b""
+    if optional and quantiser.rate:
+        losses = block_losses(blocks, levels, quantiser.weight)
+        stream_bits = coded.bits + 8 * 160  # about what the tables take
+        if losses.max() < _LARGEST_LOSS and losses.sum() < quantiser.rate * stream_bits:
+            return b""
+    return _stream(plane.shape, blocks, levels, [quantiser], [coded])
+
+
+def encode_ycc(planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default") -> bytes:
+    """Encode Y, Cb, Cr, (3, h, w) float32 like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
+    blocks = transform(planes, np.stack([luma.table, chroma.table, chroma.table]))
+    levels = round_levels(blocks, _DEAD_ZONE if luma.rate or chroma.rate else 0.5)
+    coded = [
+        _code(blocks, levels, part, quantiser, EFFORTS[effort])
+        for part, quantiser in ((range(1), luma), (range(1, 3), chroma))
+    ]
+    return _stream(planes.shape[1:], blocks, levels, [luma, chroma], coded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """The Huffman tables of planes that share them, and how many bits the planes take with them."""
+
+    dc: HuffmanTable
+    ac: HuffmanTable
+    bits: int
+
+
+def _code(blocks: Blocks, levels: Levels, planes: range, quantiser: Quantiser, passes: int) -> _Coded:
+    """Choose the levels of some of the planes, `passes` times, and the tables that fit them."""
+    for _ in range(passes if quantiser.rate else 0):
+        dc_bits, ac_bits = (symbol_costs(counts) for counts in count_symbols(blocks, levels, planes))
+        rate = np.float32(quantiser.rate)
+        sizes, runs = np.arange(11)[:, None], np.arange(63)[None, :]
+        dc_cost = (rate * (dc_bits[:12] + np.arange(12))).astype(np.float32)
+        ac_cost = (rate * (ac_bits[(runs & 15) << 4 | sizes] + (runs >> 4) * ac_bits[0xF0] + sizes)).astype(np.float32)
+        choose(blocks, levels, planes, quantiser.weight, dc_cost, ac_cost, float(rate * ac_bits[0]))
+    counts = count_symbols(blocks, levels, planes)
+    dc, ac = (HuffmanTable.of(count) for count in counts)
+    return _Coded(dc, ac, scan_bits(counts[0], dc) + scan_bits(counts[1], ac))
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+def _stream(
+    shape: tuple[int, ...], blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], coded: Sequence[_Coded]
+) -> bytes:
+    """Tables, frame and scan (T.81 B.2). Components 1, 2, 3 without an application marker are Y, Cb, Cr to libjpeg."""
+    planes = blocks.dc.shape[0]
+    chosen = [min(c, 1) for c in range(planes)]  # the first plane has the first tables, all others the second
+    tables = b"".join(bytes((k,)) + quantiser.table.tobytes() for k, quantiser in enumerate(quantisers))
+    codes = b"".join(
+        bytes((kind << 4 | k,)) + table.counts.tobytes() + table.symbols.tobytes()
+        for k, group in enumerate(coded)
+        for kind, table in enumerate((group.dc, group.ac))
+    )
+    size = b"".join(side.to_bytes(2, "big") for side in shape)
+    frame = b"\x08" + size + bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11, chosen[c]))))
+    scan = bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11 * chosen[c])), 0, 63, 0))
+    dc, ac = [coded[k].dc for k in chosen], [coded[k].ac for k in chosen]
+    return b"".join(
+        (
+            b"\xff\xd8",
+            _segment(0xDB, tables),
+            _segment(0xC0, frame),
+            _segment(0xC4, codes),
+            _segment(0xDA, scan),
+            write_scan(blocks, levels, dc, ac, sum(group.bits for group in coded)),
+            b"\xff\xd9",
+        )
+    )

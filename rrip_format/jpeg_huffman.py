@@ -1,0 +1,253 @@
+"""Entropy coding of quantised blocks: statistics, optimal tables and the scan (ITU-T T.81, F.1.2 and Annex K.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jpeg_blocks import SIZES, Blocks, Levels
+from .kernels import kernel
+
+__all__ = ["HuffmanTable", "count_symbols", "scan_bits", "symbol_costs", "write_scan"]
+
+Counts = NDArray[np.int64]
+
+_END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
+
+
+@dataclass(frozen=True, slots=True)
+class HuffmanTable:
+    """A Huffman table of baseline JPEG (T.81 annex C).
+
+    Parameters
+    ----------
+    counts : (16,) uint8
+        Number of codes of each length, 1 … 16 bits.
+    symbols : (n,) uint8
+        By ascending code.
+    lengths, codes : (256,) int64
+        Of each symbol; length 0 where it has none.
+    """
+
+    counts: NDArray[np.uint8]
+    symbols: NDArray[np.uint8]
+    lengths: Counts
+    codes: Counts
+
+    @classmethod
+    def of(cls, frequency: Counts) -> HuffmanTable:
+        """The optimal table for symbols that occur so often, (256,) int64."""
+        counts, symbols, lengths, codes = _optimal(frequency)
+        return cls(counts, symbols, lengths, codes)
+
+
+@kernel
+def _tree_depths(frequency: Counts) -> Counts:
+    """Code length of each of 257 symbols, before any limit; the last stands for the code of all ones (T.81 K.2)."""
+    used = np.flatnonzero(frequency)
+    weight = np.append(frequency[used], 1)
+    count = weight.size
+    depth = np.zeros(257, np.int64)
+    group = np.arange(count)  # which subtree a symbol is in
+    alive = np.ones(count, np.bool_)
+    depths = np.zeros(count, np.int64)
+    for _ in range(count - 1):
+        a = b = -1  # the two lightest; of equals the last, which keeps the longest code for the all-ones symbol
+        for k in range(count):
+            if alive[k]:
+                if a < 0 or weight[k] <= weight[a]:
+                    a, b = k, a
+                elif b < 0 or weight[k] <= weight[b]:
+                    b = k
+        weight[a] += weight[b]
+        alive[b] = False
+        for k in range(count):
+            if group[k] == a or group[k] == b:
+                depths[k] += 1
+                group[k] = a
+    depth[used] = depths[:-1]
+    depth[256] = depths[-1]
+    return depth
+
+
+@kernel
+def _optimal(frequency: Counts) -> Any:
+    """Counts by length, symbols, lengths and codes (T.81 figures K.1 to K.4 and C.1 to C.3)."""
+    depth = _tree_depths(frequency)
+    counts = np.zeros(258, np.int64)
+    for k in range(257):
+        if depth[k]:
+            counts[depth[k]] += 1
+    for length in range(257, 16, -1):  # no code has more than 16 bits: figure K.3
+        while counts[length] > 0:
+            shorter = length - 2
+            while counts[shorter] == 0:
+                shorter -= 1
+            counts[length] -= 2
+            counts[length - 1] += 1
+            counts[shorter + 1] += 2
+            counts[shorter] -= 1
+    longest = 16
+    while longest > 0 and counts[longest] == 0:
+        longest -= 1
+    counts[longest] -= 1  # the code of all ones is no symbol's
+    symbols = np.zeros(256, np.uint8)
+    n = 0
+    for length in range(1, 258):
+        for k in range(256):
+            if depth[k] == length:
+                symbols[n] = k
+                n += 1
+    lengths, codes = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    code = k = 0
+    for length in range(1, 17):
+        for _ in range(counts[length]):
+            lengths[symbols[k]] = length
+            codes[symbols[k]] = code
+            code += 1
+            k += 1
+        code <<= 1
+    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes
+
+
+@kernel
+def _count(dc: Any, first: Any, place: Any, ac: Any, dc_counts: Counts, ac_counts: Counts) -> None:
+    previous: Any = 0
+    for n in range(dc.shape[0]):
+        dc_counts[SIZES[abs(np.int64(dc[n]) - previous)]] += 1
+        previous = np.int64(dc[n])
+        last: Any = 0
+        for k in range(first[n], first[n + 1]):
+            if ac[k]:
+                run = np.int64(place[k]) - last - 1
+                ac_counts[_ZEROS] += run >> 4
+                ac_counts[(run & 15) << 4 | np.int64(SIZES[abs(np.int64(ac[k]))])] += 1
+                last = np.int64(place[k])
+        if last < 63:
+            ac_counts[_END] += 1
+
+
+def count_symbols(blocks: Blocks, levels: Levels, planes: range) -> tuple[Counts, Counts]:
+    """How often each DC and each AC symbol occurs in some of the planes, two (256,) int64."""
+    dc, ac = np.zeros(256, np.int64), np.zeros(256, np.int64)
+    for c in planes:
+        _count(levels.dc[c], blocks.first[c], blocks.place, levels.ac, dc, ac)
+    return dc, ac
+
+
+@kernel
+def _log2(value: int) -> int:
+    """256 · log2 of an integer 1 … 2^30, rounded down, in integers: the same on every machine."""
+    exponent = 0
+    while value >> (exponent + 1):
+        exponent += 1
+    mantissa = value << (30 - exponent)
+    fraction = 0
+    for _ in range(8):
+        mantissa = (mantissa * mantissa) >> 30
+        fraction <<= 1
+        if mantissa >> 31:
+            mantissa >>= 1
+            fraction |= 1
+    return exponent << 8 | fraction
+
+
+@kernel
+def _costs(counts: Counts) -> NDArray[np.float32]:
+    total = max(2 * counts.sum(), 1)
+    out = np.empty(256, np.float32)
+    for k in range(256):
+        bits = _log2(total) - _log2(max(2 * counts[k], 1))  # what never occurred counts as half an occurrence
+        out[k] = np.float32(min(max(bits, 256), 18 * 256)) / np.float32(256)
+    return out
+
+
+def symbol_costs(counts: Counts) -> NDArray[np.float32]:
+    """Bits that an ideal code would spend on each symbol, (256,) float32, 1 … 18."""
+    costs: NDArray[np.float32] = _costs(counts)
+    return costs
+
+
+def scan_bits(counts: Counts, table: HuffmanTable) -> int:
+    """Bits of codes and of the amplitudes behind them, for symbols that occur so often."""
+    amplitude = np.arange(256) & 15
+    return int(counts @ (table.lengths + amplitude))
+
+
+@kernel
+def _flush(word: Any, filled: int, out: Any, at: int) -> Any:
+    """Write the whole bytes among the last `filled` bits of `word`; a zero follows each 0xFF (T.81 F.1.2.3)."""
+    while filled >= 8:
+        filled -= 8
+        byte = (word >> np.uint64(filled)) & np.uint64(255)
+        out[at] = byte
+        at += 2 if byte == 255 else 1
+    return filled, at
+
+
+@kernel
+def _write(
+    dc: Any, first: Any, place: Any, ac: Any, dc_lengths: Any, dc_codes: Any, ac_lengths: Any, ac_codes: Any, out: Any
+) -> int:
+    """The interleaved scan of all planes into `out`, which is zero; tables are by plane. Returns its bytes.
+
+    A symbol is at most 27 bits with its amplitude, so a word of 64 holds one behind what is not yet a whole byte.
+    """
+    planes, count = dc.shape
+    previous = np.zeros(planes, np.int64)
+    word = np.uint64(0)
+    filled = at = 0
+    for n in range(count):
+        for c in range(planes):
+            difference = np.int64(dc[c, n]) - previous[c]
+            previous[c] = np.int64(dc[c, n])
+            size = np.int64(SIZES[abs(difference)])
+            amplitude = difference + ((1 << size) - 1 if difference < 0 else 0)
+            word = word << np.uint64(dc_lengths[c, size] + size) | np.uint64(dc_codes[c, size] << size | amplitude)
+            filled, at = _flush(word, filled + dc_lengths[c, size] + size, out, at)
+            last: Any = 0
+            for k in range(first[c, n], first[c, n + 1]):
+                value = np.int64(ac[k])
+                if value == 0:
+                    continue
+                run = np.int64(place[k]) - last - 1
+                last = np.int64(place[k])
+                while run > 15:
+                    word = word << np.uint64(ac_lengths[c, _ZEROS]) | np.uint64(ac_codes[c, _ZEROS])
+                    filled, at = _flush(word, filled + ac_lengths[c, _ZEROS], out, at)
+                    run -= 16
+                size = np.int64(SIZES[abs(value)])
+                symbol = run << 4 | size
+                amplitude = value + ((1 << size) - 1 if value < 0 else 0)
+                word = word << np.uint64(ac_lengths[c, symbol] + size) | np.uint64(
+                    ac_codes[c, symbol] << size | amplitude
+                )
+                filled, at = _flush(word, filled + ac_lengths[c, symbol] + size, out, at)
+            if last < 63:
+                word = word << np.uint64(ac_lengths[c, _END]) | np.uint64(ac_codes[c, _END])
+                filled, at = _flush(word, filled + ac_lengths[c, _END], out, at)
+    if filled:  # ones fill the last byte
+        spare = 8 - filled
+        _, at = _flush(word << np.uint64(spare) | np.uint64((1 << spare) - 1), 8, out, at)
+    return at
+
+
+def write_scan(blocks: Blocks, levels: Levels, dc: list[HuffmanTable], ac: list[HuffmanTable], bits: int) -> bytes:
+    """Entropy-coded data of one scan of all planes.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    levels : Levels
+    dc, ac : lists of HuffmanTable
+        One for each plane.
+    bits : int
+        Length of the scan, from :func:`scan_bits`.
+    """
+    tables = [np.stack([getattr(table, name) for table in kind]) for kind in (dc, ac) for name in ("lengths", "codes")]
+    out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
+    size = _write(levels.dc, blocks.first, blocks.place, levels.ac, *tables, out)
+    return out[:size].tobytes()

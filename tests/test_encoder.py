@@ -1,0 +1,241 @@
+"""Settings to streams, what is fitted to a slide, and the promise of the quality number on tissue it did not see."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import imagecodecs
+import numpy as np
+import pytest
+from conftest import tissue
+
+import rrip_format
+from rrip_format import Settings, calibration, predict
+from rrip_format.calibration import find_quality, keep_promise
+from rrip_format.demo import luma_psnr
+from rrip_format.encoder import EFFORTS, TUNINGS, Target, fit_chroma_from_luma, luma_step
+from rrip_format.errors import ExtraMissingError, RripError
+from rrip_format.family import encode_family
+from rrip_format.geometry import Geometry
+from rrip_format.metadata import BILINEAR, Coding
+from rrip_format.sampling import halve_twice
+
+NO_CFL = ((0, 0), (0, 0))
+
+
+@pytest.fixture(scope="module")
+def executor():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+def families(count: int, seed: int = 0, side: int = 256):
+    return [halve_twice(tissue(side, side, seed + k)) for k in range(count)]
+
+
+def jpeg_table(stream: bytes, index: int) -> list[int]:
+    at = -1
+    while (at := stream.index(b"\xff\xdb", at + 1)) >= 0:
+        body = stream[at + 4 : at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")]
+        tables = {body[k]: list(body[k + 1 : k + 65]) for k in range(0, len(body), 65)}
+        if index in tables:
+            return tables[index]
+    raise AssertionError
+
+
+# Settings
+
+
+def test_bad_settings():
+    for bad in ({"effort": "most"}, {"tune": "mse"}, {"preset": "book"}, {"steps": (0.5, 4, 4)}, {"target": "psnr"}):
+        with pytest.raises(RripError, match=next(iter(bad))):
+            Settings(**bad)
+
+
+def test_luma_steps_fall_with_quality():
+    steps = [luma_step(quality) for quality in range(1, 101)]
+    assert steps == sorted(set(steps), reverse=True)
+    assert steps[-1] == 1
+    assert 5 < luma_step(90) < 7
+
+
+@pytest.mark.parametrize("quality", [1, 50, 90, 100])
+@pytest.mark.parametrize("tune", TUNINGS)
+def test_tables_are_those_of_baseline_jpeg(quality, tune):
+    streams = Settings(quality=quality, tune=tune).streams
+    for quantiser in (*streams.base, *streams.luma, *streams.chroma):
+        assert quantiser.table.dtype == np.uint8
+        assert quantiser.table.shape == (64,)
+        assert quantiser.table.min() >= 1
+        assert (np.diff(quantiser.table[[0, 1, 5, 20, 63]].astype(int)) >= 0).all()
+    if quality == 100:
+        assert streams.luma[0].rate == 0
+
+
+def test_steps_are_used_and_kept():
+    settings = Settings().with_steps((5.00001, 7.5, 0.2))
+    assert settings.steps == (5.0, 7.5, 1.0)
+    assert abs(settings.streams.luma[0].table.mean() - 5) < 0.5
+    assert abs(settings.streams.luma[1].table.mean() - 7.5) < 0.5
+    assert settings.to_json()["steps"] == (5.0, 7.5, 1.0)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("tune", TUNINGS)
+@pytest.mark.parametrize("luma_only", [True, False])
+def test_every_setting_encodes(effort, tune, luma_only):
+    settings = Settings(effort=effort, tune=tune, luma_only=luma_only, tile=64)
+    coding = Coding(rrip_format.conversion.UUID(int=1), Geometry(256, 256, 64), settings.residuals(NO_CFL))
+    levels = families(1)[0]
+    encoded = encode_family(coding, 0, 0, levels, settings.streams)
+    rgb = predict.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)
+    assert luma_psnr(levels[0], rgb) > 35
+    again = encode_family(coding, 0, 0, levels, settings.streams)
+    assert again.tiles == encoded.tiles
+
+
+# The original method
+
+
+def test_the_notebook_preset():
+    settings = Settings(preset="notebook", quality=77, tile=64)
+    assert (settings.quality, settings.tile, settings.luma_only) == (32, 256, True)
+    for how in settings.residuals(((5, 5), (5, 5))):
+        assert (how.taps, how.chroma_taps, how.cfl, how.planes) == (BILINEAR, BILINEAR, (0, 0), 1)
+    rgb = tissue(64, 64)
+    streams = settings.streams
+    libjpeg = imagecodecs.jpeg8_encode(rgb, level=90, subsampling="444")
+    ours = streams.encode_base(rgb)
+    assert [jpeg_table(ours, k) for k in (0, 1)] == [jpeg_table(libjpeg, k) for k in (0, 1)]
+    residual = streams.encode_residual(rgb[..., 0] - np.float32(128), 0, 0)
+    assert jpeg_table(residual, 0) == jpeg_table(imagecodecs.jpeg8_encode(rgb[..., 0].copy(), level=32), 0)
+    assert abs(luma_psnr(rgb, imagecodecs.jpeg8_decode(ours)) - luma_psnr(rgb, imagecodecs.jpeg8_decode(libjpeg))) < 0.3
+
+
+def test_the_notebook_preset_converts(tmp_path):
+    done = rrip_format.convert(tissue(300, 300), tmp_path / "a.rrip.zarr", Settings(preset="notebook"))
+    with rrip_format.open(done.path) as slide:
+        assert slide.metadata.coding.geometry.tile == 256
+        assert slide.metadata.writer["settings"]["preset"] == "notebook"
+    assert done.steps is None
+
+
+# Chroma from luma
+
+
+def test_the_fit_finds_what_is_there():
+    """Chroma that follows luma by known factors, in the detail of both levels."""
+    luma = predict.rgb_to_exact_ycc(tissue(256, 256))[0] * 0.4 + 80
+    cb, cr = -0.25 * luma + 20, 0.5 * luma - 50
+    rgb = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], -1)
+    levels = halve_twice(rgb.clip(0, 255).round().astype(np.uint8))
+    for pair in fit_chroma_from_luma([levels]):
+        assert np.abs(np.array(pair) - (-16, 32)).max() <= 3
+    assert fit_chroma_from_luma([]) == NO_CFL
+    assert fit_chroma_from_luma([halve_twice(np.full((256, 256, 3), 200, np.uint8))]) == NO_CFL
+
+
+# The promise
+
+
+def mean_losses(sample, settings, jpeg: bool):
+    names = (*calibration._MIDDLE, *calibration._FINE, *calibration._COLOUR)
+    tried = calibration._Sample(sample, settings, NO_CFL, ThreadPoolExecutor(1))
+    found = tried.losses_of_jpeg(settings.quality) if jpeg else tried.losses_at(settings.steps, names)
+    return {name: float(values.mean()) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("quality", [60, 90])
+def test_no_worse_than_jpeg_on_families_not_seen(quality, executor):
+    settings = keep_promise(families(6), Settings(quality=quality, tile=64), NO_CFL, executor)
+    others = families(6, seed=50)
+    jpeg, ours = mean_losses(others, settings, jpeg=True), mean_losses(others, settings, jpeg=False)
+    for name, loss in ours.items():
+        assert loss <= jpeg[name] * 1.005, name
+
+
+def test_the_promise_on_a_real_field(testdata, executor):
+    from PIL import Image
+
+    rgb = np.asarray(Image.open(testdata("field-ki67-IHC.png")).convert("RGB"))
+    parts = [
+        halve_twice(np.ascontiguousarray(rgb[y : y + 512, x : x + 512]))
+        for y, x in ((0, 0), (512, 512), (0, 512), (512, 0))
+    ]
+    cfl = fit_chroma_from_luma(parts[:2])
+    settings = keep_promise(parts[:2], Settings(quality=75), cfl, executor)
+    jpeg, ours = mean_losses(parts[2:], settings, jpeg=True), mean_losses(parts[2:], settings, jpeg=False)
+    assert all(ours[name] <= jpeg[name] * 1.02 for name in ours)
+
+
+def test_what_is_given_is_not_measured(executor):
+    for settings in (Settings(steps=(4, 4, 3)), Settings(preset="notebook")):
+        assert keep_promise(families(1), settings, NO_CFL, executor) is settings
+    assert keep_promise([], Settings(), NO_CFL, executor) == Settings()
+
+
+def test_flat_and_extreme_samples_find_steps_too(executor):
+    white = halve_twice(np.full((256, 256, 3), 255, np.uint8))
+    noise = halve_twice(np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8))
+    for sample in ([white], [noise], [white, noise]):
+        for quality in (1, 100):
+            found = keep_promise(sample, Settings(quality=quality, tile=64), NO_CFL, executor)
+            assert all(1 <= step <= 100 for step in found.steps)
+
+
+def test_luma_only_keeps_the_promise_of_luma(executor):
+    found = keep_promise(families(2), Settings(luma_only=True, tile=64), NO_CFL, executor)
+    assert found.luma_only
+    assert found.steps[2] == pytest.approx(0.75 * found.steps[0], abs=0.01)
+
+
+def test_steps_do_not_depend_on_threads():
+    found = []
+    for count in (1, 3):
+        with ThreadPoolExecutor(count) as threads:
+            found.append(keep_promise(families(4), Settings(tile=64), NO_CFL, threads))
+    assert found[0] == found[1]
+
+
+# Targets
+
+
+@pytest.mark.parametrize("text", ["", "psnr", "psnr=", "psnr=x", "psnr=-1", "psnr=nan", "psnr=inf", "size=3"])
+def test_targets_that_are_none(text):
+    with pytest.raises(RripError, match="target is"):
+        Target.parse(text)
+
+
+@pytest.mark.parametrize(("target", "near"), [("psnr=38", 0.3), ("psnr=44", 0.3), ("ratio=20", 0.8)])
+def test_targets_are_reached(target, near, tmp_path):
+    image = tissue(768, 1024)
+    done = rrip_format.convert(image, tmp_path / "a.rrip.zarr", Settings(target=target, tile=64))
+    wanted = Target.parse(target)
+    assert done.reached == pytest.approx(wanted.value, abs=near)
+    with rrip_format.open(done.path) as slide:
+        if wanted.kind == "psnr":
+            assert luma_psnr(image, slide.read_region(0, 0, 0, 768, 1024)) == pytest.approx(wanted.value, abs=near)
+        assert slide.metadata.writer["settings"]["target"] == target
+        assert slide.metadata.writer["settings"]["steps"] == list(done.steps)
+
+
+def test_a_target_out_of_reach_is_told(executor):
+    settings, reached = find_quality(families(2), Settings(tile=64), NO_CFL, Target("psnr", 90), executor)
+    assert settings.steps[0] == 1
+    assert reached < 70
+
+
+def test_ssimulacra2_needs_its_package(executor, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ssimulacra2", None)
+    with pytest.raises(ExtraMissingError, match="ssimulacra2"):
+        find_quality(families(1), Settings(tile=64), NO_CFL, Target("ssimulacra2", 70), executor)
+
+
+@pytest.mark.parametrize("name", ["CMU-1-Small-Region.svs"])
+def test_the_default_is_good_on_a_real_slide(name, testdata, tmp_path):
+    done = rrip_format.convert(testdata(name), tmp_path / "a.rrip.zarr")
+    with rrip_format.source.open_source(testdata(name)) as source, rrip_format.open(done.path) as slide:
+        region = (800, 600, 1024, 1024)
+        assert luma_psnr(source.read(*region), slide.read_region(0, *region)) >= 38
+    assert replace(Settings(), steps=done.steps).steps == done.steps
