@@ -1,0 +1,69 @@
+"""A slide as a multiscale layer of napari, read as it is looked at (the npe2 manifest is ``napari.yaml``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import ExtraMissingError
+from .slide import open_slide
+
+__all__ = ["get_reader", "read_layers"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+_SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip.tiff")
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """:func:`read_layers` for a path, or several, that this reader opens, else None."""
+    return read_layers if all(os.fspath(one).rstrip("/\\").endswith(_SUFFIXES) for one in _several(path)) else None
+
+
+def read_layers(path: Paths) -> list[LayerData]:
+    """One image layer per slide.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+
+    Returns
+    -------
+    list of (levels, options, "image")
+        Levels are lazy Dask arrays, (height, width, 3) uint8, finest first. The scale of the layer is in µm where the
+        slide says how large its pixels are.
+
+    Raises
+    ------
+    FormatError
+        If no RRIP container is there.
+    ExtraMissingError
+        If Dask is not installed.
+    """
+    return [_layer(os.fspath(one)) for one in _several(path)]
+
+
+def _several(path: Paths) -> Sequence[str | os.PathLike[str]]:
+    return [path] if isinstance(path, str | os.PathLike) else path
+
+
+def _layer(path: str) -> LayerData:
+    try:
+        import dask.array as da
+    except ImportError as error:
+        raise ExtraMissingError(f"{path}: napari reads it with Dask: pip install 'rrip-format[napari]'") from error
+    slide = open_slide(path)
+    group: Any = slide.group
+    levels = [da.moveaxis(da.from_zarr(group[str(level.index)]), 0, -1) for level in slide.levels]
+    about = slide.metadata.slide
+    options: dict[str, Any] = {
+        "name": about.source_name,
+        "multiscale": True,
+        "rgb": True,
+        "metadata": {"rrip": {"objective": about.objective, "vendor": about.vendor, "mpp": about.mpp}},
+    }
+    if about.mpp is not None:
+        options["scale"], options["units"] = (about.mpp[1], about.mpp[0]), ("um", "um")
+    return levels, options, "image"

@@ -1,0 +1,264 @@
+"""``RripSlide``: a container behind the interface of openslide-python.
+
+It does what ``openslide.OpenSlide`` does on an ordinary pyramidal TIFF, with three differences: downsamples are exact
+powers of two, errors are not sticky (one damaged tile does not close the slide), and it can be pickled.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from .associated import jpeg_shape
+from .container import open_container
+from .errors import ExtraMissingError, FormatError, NewerFormatError, RripError
+from .picture import decode_picture
+from .rgba import read_rgba
+from .tile_cache import CachingSlide
+
+try:
+    import openslide
+    from PIL import Image
+except (ImportError, OSError) as _error:
+    raise ExtraMissingError(
+        f"RripSlide needs openslide-python, OpenSlide and Pillow: {_error}; pip install openslide-python openslide-bin"
+    ) from _error
+
+__all__ = ["MAX_REGION_PX", "ClosedSlideError", "RripSlide", "RripSlideError", "UnsupportedSlideError"]
+
+MAX_REGION_PX = 1 << 30
+"""Largest region that one call returns, px; 4 GiB of RGBA."""
+
+
+class RripSlideError(RripError, openslide.OpenSlideError):  # type: ignore[misc]
+    """A slide cannot be opened or read; caught by ``except openslide.OpenSlideError``."""
+
+
+class UnsupportedSlideError(RripSlideError, openslide.OpenSlideUnsupportedFormatError):  # type: ignore[misc]
+    """There is no RRIP container."""
+
+
+class ClosedSlideError(RripError, ctypes.ArgumentError):
+    """The slide was closed; of the type that OpenSlide raises then."""
+
+
+@contextmanager
+def _openslide_errors() -> Iterator[None]:
+    """Turn our errors into those that code written for OpenSlide catches."""
+    try:
+        yield
+    except NewerFormatError as error:
+        raise RripSlideError(str(error)) from error
+    except FormatError as error:
+        raise UnsupportedSlideError(str(error)) from error
+    except RripError as error:
+        raise RripSlideError(str(error)) from error
+
+
+class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]
+    """A slide for code that was written for OpenSlide.
+
+    Parameters
+    ----------
+    filename : str or path
+        A folder, a zip file, a TIFF file, or a URL that fsspec knows.
+
+    Raises
+    ------
+    UnsupportedSlideError
+        If no RRIP container is there.
+    RripSlideError
+        If it cannot be read.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self._filename = filename
+        self._slide: CachingSlide | None = None
+        with _openslide_errors():
+            self._slide = CachingSlide(open_container(filename))
+            self._profile = self._slide.icc_profile()
+
+    @classmethod
+    def detect_format(cls, filename: str | os.PathLike[str]) -> str | None:
+        """``"rrip"`` for an RRIP container, else None."""
+        try:
+            open_container(filename).close()
+        except NewerFormatError:
+            return "rrip"
+        except RripError:
+            return None
+        return "rrip"
+
+    @property
+    def _opened(self) -> CachingSlide:
+        if self._slide is None:
+            raise ClosedSlideError(f"{self._filename}: the slide is closed; open it again to read")
+        return self._slide
+
+    def close(self) -> None:
+        """Release the container; reading afterwards is a :class:`ClosedSlideError`."""
+        if self._slide is not None:
+            self._slide.close()
+            self._slide = None
+
+    @property
+    def level_count(self) -> int:
+        """Number of levels."""
+        return len(self._opened.levels)
+
+    @property
+    def level_dimensions(self) -> tuple[tuple[int, int], ...]:
+        """(width, height) of every level, px."""
+        return tuple((level.width, level.height) for level in self._opened.levels)
+
+    @property
+    def level_downsamples(self) -> tuple[float, ...]:
+        """How many level 0 pixels a pixel of each level stands for along an axis."""
+        return tuple(float(level.downsample) for level in self._opened.levels)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """Properties with OpenSlide's names, and those of the source's vendor."""
+        self._opened  # noqa: B018  (raises where it is closed)
+        return self._properties
+
+    @cached_property
+    def _properties(self) -> Mapping[str, str]:
+        with _openslide_errors():
+            return MappingProxyType(dict(sorted(_properties(self._opened, self._images.sizes()).items())))
+
+    @property
+    def associated_images(self) -> Mapping[str, Any]:
+        """``PIL.Image`` by name: macro, thumbnail, label, as far as the slide has them; decoded when asked for."""
+        self._opened  # noqa: B018  (raises where it is closed)
+        return self._images
+
+    @cached_property
+    def _images(self) -> _AssociatedImages:
+        return _AssociatedImages(self._opened)
+
+    def get_best_level_for_downsample(self, downsample: float) -> int:
+        """The coarsest level whose downsample is not above `downsample`, or 0."""
+        coarser = (level.index for level in self._opened.levels[1:] if downsample < level.downsample)
+        return next(coarser, self.level_count) - 1
+
+    def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Any:
+        """A rectangle of one level.
+
+        Parameters
+        ----------
+        location : (x, y)
+            Upper left corner, px of level 0. Where it falls between pixels of `level`, these are interpolated.
+        level : int
+            A level that does not exist gives a transparent image, as it does in OpenSlide.
+        size : (width, height)
+            Size of the result, px of `level`.
+
+        Returns
+        -------
+        PIL.Image
+            RGBA; transparent outside the slide.
+
+        Raises
+        ------
+        RripSlideError
+            For a negative size, one above `MAX_REGION_PX`, or a tile that is absent or damaged.
+        """
+        slide = self._opened
+        (x, y), (width, height) = map(operator.index, location), map(operator.index, size)
+        if min(width, height) < 0:
+            raise RripSlideError(f"negative width ({width}) or negative height ({height}) not allowed")
+        if width * height > MAX_REGION_PX:
+            raise RripSlideError(
+                f"a region of {width} x {height} px is wanted, one call returns up to {MAX_REGION_PX} px: read parts"
+            )
+        if width == 0 or height == 0:
+            return Image.new("RGBA", (width, height))
+        if 0 <= operator.index(level) < self.level_count:
+            with _openslide_errors():
+                rgba = read_rgba(slide, level, y, x, height, width)
+        else:
+            rgba = np.zeros((height, width, 4), np.uint8)
+        region = Image.fromarray(rgba)
+        if self._profile is not None:
+            region.info["icc_profile"] = self._profile
+        return region
+
+    def set_cache(self, cache: Any) -> None:
+        """Keep as many bytes of decoded tiles as `cache` was made for; the tiles are not shared between slides."""
+        if not isinstance(cache, openslide.OpenSlideCache):
+            raise TypeError("Not a cache object")
+        self._opened.capacity = int(getattr(cache, "_capacity", self._opened.capacity))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._filename!r})"
+
+    def __reduce__(self) -> tuple[type[RripSlide], tuple[str]]:
+        return type(self), (self._opened.name,)
+
+
+class _AssociatedImages(Mapping[str, Any]):
+    """Associated images, read at the first look and decoded one by one."""
+
+    def __init__(self, slide: CachingSlide) -> None:
+        self._slide = slide
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        with _openslide_errors():
+            return self._slide.associated_images()
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """(width, height) by name."""
+        shapes = {name: jpeg_shape(jpeg, f"the {name} image") for name, jpeg in self._files.items()}
+        return {name: (width, height) for name, (height, width) in shapes.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        with _openslide_errors():
+            pixels = decode_picture(self._files[name], f"{self._slide.name}: the {name} image")
+        return Image.fromarray(pixels).convert("RGBA")  # the mode that OpenSlide gives
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+_SOURCE_ONLY = ("openslide.level", "openslide.associated.", "openslide.icc-size", "openslide.quickhash-1")
+"""Properties of the source file that are not those of this one."""
+
+
+def _text(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else repr(float(number))
+
+
+def _properties(slide: CachingSlide, associated: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """The slide in OpenSlide's words; what the source said of itself stays where it still holds."""
+    about = slide.metadata.slide
+    found = {key: text for key, text in about.properties.items() if not key.startswith(_SOURCE_ONLY)}
+    found["openslide.vendor"] = about.vendor or "rrip"
+    found["openslide.background-color"] = "{:02X}{:02X}{:02X}".format(*slide.metadata.coding.background)
+    if about.mpp is not None:
+        found["openslide.mpp-x"], found["openslide.mpp-y"] = map(_text, about.mpp)
+    if about.objective is not None:
+        found["openslide.objective-power"] = _text(about.objective)
+    found["openslide.level-count"] = str(len(slide.levels))
+    for level in slide.levels:
+        start = f"openslide.level[{level.index}]."
+        found[f"{start}downsample"] = str(level.downsample)
+        found[f"{start}width"], found[f"{start}height"] = str(level.width), str(level.height)
+        found[f"{start}tile-width"] = found[f"{start}tile-height"] = str(level.tile)
+    for name, (width, height) in associated.items():
+        found[f"openslide.associated.{name}.width"] = str(width)
+        found[f"openslide.associated.{name}.height"] = str(height)
+    return found

@@ -1,0 +1,43 @@
+"""Associated images as pixels."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DamagedError, ExtraMissingError
+
+__all__ = ["decode_picture"]
+
+
+def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
+    """Pixels of an associated image.
+
+    Parameters
+    ----------
+    jpeg : bytes
+        A JPEG file.
+    what : str
+        What to call it in errors.
+
+    Returns
+    -------
+    (height, width, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    DamagedError
+        If it cannot be decoded, or is too large to be an associated image.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ExtraMissingError(f"{what}: Pillow is not installed, which it needs: pip install pillow") from error
+    try:
+        with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
+            return np.array(image.convert("RGB"))
+    except Exception as error:  # Pillow raises several types for damage, and one for pictures that are too large
+        raise DamagedError(f"{what}: cannot be decoded: {error}; restore it from a copy") from error
