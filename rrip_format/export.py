@@ -1,0 +1,153 @@
+"""From a container to formats that need nothing of ours: pyramidal TIFF, OME-TIFF and Deep Zoom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .disk import as_target_error, flush, move, temporary_folder
+from .errors import RripError, TargetError
+from .export_deepzoom import files_folder, write_deepzoom
+from .export_tiff import write_tiff
+from .export_tiles import ExportJob, total_tiles
+from .picture import decode_picture
+from .slide import Slide, open_slide
+
+__all__ = ["export"]
+
+_OME_SUFFIXES = (".ome.tif", ".ome.tiff")
+_TIFF_SUFFIXES = (".tif", ".tiff")
+_DEEPZOOM_SUFFIX = ".dzi"
+_OUR_SUFFIXES = (".rrip.tif", ".rrip.tiff")
+
+
+def export(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    quality: int = 90,
+    label: bool = False,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write a slide, all its levels, as an ordinary image file.
+
+    A few tiles at a time are in memory. Pixel size, ICC profile, thumbnail and macro image are kept.
+
+    Parameters
+    ----------
+    source : path or URL
+        A container.
+    target : path
+        ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.dzi``: Deep Zoom, a
+        file and a folder of tiles. It appears when it is complete.
+    quality : int
+        Of JPEG, 1 … 100; from 90 on chroma is not subsampled.
+    label : bool
+        Keep the label image too, which may show whose tissue it is.
+    workers : int, optional
+        Threads; all cores if not given.
+    overwrite : bool
+        Replace what is at the target.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    int
+        Bytes written.
+
+    Raises
+    ------
+    TargetError
+        If the target has another extension, cannot be written, or is there and `overwrite` is not set.
+    DamagedError
+        If a tile of the source is missing or damaged.
+    """
+    target = Path(target)
+    _check(target, overwrite=overwrite)
+    if not 1 <= quality <= 100:
+        raise RripError(f"quality is {quality!r}, expected a JPEG quality of 1 … 100")
+    workers = workers or os.cpu_count() or 1
+    with open_slide(source) as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        job = ExportJob(
+            slide,
+            quality,
+            _pictures(slide, label=label),
+            slide.icc_profile(),
+            executor,
+            workers,
+            _counter(total_tiles(slide.geometry), progress),
+        )
+        folder = temporary_folder(target)
+        try:
+            with as_target_error(target):
+                _write(job, folder / target.name)
+                return _publish(folder / target.name, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(job: ExportJob, path: Path) -> None:
+    if path.name.endswith(_DEEPZOOM_SUFFIX):
+        write_deepzoom(job, path)
+    else:
+        write_tiff(job, path, ome=path.name.endswith(_OME_SUFFIXES))
+
+
+def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
+    return {
+        name: decode_picture(jpeg, f"{slide.name}: the {name} image")
+        for name, jpeg in sorted(slide.associated_images().items())
+        if label or name != "label"
+    }
+
+
+def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[], None]:
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+def _check(target: Path, *, overwrite: bool) -> None:
+    """Raise if a target cannot be written, before anything is read."""
+    if target.name.endswith(_OUR_SUFFIXES):
+        raise TargetError(f"{target}: is the name of an RRIP container; 'rrip convert' writes those")
+    if not target.name.endswith((*_TIFF_SUFFIXES, _DEEPZOOM_SUFFIX)):
+        raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff or .dzi")
+    if not target.parent.is_dir():
+        raise TargetError(f"{target.parent}: no such folder; make it first")
+    if target.is_dir():
+        raise TargetError(f"{target}: is a folder, expected a file or nothing; remove it yourself")
+    places = [target, files_folder(target)] if target.name.endswith(_DEEPZOOM_SUFFIX) else [target]
+    for place in places:
+        if os.path.lexists(place) and not (overwrite and os.path.lexists(target)):
+            raise TargetError(f"{place}: already exists; remove it or pass --overwrite")
+
+
+def _publish(made: Path, target: Path) -> int:
+    """Flush everything to the disk and move it to the target, the file last: it is what readers open."""
+    folder, size = files_folder(made), 0
+    for path in sorted(folder.rglob("*"), reverse=True):
+        size += path.stat().st_size if path.is_file() else 0
+        flush(path)
+    if folder.is_dir():
+        flush(folder)
+        move(folder, files_folder(target))
+    size += made.stat().st_size
+    flush(made)
+    move(made, target)
+    return size
