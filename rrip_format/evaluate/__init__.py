@@ -1,0 +1,182 @@
+"""Measure size, quality and decode time on anyone's own slide, beside the codecs that people have.
+
+Nothing is simulated: every number comes from encoding and decoding. :func:`evaluate` writes ``summary.json``,
+``samples.csv``, ``report.md``, plots, and the container that was measured into a folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..encoder import Settings
+from ..errors import TargetError
+from ..source import open_source
+from .baseline import DEEP_ZOOMS, container_sizes, deep_zoom_sizes, savings
+from .environment import environment
+from .extra import load_extra
+from .metrics import has_ssimulacra2
+from .plots import plot_decoding, plot_level
+from .rate_distortion import LEVELS, Progress
+from .report import format_report, format_summary
+from .run import Measurement, measure_source, method_keys
+from .tables import bd_json, curves_json, decoding_json, write_samples
+
+if TYPE_CHECKING:
+    from ..source import Source
+
+__all__ = ["DEFAULT_FAMILIES", "evaluate", "format_summary", "measure_source", "method_keys"]
+
+DEFAULT_FAMILIES = 4
+
+_WHOLE_PIXELS = 64_000_000
+"""Up to this size pyramids are made of the whole slide even if only a sample of families is measured."""
+
+Json = Any
+
+
+def _measured(found: Measurement, families: int | None, seed: int, *, whole: bool) -> dict[str, Json]:
+    """What exactly the numbers are of."""
+    sample, geometry = found.sample, found.sample.geometry
+    rows, cols = geometry.families
+    drawn = f"drawn at random from those with tissue, {sample.passed_over} of glass passed over"
+    return {
+        "families": len(sample),
+        "of": rows * cols,
+        "places": [list(place) for place in sample.places],
+        "seed": seed,
+        "rule": "all of them, glass too" if families is None else drawn,
+        "family_px": geometry.tile_side(0),
+        "offset_px": sample.offset,
+        "pyramids_of": "the whole slide" if whole else f"a mosaic of the {len(sample)} families measured",
+        "caution": (
+            "If the source is JPEG compressed, as scanners' files are, an ordinary JPEG on its 8x8 grid codes it "
+            "nearly without loss, which flatters JPEG: --offset 4 measures off that grid. Pictures that never were "
+            "JPEG compare fairly as they are."
+        ),
+    }
+
+
+def _sizes(
+    given: Any, source: Source, found: Measurement, out: Path, settings: Settings, *, whole: bool
+) -> dict[str, dict[str, Json]]:
+    """Pyramids, savings, and the container against the source's file; `given` is what was opened as `source`."""
+    mosaic = None if whole else found.sample.mosaic()
+    ours, raw = container_sizes(given if mosaic is None else mosaic, out / "container.rrip.zarr", settings)
+    theirs = deep_zoom_sizes(source if mosaic is None else mosaic)
+    source_bytes = source.info.size_bytes
+    against: dict[str, Json] = {"source_bytes": source_bytes, "ratio": None, "why_not": None}
+    if not whole:
+        against["why_not"] = "a sample was converted, not the slide; --all converts all of it"
+    elif source_bytes is None or source.info.reader == "array":
+        against["why_not"] = "it is no file"
+    else:
+        against["ratio"] = round(ours.total / source_bytes, 4)
+    return {
+        "pyramids": {
+            "raw_bytes": raw,
+            "rrip": ours.to_json(raw),
+            **{key: theirs[key].to_json(raw) for key in DEEP_ZOOMS},
+        },
+        "savings": {key: savings(ours, theirs[key]) for key in DEEP_ZOOMS},
+        "against_source_file": against,
+    }
+
+
+def evaluate(
+    source: Any,
+    out: str | Path,
+    settings: Settings | None = None,
+    *,
+    families: int | None = DEFAULT_FAMILIES,
+    seed: int = 0,
+    offset: int = 0,
+    codecs: Sequence[str] | None = None,
+    ssimulacra2: bool = True,
+    progress: Progress = None,
+) -> dict[str, Json]:
+    """Measure a slide, image or array and write a report.
+
+    Parameters
+    ----------
+    source : path, array or Source
+        Whatever :func:`rrip_format.source.open_source` opens.
+    out : path
+        Folder for the report; made if it is not there.
+    settings : Settings, optional
+        Of our encoder.
+    families : int or None
+        How many families to measure; None for all.
+    seed : int
+        The same seed measures the same families.
+    offset : int
+        How far right and down of the slide's corner the families begin, px; 4 takes them off the 8 px grid of a source
+        that was JPEG.
+    codecs : sequence of str, optional
+        Some of :func:`method_keys`; all if not given.
+    ssimulacra2 : bool
+        Whether to measure SSIMULACRA2, which takes three quarters of the time.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    dict
+        The content of ``summary.json``.
+
+    Raises
+    ------
+    ExtraMissingError
+        If the extra ``evaluate`` is not installed.
+    """
+    load_extra("matplotlib.figure")
+    settings, out = settings or Settings(), Path(out)
+    with open_source(source) as opened:
+        _make(out)
+        found = measure_source(
+            opened,
+            settings,
+            families=families,
+            seed=seed,
+            offset=offset,
+            codecs=codecs,
+            ssimulacra2=ssimulacra2,
+            progress=progress,
+        )
+        whole = families is None or opened.info.width * opened.info.height <= _WHOLE_PIXELS
+        if ssimulacra2 and not has_ssimulacra2():
+            found.left_out["SSIMULACRA2"] = "pip install ssimulacra2"
+        info = opened.info
+        summary: dict[str, Json] = {
+            "source": {"name": info.name, "bytes": info.size_bytes, "width": info.width, "height": info.height},
+            "settings": settings.to_json(),
+            "measured": _measured(found, families, seed, whole=whole),
+            **_sizes(source, opened, found, out, settings, whole=whole),
+            "codecs": found.labels,
+            "left_out": found.left_out,
+            "bd": bd_json(found),
+            "decode_ms_per_megapixel": decoding_json(found),
+            "curves": curves_json(found),
+            "environment": environment(),
+            "report": str(out / "report.md"),
+        }
+    _write(found, summary, out)
+    return summary
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{out}: {error.strerror}; name a folder that can be made") from error
+
+
+def _write(found: Measurement, summary: dict[str, Json], out: Path) -> None:
+    for level in LEVELS:
+        plot_level(found, level, out / f"rd-level-{level}.png")
+    plot_decoding(found, out / "size-decode-time.png")
+    write_samples(found, out / "samples.csv")
+    (out / "report.md").write_text(format_report(summary), encoding="utf-8")
+    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

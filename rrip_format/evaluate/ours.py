@@ -1,0 +1,95 @@
+"""RRIP as one of the codecs: encoded as a conversion of the whole source would encode it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ..conversion import Plan, make_plan
+from ..encoder import Settings
+from ..family import Quality, StreamCoder, decode_family, encode_family
+from ..geometry import Geometry
+from ..metadata import BILINEAR, Coding, ResidualCoding
+from .peers import Stored
+from .sample import Family
+
+if TYPE_CHECKING:
+    from ..source import Source
+
+__all__ = ["Notebook", "Rrip"]
+
+
+_QUALITIES = (25, 45, 60, 75, 83, 90, 95)
+
+
+def _stored(coding: Coding, family: Family, coder: StreamCoder) -> Stored:
+    """Encode a family; a level is decoded from the stored tiles of all coarser ones and its own."""
+    row, col = family.row, family.col
+    tiles = encode_family(coding, row, col, family.levels, coder).tiles
+    return Stored(
+        (len(tiles[0]), len(tiles[1]), len(tiles[2])),
+        lambda level: decode_family(coding, row, col, tiles[level:][::-1]).transpose(1, 2, 0),
+    )
+
+
+class Rrip:
+    """Our own encoder over a range of qualities.
+
+    Parameters
+    ----------
+    source : Source
+        What is fitted to the slide is fitted to this.
+    settings : Settings
+        All but the quality, which is one of those measured.
+    """
+
+    key = "rrip"
+    label = "RRIP"
+
+    def __init__(self, source: Source, settings: Settings) -> None:
+        self._source = source
+        self._settings = settings
+        grid = () if settings.preset else _QUALITIES
+        self.settings: tuple[float, ...] = tuple(sorted({*grid, settings.quality}))
+        self._plan = lru_cache(maxsize=None)(self._make_plan)
+
+    def _make_plan(self, quality: float) -> Plan:
+        """What a conversion decides after a look at the whole source."""
+        settings = self._settings
+        if quality != settings.quality:
+            settings = dataclasses.replace(settings, quality=int(quality), target=None, steps=None)
+        with ThreadPoolExecutor(os.cpu_count()) as executor:
+            return make_plan(self._source, settings, executor)
+
+    def encode(self, family: Family, setting: float) -> Stored:
+        """As :meth:`.Method.encode`."""
+        plan = self._plan(setting)
+        return _stored(plan.coding, family, plan.settings.streams)
+
+
+class Notebook:
+    """The original method on the same tiles: bilinear, Annex K tables, level 2 at quality 90, luma only.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the source.
+    """
+
+    key = "notebook"
+    label = "RRIP, original method"
+    settings: tuple[float, ...] = (15, 32, 50, 65, 78, 88, 94)
+
+    def __init__(self, geometry: Geometry) -> None:
+        how = ResidualCoding(BILINEAR, (0, 0), 1, BILINEAR)
+        self._coding = Coding(UUID(int=0, version=4), geometry, (how, how), (255, 255, 255))
+
+    def encode(self, family: Family, setting: float) -> Stored:
+        """As :meth:`.Method.encode`; the setting is the quality of both residuals."""
+        quality = int(setting)
+        coder = Quality(90, (quality, quality), (quality, quality), flat=False, trellis=False)
+        return _stored(self._coding, family, coder)

@@ -1,0 +1,214 @@
+"""The codecs that RRIP is compared with, each storing the same three levels of a family.
+
+All of them really encode and decode. One thread each, decoders of imagecodecs (libjpeg-turbo, libjxl, libwebp, libavif,
+OpenJPEG, OpenJPH), and OpenJPEG in Pillow where a coarser level is decoded from one JPEG 2000 stream.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RripError
+from ..predict import box2
+from .sample import Family
+
+__all__ = ["ANCHOR", "Method", "Stored", "peers"]
+
+Image = NDArray[np.uint8]
+Encoder = Callable[[Image, float], bytes]
+Decoder = Callable[[bytes], Image]
+
+ANCHOR = "jpeg-420"
+"""What every other codec is compared with: the pyramid that people have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A family as a codec stores it.
+
+    Parameters
+    ----------
+    sizes : three ints
+        Bytes that levels 0, 1 and 2 add; a stream that holds several levels counts at the finest one.
+    decode : callable
+        RGB, (s, s, 3) uint8, of level 0 or 1, from the stored bytes.
+    """
+
+    sizes: tuple[int, int, int]
+    decode: Callable[[int], Image]
+
+
+class Method(Protocol):
+    """A codec with the settings that it is measured at."""
+
+    @property
+    def key(self) -> str:
+        """Short name, unique."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Name in tables and plots."""
+        ...
+
+    @property
+    def settings(self) -> tuple[float, ...]:
+        """From small to large."""
+        ...
+
+    def encode(self, family: Family, setting: float) -> Stored:
+        """Encode the three levels of a family."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """Every level is a picture of its own."""
+
+    key: str
+    label: str
+    settings: tuple[float, ...]
+    encoder: Encoder
+    decoder: Decoder
+
+    def encode(self, family: Family, setting: float) -> Stored:
+        """As :meth:`Method.encode`."""
+        parts = [self.encoder(level, setting) for level in family.levels]
+        return Stored((len(parts[0]), len(parts[1]), len(parts[2])), lambda level: self.decoder(parts[level]))
+
+
+@dataclass(frozen=True, slots=True)
+class OneStream:
+    """Level 0 alone is stored; coarser levels come from its stream, or from its decoded pixels.
+
+    Parameters
+    ----------
+    reduced : callable
+        Level 1 from the stream.
+    """
+
+    key: str
+    label: str
+    settings: tuple[float, ...]
+    encoder: Encoder
+    decoder: Decoder
+    reduced: Decoder
+
+    def encode(self, family: Family, setting: float) -> Stored:
+        """As :meth:`Method.encode`."""
+        data = self.encoder(family.levels[0], setting)
+        return Stored((len(data), 0, 0), lambda level: self.reduced(data) if level else self.decoder(data))
+
+
+def _codecs() -> Any:
+    import imagecodecs
+
+    return imagecodecs
+
+
+def _jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
+    """By libjpeg-turbo: Annex K tables, optimised Huffman, baseline."""
+    data: bytes = _codecs().jpeg8_encode(rgb, level=int(setting), subsampling=subsampling, optimize=True)
+    return data
+
+
+def _flat_jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
+    """By mozjpeg in libvips: flat tables, trellis quantisation, optimised Huffman, baseline."""
+    import pyvips
+
+    from ..jpeg import has_trellis
+
+    if not has_trellis():
+        raise RripError("libvips has no mozjpeg; install pyvips-binary")
+    height, width = rgb.shape[:2]
+    data: bytes = pyvips.Image.new_from_memory(rgb, width, height, 3, "uchar").jpegsave_buffer(
+        Q=int(setting),
+        quant_table=1,
+        trellis_quant=True,
+        optimize_coding=True,
+        keep="none",
+        subsample_mode="off" if subsampling == "444" else "on",
+    )
+    return data
+
+
+def _jxl(rgb: Image, setting: float) -> bytes:
+    data: bytes = _codecs().jpegxl_encode(rgb, distance=setting, effort=5, numthreads=1)
+    return data
+
+
+def _webp(rgb: Image, setting: float) -> bytes:
+    data: bytes = _codecs().webp_encode(rgb, level=setting, method=4, lossless=False)
+    return data
+
+
+def _avif(rgb: Image, setting: float) -> bytes:
+    data: bytes = _codecs().avif_encode(rgb, level=int(setting), speed=6, pixelformat="444", numthreads=1)
+    return data
+
+
+def _j2k(rgb: Image, setting: float) -> bytes:
+    """By OpenJPEG: irreversible colour and 9/7 wavelet; the setting is its target PSNR, dB."""
+    data: bytes = _codecs().jpeg2k_encode(rgb, level=setting, codecformat="j2k", reversible=False, numthreads=1)
+    return data
+
+
+def _htj2k(rgb: Image, setting: float) -> bytes:
+    """By OpenJPH: irreversible colour and 9/7 wavelet; the setting is its quantiser step."""
+    data: bytes = _codecs().htj2k_encode(rgb, level=setting, reversible=False)
+    return data
+
+
+def _decode(data: bytes, codec: str, **options: int) -> Image:
+    pixels: Image = getattr(_codecs(), f"{codec}_decode")(data, **options)
+    return pixels
+
+
+def _half_j2k(data: bytes) -> Image:
+    """Level 1 of a JPEG 2000 stream: OpenJPEG leaves the finest wavelet level undecoded."""
+    from PIL import Image as Pillow
+
+    picture: Any = Pillow.open(io.BytesIO(data))
+    picture.reduce = 1
+    return np.asarray(picture)
+
+
+_JPEG = (35, 50, 62, 75, 82, 90, 95)
+_FLAT = (40, 55, 68, 78, 86, 91, 95)
+_JXL = (6.0, 4.0, 2.6, 1.8, 1.2, 0.8, 0.4)
+_J2K = (28.0, 31.0, 34.0, 37.0, 40.0, 43.0, 46.0)
+_HTJ2K = (0.08, 0.05, 0.033, 0.021, 0.014, 0.008, 0.005)
+
+
+def peers() -> list[Method]:
+    """Every peer; the anchor first."""
+    jpeg = partial(_decode, codec="jpeg8")
+    jxl = partial(_decode, codec="jpegxl", numthreads=1)
+    j2k = partial(_decode, codec="jpeg2k", numthreads=1)
+    htj2k = partial(_decode, codec="htj2k")
+    turbo, flat = partial(_jpeg, subsampling="420"), partial(_flat_jpeg, subsampling="420")
+    return [
+        Pyramid(ANCHOR, "JPEG 4:2:0", _JPEG, turbo, jpeg),
+        Pyramid("jpeg-444", "JPEG 4:4:4", _JPEG, partial(_jpeg, subsampling="444"), jpeg),
+        Pyramid("jpeg-420-flat", "JPEG 4:2:0, flat tables + trellis", _FLAT, flat, jpeg),
+        Pyramid(
+            "jpeg-444-flat", "JPEG 4:4:4, flat tables + trellis", _FLAT, partial(_flat_jpeg, subsampling="444"), jpeg
+        ),
+        Pyramid("jxl", "JPEG XL, effort 5", _JXL, _jxl, jxl),
+        Pyramid("webp", "WebP", (20, 45, 65, 78, 88, 94, 98), _webp, partial(_decode, codec="webp")),
+        Pyramid(
+            "avif", "AVIF 4:4:4", (30, 48, 60, 70, 80, 88, 94), _avif, partial(_decode, codec="avif", numthreads=1)
+        ),
+        Pyramid("j2k", "JPEG 2000", _J2K, _j2k, j2k),
+        OneStream("j2k-one", "JPEG 2000, one stream", _J2K, _j2k, j2k, _half_j2k),
+        OneStream("htj2k-one", "HTJ2K, one stream", _HTJ2K, _htj2k, htj2k, partial(htj2k, skipres=1)),
+        OneStream("jpeg-420-l0", "JPEG 4:2:0, L0 only", _JPEG, turbo, jpeg, lambda data: box2(jpeg(data))),
+        OneStream("jxl-l0", "JPEG XL, L0 only", _JXL, _jxl, jxl, lambda data: box2(jxl(data))),
+    ]

@@ -1,0 +1,112 @@
+"""One measurement of one source: which families, which codecs, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import RripError
+from .bd import Delta
+from .extra import load_extra
+from .ours import Notebook, Rrip
+from .peers import ANCHOR, Method, peers
+from .rate_distortion import Curve, Progress, Row, curves, deltas, measure, time_decoding, usable
+from .sample import Sample, choose
+
+if TYPE_CHECKING:
+    from ..encoder import Settings
+    from ..source import Source
+
+__all__ = ["Measurement", "measure_source", "method_keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was measured of one source.
+
+    Parameters
+    ----------
+    sample : Sample
+    labels : dict
+        Names of the codecs by their keys.
+    left_out : dict
+        Why a codec is not among them, by its name.
+    rows : list of Row
+    curves : dict of Curve
+    deltas : dict
+        Against the JPEG 4:2:0 pyramid: by (level, metric), then by codec.
+    decoding : dict
+        As :func:`.time_decoding`; empty if it was not wanted.
+    """
+
+    sample: Sample
+    labels: dict[str, str]
+    left_out: dict[str, str]
+    rows: list[Row]
+    curves: dict[str, Curve]
+    deltas: dict[tuple[int, str], dict[str, Delta]]
+    decoding: dict[str, dict[str, float]]
+
+
+def method_keys() -> tuple[str, ...]:
+    """Keys of all codecs, our own first."""
+    return (Rrip.key, Notebook.key, *(method.key for method in peers()))
+
+
+def _methods(source: Source, sample: Sample, settings: Settings, wanted: Sequence[str] | None) -> list[Method]:
+    """Our encoder, the anchor, and those peers that are wanted."""
+    unknown = set(wanted or ()) - set(method_keys())
+    if unknown:
+        raise RripError(f"unknown codec {', '.join(sorted(unknown))}; known are {', '.join(method_keys())}")
+    everything: list[Method] = [Rrip(source, settings), Notebook(sample.geometry), *peers()]
+    return [m for m in everything if wanted is None or m.key in {*wanted, Rrip.key, ANCHOR}]
+
+
+def measure_source(
+    source: Source,
+    settings: Settings,
+    *,
+    families: int | None,
+    seed: int = 0,
+    offset: int = 0,
+    codecs: Sequence[str] | None = None,
+    ssimulacra2: bool = True,
+    timed: bool = True,
+    progress: Progress = None,
+) -> Measurement:
+    """Measure families of an open source with every codec.
+
+    Parameters
+    ----------
+    source : Source
+    settings : Settings
+        Of our encoder; its quality is one of those measured.
+    families : int or None
+        How many, None for all.
+    seed : int
+        Of the choice.
+    offset : int
+        Where the grid of families begins, px.
+    codecs : sequence of str, optional
+        Keys; our own and the JPEG 4:2:0 pyramid are always measured. All if not given.
+    ssimulacra2 : bool
+        Whether to measure SSIMULACRA2, if its package is installed.
+    timed : bool
+        Whether to time decoding.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+    """
+    load_extra("bjontegaard")  # not after minutes of encoding
+    sample = choose(source, settings.tile, families, seed, offset)
+    first = sample.family(*sample.places[0])
+    wanted = _methods(source, sample, settings, codecs)
+    methods, left_out = usable(wanted[1:], first)
+    methods.insert(0, wanted[0])
+    rows = list(measure(methods, sample, ssimulacra2=ssimulacra2, progress=progress))
+    found = curves(rows)
+    ours = found[Rrip.key]
+    target = ours.quality[0, "psnr_y"][ours.settings.index(settings.quality)] or 0.0
+    decoding = time_decoding(methods, sample, found, target) if timed else {}
+    labels = {method.key: method.label for method in methods}
+    return Measurement(sample, labels, left_out, rows, found, deltas(found), decoding)

@@ -1,0 +1,115 @@
+"""Which families of a source are measured, and their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import RripError
+from ..geometry import Geometry
+from ..sampling import Image, Levels, halve_twice, pad_levels
+
+if TYPE_CHECKING:
+    from ..source import Source
+
+__all__ = ["Family", "Sample", "choose"]
+
+TISSUE_DEVIATION = 8.0
+"""Least standard deviation of level 2 luma, 8-bit steps, of a family that counts as tissue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family's place and RGB of its levels 0, 1 and 2, (s, s, 3) uint8, padded to whole tiles."""
+
+    row: int
+    col: int
+    levels: Levels
+
+
+class Sample:
+    """Families of an open source, read when they are asked for.
+
+    Parameters
+    ----------
+    source : Source
+    tile : int
+        Side of a base tile, px.
+    places : list of (row, column)
+    passed_over : int
+        How many families were drawn and not taken because they show glass.
+    offset : int
+        How far right and down of the slide's corner the grid of families begins, px.
+    """
+
+    def __init__(
+        self, source: Source, tile: int, places: list[tuple[int, int]], passed_over: int = 0, offset: int = 0
+    ) -> None:
+        width, height = source.info.width - offset, source.info.height - offset
+        if min(width, height) < 1:
+            raise RripError(f"offset is {offset} px, the picture has {source.info.width} x {source.info.height}")
+        self.source = source
+        self.offset = offset
+        self.geometry = Geometry(width, height, tile)
+        self.places = places
+        self.passed_over = passed_over
+        self.family = lru_cache(maxsize=16)(self._read)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def _read(self, row: int, col: int) -> Family:
+        """One family's pixels."""
+        side = self.geometry.tile_side(0)
+        y, x = row * side + self.offset, col * side + self.offset
+        rgb = self.source.read(y, x, *self.geometry.tile_shape(0, row, col))
+        return Family(row, col, pad_levels(halve_twice(rgb), self.geometry))
+
+    def mosaic(self) -> Image:
+        """Level 0 of all families side by side, (h, w, 3) uint8, in a rectangle as square as their number allows."""
+        rows = max(n for n in range(1, len(self) + 1) if len(self) % n == 0 and n * n <= len(self))
+        pixels = [self.family(*place).levels[0] for place in self.places]
+        columns = len(self) // rows
+        return np.vstack([np.hstack(pixels[r * columns : (r + 1) * columns]) for r in range(rows)])
+
+
+def choose(source: Source, tile: int, count: int | None, seed: int, offset: int = 0) -> Sample:
+    """Draw families at random, without repetition, from those that lie inside the slide wholly and show tissue.
+
+    Parameters
+    ----------
+    source : Source
+    tile : int
+        Side of a base tile, px.
+    count : int or None
+        How many; None for every family of the slide, cut ones and glass too.
+    seed : int
+        The same seed draws the same families.
+    offset : int
+        As in :class:`Sample`.
+
+    Returns
+    -------
+    Sample
+        Families cut by the slide's edge or of glass are taken where there are no others.
+    """
+    everything = Sample(source, tile, [], offset=offset)
+    geometry = everything.geometry
+    side = geometry.tile_side(0)
+    places = list(geometry.tiles(0))
+    if count is None:
+        return Sample(source, tile, places, offset=offset)
+    whole = [place for place in places if geometry.tile_shape(0, *place) == (side, side)]
+    drawn = whole or places
+    order = [drawn[k] for k in np.random.default_rng(seed).permutation(len(drawn))]
+    taken: list[tuple[int, int]] = []
+    glass: list[tuple[int, int]] = []
+    for place in order:
+        if len(taken) == count:
+            break
+        deviation = float((everything.family(*place).levels[2] @ np.array([0.299, 0.587, 0.114])).std())
+        (taken if deviation >= TISSUE_DEVIATION else glass).append(place)
+    return Sample(source, tile, sorted(taken or glass[:count]), len(glass), offset)
