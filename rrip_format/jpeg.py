@@ -124,7 +124,8 @@ def _libvips() -> Any:
         import pyvips
     except (ImportError, OSError) as error:
         raise ExtraMissingError(
-            "libvips is not installed, which encoding needs: pip install pyvips-binary, or a system libvips"
+            "libvips is not installed, which associated images and TIFF targets need: pip install pyvips-binary, or a "
+            "system libvips"
         ) from error
     pyvips.cache_set_max(0)
     return pyvips
@@ -177,7 +178,7 @@ def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 @functools.cache
 def has_trellis() -> bool:
-    """Whether the installed libvips carries mozjpeg, whose flat tables and trellis the default quality rests on."""
+    """Whether the installed libvips carries mozjpeg, whose flat tables and trellis `encode` can ask for."""
     gradient = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
     data = encode(gradient, 50, flat=True)
     at = data.index(b"\xff\xdb") + 5
