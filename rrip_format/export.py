@@ -92,6 +92,7 @@ def export(
                 _write(job, folder / target.name)
                 return _publish(folder / target.name, target)
         finally:
+            executor.shutdown(cancel_futures=True)  # a worker that still writes would bring the folder back
             shutil.rmtree(folder, ignore_errors=True)
 
 
