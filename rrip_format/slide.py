@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
 from .family import decode_tile, needed_levels
 from .geometry import Geometry
+from .predict import Window, interleave
 
 if TYPE_CHECKING:
     import zarr
@@ -125,8 +126,18 @@ class Slide:
         """
         return read_associated(self.container)
 
-    def read_tile(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
-        """RGB of one tile, (3, side, side) uint8, padding included.
+    def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
+        """RGB of one tile, padding included, or of a part of it.
+
+        Parameters
+        ----------
+        level, row, col : int
+        window : (top, bottom, left, right), optional
+            Rows and columns of the tile that are wanted; what only others need is not decoded.
+
+        Returns
+        -------
+        (3, height, width) uint8
 
         Raises
         ------
@@ -141,7 +152,7 @@ class Slide:
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
-        return decode_tile(coding, level, row, col, tiles)
+        return decode_tile(coding, level, row, col, tiles, window)
 
     def read_region(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """RGB of a rectangle of one level.
@@ -172,10 +183,11 @@ class Slide:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
         out = np.empty((height, width, 3), np.uint8)
         side = self.geometry.tile_side(level)
-        for row, inside_y, outside_y in _overlaps(y, height, side):
-            for col, inside_x, outside_x in _overlaps(x, width, side):
-                tile = self.read_tile(level, row, col)
-                out[outside_y, outside_x] = tile[:, inside_y, inside_x].transpose(1, 2, 0)
+        for row, top, bottom, below in _overlaps(y, height, side):
+            for col, left, right, beside in _overlaps(x, width, side):
+                whole = bottom - top == right - left == side
+                tile = self.read_tile(level, row, col, None if whole else (top, bottom, left, right))
+                interleave(tile, out, below, beside)
         return out
 
     def close(self) -> None:
@@ -194,13 +206,13 @@ class Slide:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
 
 
-def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
-    """(tile index, slice inside the tile, slice inside the result) of every tile along one axis of a region."""
+def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, int, int, int]]:
+    """Every tile along one axis of a region: its index, the part of it that is wanted, and where that begins there."""
     at = start
     while at < start + length:
         index = at // side
         end = min((index + 1) * side, start + length)
-        yield index, slice(at - index * side, end - index * side), slice(at - start, end - start)
+        yield index, at - index * side, end - index * side, at - start
         at = end
 
 
