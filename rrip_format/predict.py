@@ -335,7 +335,7 @@ def reconstruct(
     """
     _, height, width = coarse.shape
     out = np.empty((3, 2 * height, width), np.uint16)
-    _run(coarse, residuals, taps, cfl, chroma_taps, window or (0, 2 * height, 0, 2 * width), out, rgb=False)
+    _run(coarse, residuals, taps, cfl, chroma_taps, _checked(window, height, width), out, rgb=False)
     return out.view(np.uint8)
 
 
@@ -349,7 +349,7 @@ def reconstruct_rgb(
 ) -> NDArray[np.uint8]:
     """As :func:`reconstruct`, but RGB, and only the window: (3, bottom - top, right - left) uint8."""
     _, height, width = coarse.shape
-    top, bottom, left, right = window or (0, 2 * height, 0, 2 * width)
+    top, bottom, left, right = _checked(window, height, width)
     out = np.empty((3, 2 * ((bottom + 1) // 2 - top // 2), (right + 1) // 2 - left // 2), np.uint16)
     _run(coarse, residuals, taps, cfl, chroma_taps, (top, bottom, left, right), out, rgb=True)
     return out.view(np.uint8)[:, top % 2 : top % 2 + bottom - top, left % 2 : left % 2 + right - left]
@@ -374,11 +374,17 @@ def _run(
             raise ValueError(f"residual plane is {plane.shape}, expected {(2 * height, 2 * width)}")
         pairs.append(_NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
     top, bottom, left, right = window
-    if not (0 <= top < bottom <= 2 * height and 0 <= left < right <= 2 * width):
-        raise ValueError(f"window {window} is not in {2 * height} x {2 * width} px")
     numbers = np.array((*taps, *(chroma_taps or taps), *cfl), np.int16)
     halves = np.array((top // 2, (bottom + 1) // 2, left // 2, (right + 1) // 2), np.int64)
     _reconstruct(np.ascontiguousarray(coarse), *pairs, numbers[:4], numbers[4:8], numbers[8:], halves, rgb, out)
+
+
+def _checked(window: Window | None, height: int, width: int) -> Window:
+    """The window, or all of the finer level, of a coarse one of `height` x `width` px."""
+    top, bottom, left, right = window or (0, 2 * height, 0, 2 * width)
+    if not (0 <= top < bottom <= 2 * height and 0 <= left < right <= 2 * width):
+        raise ValueError(f"window {window} is not in {2 * height} x {2 * width} px")
+    return top, bottom, left, right
 
 
 def _check_width(width: int) -> None:

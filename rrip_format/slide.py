@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -154,7 +156,9 @@ class Slide:
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
         return decode_tile(coding, level, row, col, tiles, window)
 
-    def read_region(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def read_region(
+        self, level: int, y: int, x: int, height: int, width: int, *, workers: int = 1
+    ) -> NDArray[np.uint8]:
         """RGB of a rectangle of one level.
 
         Parameters
@@ -164,6 +168,8 @@ class Slide:
             Upper left corner, px of that level.
         height, width : int
             Size, px of that level; the rectangle lies inside the level.
+        workers : int
+            Threads that decode tiles. One is right where many regions are read at the same time.
 
         Returns
         -------
@@ -183,11 +189,26 @@ class Slide:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
         out = np.empty((height, width, 3), np.uint8)
         side = self.geometry.tile_side(level)
-        for row, top, bottom, below in _overlaps(y, height, side):
-            for col, left, right, beside in _overlaps(x, width, side):
-                whole = bottom - top == right - left == side
-                tile = self.read_tile(level, row, col, None if whole else (top, bottom, left, right))
-                interleave(tile, out, below, beside)
+
+        def fill(part: tuple[_Overlap, _Overlap]) -> None:
+            (row, top, bottom, below), (col, left, right, beside) = part
+            whole = bottom - top == right - left == side
+            interleave(
+                self.read_tile(level, row, col, None if whole else (top, bottom, left, right)), out, below, beside
+            )
+
+        parts = list(product(_overlaps(y, height, side), _overlaps(x, width, side)))
+        if min(workers, len(parts)) < 2:
+            for part in parts:
+                fill(part)
+            return out
+        with ThreadPoolExecutor(min(workers, len(parts)), thread_name_prefix="rrip") as executor:
+            try:
+                for _ in executor.map(fill, parts):
+                    pass
+            except BaseException:
+                executor.shutdown(cancel_futures=True)
+                raise
         return out
 
     def close(self) -> None:
@@ -206,8 +227,12 @@ class Slide:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
 
 
-def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, int, int, int]]:
-    """Every tile along one axis of a region: its index, the part of it that is wanted, and where that begins there."""
+_Overlap = tuple[int, int, int, int]
+"""Index of a tile along one axis of a region, the part of it that is wanted (two), and where that begins there."""
+
+
+def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
+    """Every tile along one axis of a region."""
     at = start
     while at < start + length:
         index = at // side
