@@ -52,6 +52,9 @@ _BAD_TABLE, _NO_CODE, _TOO_MANY, _EARLY, _LATE, _MARKER, _INTERVALS = range(20, 
 _LONG = 15
 """In a table's field for bits that still have to be read: the code is longer than what is looked at, or none."""
 
+_NONE = _LONG << 5 | 31
+"""The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
+
 _END = 129
 """What an end of block adds to the position: a sum of this and the last position cannot be reached otherwise."""
 
@@ -82,9 +85,12 @@ def _fill_table(
                 return _BAD_TABLE
             spare = bits - length
             size, run = _meaning(symbols[k], is_dc)
-            if spare >= 0 and size <= 11:
+            if spare >= 0:
                 start = code << spare
-                if size > spare:
+                if size == 12:
+                    for n in range(start, start + (1 << spare)):
+                        table[n] = _NONE
+                elif size > spare:
                     for n in range(start, start + (1 << spare)):
                         table[n] = length | size << 5 | run << 9
                 else:
@@ -222,6 +228,8 @@ def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
 def _one(bits: Any, entry: int, is_dc: bool, looked: int, above: Array, offset: Array, symbols: Array) -> Any:
     """A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value."""
     taken, size, run = entry & 31, entry >> 5 & 15, entry >> 9 & 255
+    if entry == _NONE:
+        return 0, 0, 0
     if size == _LONG:
         taken, index = _long_code(bits, looked + 1, above, offset)
         if taken == 0:

@@ -240,6 +240,41 @@ def test_symbols_that_are_none_of_baseline(symbol):
     refused(bytes(stream), "a code that is none")
 
 
+@pytest.mark.parametrize("length", [2, 3, 4, 5, 7, 9, 10, 11, 16])
+def test_one_symbol_that_is_none_of_baseline(length):
+    """It is not taken for the beginning of a longer code, whichever of the tables it is found in."""
+    plane = np.clip(np.random.default_rng(5).normal(128, 50, (SIDE, SIDE)), 0, 255).astype(np.uint8)
+    stream = bytearray(imagecodecs.jpeg8_encode(plane, level=98, optimize=False))
+    at = next(at for at, kind in tables_of(stream) if kind == 0x10)
+    counts = list(stream[at + 1 : at + 17])
+    assert counts[length - 1], "the table of annex K has codes of that length"
+    first = at + 17 + sum(counts[: length - 1])
+    used = {stream[first + k] for k in range(counts[length - 1])}
+    stream[first : first + counts[length - 1]] = bytes([0x1F]) * counts[length - 1]
+    assert used & symbols_of(plane, 98), "the picture takes one of them"
+    refused(bytes(stream), "a code that is none")
+
+
+def tables_of(stream: bytes) -> list[tuple[int, int]]:
+    """Where each Huffman table starts, and its class and number."""
+    at, found = 2, []
+    while stream[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        start = at + 4
+        while stream[at + 1] == 0xC4 and start < end:
+            found.append((start, stream[start]))
+            start += 17 + sum(stream[start + 1 : start + 17])
+        at = end
+    return found
+
+
+def symbols_of(plane: np.ndarray, quality: int) -> set[int]:
+    """The AC symbols that a picture takes: those of its optimal table."""
+    stream = imagecodecs.jpeg8_encode(plane, level=quality, optimize=True)
+    at = next(at for at, kind in tables_of(stream) if kind == 0x10)
+    return set(stream[at + 17 : at + 17 + sum(stream[at + 1 : at + 17])])
+
+
 @given(st.integers(0, 10**9), st.integers(1, 30), st.sampled_from([1, 3]))
 def test_damaged_scans_are_refused_or_decoded(seed, count, planes):
     """Never anything else: not a crash, not an error of another kind."""
