@@ -520,7 +520,7 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     """Decode a stream to `out` (planes, side, side / 8) uint64, as :func:`_decode_scan`; 0, or what is wrong."""
     planes, side, across = out.shape
     steps = np.zeros((4, 64), np.int32)
-    counts, all_symbols = np.zeros((8, 16), np.uint8), np.zeros((8, 256), np.uint8)
+    counts, all_symbols = np.zeros((4, 16), np.uint8), np.zeros((4, 256), np.uint8)
     chosen = np.zeros((3, 4), np.int64)
     problem = read_header(data, side, planes, steps, counts, all_symbols, chosen, found)
     if problem:
@@ -536,13 +536,13 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
             for lane in range(_LANES):
                 scale[c, ZIGZAG[k] * _LANES + lane] = steps[chosen[c, 1], k]
         for k in range(2):
-            table = 4 * k + chosen[c, 2 + k]
+            table = 2 * k + chosen[c, 2 + k]
             for n in range(256):
                 symbols[c, k, n] = all_symbols[table, n]
         problem = _fill_table(counts[chosen[c, 2]], symbols[c, 0], True, _DC_BITS, dc[c], above[c, 0], offset[c, 0])
         if problem == 0:
             problem = _fill_table(
-                counts[4 + chosen[c, 3]], symbols[c, 1], False, looked, single[c], above[c, 1], offset[c, 1]
+                counts[2 + chosen[c, 3]], symbols[c, 1], False, looked, single[c], above[c, 1], offset[c, 1]
             )
         if problem:
             return int(problem)
