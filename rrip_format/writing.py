@@ -182,7 +182,7 @@ class ZipSink:
         self._path = place.container
         with as_target_error(self._path):
             self._file = open_for_writing(self._path)
-            self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
 
     def put(self, key: str, data: bytes, *, again: bool = False) -> Span:  # noqa: ARG002  (the same bytes once more)
         """Append one member; its time is fixed, so that the same slide gives the same file."""
