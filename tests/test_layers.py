@@ -29,8 +29,9 @@ FLOORS = [
     ["hierarchy"],
     ["store"],
     ["codec", "jpeg_codec", "slide", "writing", "encoder", "overview", "source"],
-    ["sampling"],
-    ["calibration"],
+    ["sampling", "journal"],
+    ["calibration", "blocks"],
+    ["plan", "workers"],
     ["conversion"],
 ]
 """From the ground up; a module that is not named here may stand on any of these, and none of these on it."""
