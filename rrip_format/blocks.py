@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,23 +168,34 @@ def keep_block(
     writer.settle(tile.span for tile in tiles)
     data = {tile.place: tile.span.read() for tile in tiles}
     for tile in tiles:
-        level, row, col = tile.place
-        if not verify:
-            split_tile(data[tile.place], coding.place(*tile.place), coding.streams(level))
-            continue
-        needed = [data[finer, row, col] for finer in needed_levels(level)]
-        decode = decode_planes if level <= BASE_LEVEL else None
-        planes = decode(coding, row, col, needed) if decode else decode_base(coding, level, row, col, needed[0])
-        if _digest(planes) != tile.digest:
+        place = coding.place(*tile.place)
+        try:
+            found = _decode(coding, tile.place, data) if verify else None
+            split_tile(data[tile.place], place, coding.streams(place.level))
+        except DamagedError as error:
             raise DamagedError(
-                f"{coding.place(*tile.place)} as it was written does not decode to what its encoder expected; this is "
-                "an error of this package or of this machine's memory: please report it with the source"
+                f"{place} does not read back from {tile.span.path} as it was written ({error}); look at the disk and "
+                "at this machine's memory"
+            ) from error
+        if found is not None and _digest(found) != tile.digest:
+            raise DamagedError(
+                f"{place} as it was written does not decode to what its encoder expected; this is an error of this "
+                "package or of this machine's memory: please report it with the source"
             )
     return {
         "block": [block.row, block.col, block.rows, block.cols],
         "tiles": [[*tile.place, tile.span.offset, tile.span.length] for tile in tiles],
         "digest": _digest_of(data[tile.place] for tile in tiles),
     }
+
+
+def _decode(coding: Coding, place: Place, tiles: Mapping[Place, bytes]) -> NDArray[np.uint8]:
+    """The planes of a tile as a reader reconstructs them, from it and its family's coarser ones."""
+    level, row, col = place
+    needed = [tiles[coarser, row, col] for coarser in needed_levels(level)]
+    if level > BASE_LEVEL:
+        return decode_base(coding, level, row, col, needed[0])
+    return decode_planes(coding, row, col, needed)
 
 
 def _digest_of(tiles: Iterator[bytes]) -> str:

@@ -252,7 +252,7 @@ def test_bytes_that_change_on_their_way_to_the_disk_are_noticed(suffix, slide, t
 
     monkeypatch.setattr(disk.Span, "read", flipped)
     for verify in (True, False):
-        with pytest.raises(DamagedError, match=r"tile \(level 0, row 0, column 0\) is damaged"):
+        with pytest.raises(DamagedError, match=r"tile \(level \d, row 0, column 0\) does not read back"):
             rrip_format.convert(slide, tmp_path / f"a{suffix}", SETTINGS, verify=verify)
     assert list(tmp_path.iterdir()) == []
 
@@ -300,7 +300,7 @@ def test_bytes_are_the_same_without_verification(slide, wanted, tmp_path):
 def test_signals_end_in_one_line(number, code, tmp_path):
     import tifffile
 
-    rgb = np.random.default_rng(0).integers(0, 255, (4096, 4096, 3), dtype=np.uint8)
+    rgb = np.random.default_rng(0).integers(0, 255, (2048, 3072, 3), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
     program = "import rrip_format.blocks as b; b._BLOCK_PX = 512; from rrip_format.cli import main; main()"
@@ -393,6 +393,31 @@ def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
         other._version = "0.0"
         with pytest.raises(RripError, match=r"expected 0\.0"):
             other.read(geometry, block)
+
+
+def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(slide, wanted, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        doomed = [worker.process.pid for worker in cluster.workers.values()][:1]
+
+        def kill_one(done: int, total: int) -> None:
+            if doomed and done < total:
+                os.kill(doomed.pop(), signal.SIGKILL)
+
+        with workers.cluster(cluster.scheduler_address) as (executor, threads):
+            assert threads == 2
+            rrip_format.convert(
+                slide, tmp_path / "a.rrip.tif", SETTINGS, executor=executor, workers=1, progress=kill_one
+            )
+        assert not doomed
+        assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
+        arguments = [str(slide), str(tmp_path / "b.rrip.tif"), "--scheduler", cluster.scheduler_address]
+        result = CliRunner().invoke(main, ["convert", *arguments, "--base-tile", "64", "--json"])
+        assert result.exit_code == 0, result.output
+        rrip_format.convert(slide, tmp_path / "c.rrip.tif", Settings(tile=64))
+        assert contents(tmp_path / "b.rrip.tif") == contents(tmp_path / "c.rrip.tif")
 
 
 def test_a_missing_extra_is_named(monkeypatch):

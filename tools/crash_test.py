@@ -122,9 +122,9 @@ class Tap:
                 return raw
             return (io.BufferedRandom if "+" in mode else io.BufferedWriter)(raw, max(buffering, 8192))
 
-        os.fsync = tapped_fsync
+        os.fsync = tapped_fsync  # type: ignore[assignment]
         disk._exchange = tapped_exchange  # noqa: SLF001
-        builtins.open = io.open = tapped_open  # type: ignore[assignment]
+        builtins.open = io.open = tapped_open
 
 
 class _File(io.FileIO):
@@ -344,7 +344,7 @@ def mutations() -> dict[str, Callable[[], None]]:
         return change
 
     def rename_first() -> None:
-        writing.DirectorySink.publish = lambda sink: sink._place.publish()  # type: ignore[method-assign]  # noqa: SLF001
+        writing.DirectorySink.publish = lambda sink: sink._place.publish()  # type: ignore  # noqa: SLF001, PGH003
         flush_only(lambda path: path.name != "container")()
 
     return {
