@@ -29,6 +29,8 @@ class _Commands(click.Group):
         except RripError as error:
             _fail(_with_notes(str(error), error), 1)
         except KeyboardInterrupt as error:
+            if not getattr(error, "__notes__", []):
+                error.add_note("nothing was left at the target")
             _fail(_with_notes("interrupted", error), 143 if isinstance(error, _Terminated) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
@@ -207,7 +209,7 @@ def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **
     if _is_container(source):
         if given:
             raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
-        _copy(source, dest, overwrite=options["overwrite"], as_json=as_json)
+        _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
         return
     settings = Settings(**given)
     with _progress("converting", quiet=as_json) as progress:
@@ -234,13 +236,13 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _copy(source: str, dest: str, *, overwrite: bool, as_json: bool) -> None:
+def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
     from .info import format_bytes
     from .transmux import transmux
 
     with _progress("copying", quiet=as_json) as progress:
-        stored = transmux(source, dest, overwrite=overwrite, progress=progress)
+        stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)
     click.echo(
         json.dumps({"path": dest, "stored_bytes": stored}) if as_json else f"{dest}: {format_bytes(stored)} copied"
     )

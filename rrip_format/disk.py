@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows: runs are not kept from each other
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Span", "Workplace", "as_target_error", "flush", "move", "recover", "temporary_folder"]
+__all__ = ["Span", "Workplace", "as_target_error", "beginning", "flush", "move", "recover", "temporary_folder"]
 
 _CONTAINER, _LOCK, _REPLACED = "container", "lock", ".replaced"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -77,6 +77,8 @@ class Workplace:
     Parameters
     ----------
     target : Path
+    overwrite : bool
+        Whether something may be at the target when it is published.
 
     Attributes
     ----------
@@ -91,8 +93,9 @@ class Workplace:
         If another process holds it, or it cannot be made.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         self.target = target
+        self._overwrite = overwrite
         self.folder = _workplace(target)
         self.container = self.folder / _CONTAINER
         self.journal = self.folder / "journal"
@@ -128,7 +131,7 @@ class Workplace:
 
     def clear(self) -> None:
         """Remove what an interrupted run has left."""
-        for path in (self.journal, self.container, _aside(self.container)):
+        for path in (self.journal, beginning(self.journal), self.container, _aside(self.container)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -140,8 +143,11 @@ class Workplace:
         Raises
         ------
         TargetError
-            If the system refuses; what was at the target is there as before then.
+            If the system refuses, or something has come to the target that may not be replaced; what was there is there
+            as before then.
         """
+        if not self._overwrite and os.path.lexists(self.target):
+            raise TargetError(f"{self.target}: has appeared meanwhile; remove it or pass --overwrite")
         with as_target_error(self.target):
             move(self.container, self.target)
         self.discard()
@@ -159,6 +165,11 @@ class Workplace:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def beginning(path: Path) -> Path:
+    """Where to write a file that then takes the place of `path` at once."""
+    return path.with_name(path.name + ".new")
 
 
 def _workplace(target: Path) -> Path:

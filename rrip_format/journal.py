@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from .disk import as_target_error, flush
+from .disk import as_target_error, beginning, flush
 from .tile import crc32c
 
 __all__ = ["Journal", "read_journal"]
@@ -62,7 +62,7 @@ class Journal:
     def __init__(self, path: Path, notes: list[Json]) -> None:
         self._path = path
         with as_target_error(path):
-            kept = path.with_name(path.name + ".new")
+            kept = beginning(path)
             kept.write_bytes(b"".join(map(_line, notes)))
             flush(kept)
             kept.replace(path)

@@ -18,9 +18,10 @@ from .errors import RripError
 from .geometry import BASE_LEVEL
 from .jpeg import encode
 from .metadata import Coding, Metadata
+from .sinks import open_for_writing
 from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
 from .tile import crc32c
-from .writing import ContainerWriter, open_for_writing
+from .writing import ContainerWriter
 
 __all__ = ["TiffWriter"]
 

@@ -1,61 +1,35 @@
 """Writing a container beside its target and moving it there when it is complete (spec section 9.5).
 
-:func:`open_writer` chooses the writer by the target's extension. A `Sink` takes bytes by key; `ZarrWriter` knows which
-key a tile has, and writes the root's metadata last.
+:func:`open_writer` chooses the writer by the target's extension. `ZarrWriter` knows which key a tile has, gives it to
+one of :mod:`.sinks`, and writes the root's metadata last.
 """
 
 from __future__ import annotations
 
 import os
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import Self
 
 from .associated import ICC_NAME, attachment_checksum, check_associated, known_attachments
-from .disk import Span, Workplace, as_target_error, flush, recover
+from .disk import Span, Workplace, as_target_error, recover
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
+from .journal import read_journal
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
 from .metadata import MAX_METADATA_BYTES, Metadata
+from .sinks import DirectorySink, Sink, ZipSink
 
 __all__ = [
     "ContainerWriter",
-    "DirectorySink",
-    "Sink",
     "ZarrWriter",
-    "ZipSink",
     "check_target",
-    "open_for_writing",
     "open_writer",
 ]
 
 DIRECTORY_SUFFIX, ZIP_SUFFIX, TIFF_SUFFIXES = ".rrip.zarr", ".rrip.zarr.zip", (".rrip.tif", ".rrip.tiff")
-
-
-class Sink(Protocol):
-    """Takes bytes by key, then appears at its target at once, or leaves nothing."""
-
-    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:
-        """Store `data` and say where; a key is put once. `again`: an earlier run has put it there already."""
-
-    def span(self, key: str, offset: int, length: int) -> Span:
-        """The same place as :meth:`put` has said, from numbers that were kept."""
-
-    def flush(self) -> None:
-        """Let others who open what was put see all of it."""
-
-    def settle(self, spans: Iterable[Span]) -> None:
-        """Make what was put there and flushed durable; on any thread."""
-
-    def publish(self) -> None:
-        """Make everything durable and move it to the target."""
-
-    def close(self) -> None:
-        """Release what is open, and keep what was put."""
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -110,122 +84,6 @@ def _has_our_traces(target: Path) -> bool:
         return b'"rrip"' in data
     name = data[30 : 30 + int.from_bytes(data[26:28], "little")]
     return data[:4] == b"PK\3\4" and parse_tile_key(name.decode("latin-1")) is not None
-
-
-class DirectorySink:
-    """A folder of files, one a key.
-
-    Parameters
-    ----------
-    place : Workplace
-        What is in it already is kept.
-    """
-
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
-        self._folder = place.container
-        self._made: set[Path] = set()
-        self._unsettled: set[Path] = set()
-        with as_target_error(place.target):
-            self._folder.mkdir(exist_ok=True)
-
-    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:
-        """Write one file."""
-        path = self._folder / key
-        if not again:
-            with as_target_error(path):
-                if path.parent not in self._made:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    self._made.add(path.parent)
-                path.write_bytes(data)
-            self._unsettled.add(path)
-        return Span(path, 0, len(data))
-
-    def span(self, key: str, offset: int, length: int) -> Span:
-        """The file of a key."""
-        return Span(self._folder / key, offset, length)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def settle(self, spans: Iterable[Span]) -> None:
-        """Flush those files to the disk."""
-        for span in spans:
-            with as_target_error(span.path):
-                flush(span.path)
-            self._unsettled.discard(span.path)
-
-    def publish(self) -> None:
-        """Flush the other files and every folder to the disk, then rename the folder to the target."""
-        with as_target_error(self._place.target):
-            for path in self._unsettled:
-                flush(path)
-            for folder, _, _ in os.walk(self._folder):
-                flush(Path(folder))
-        self._place.publish()
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class ZipSink:
-    """A zip archive without compression, so that every tile is one byte range of the file.
-
-    Parameters
-    ----------
-    place : Workplace
-        What is in its archive already is written over from the start.
-    """
-
-    def __init__(self, place: Workplace) -> None:
-        self._place = place
-        self._path = place.container
-        with as_target_error(self._path):
-            self._file = open_for_writing(self._path)
-        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
-
-    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:  # noqa: ARG002  (the same bytes once more)
-        """Append one member; its time is fixed, so that the same slide gives the same file."""
-        member = zipfile.ZipInfo(key)
-        member.external_attr = 0o644 << 16
-        with as_target_error(self._path):
-            self._zip.writestr(member, data)
-            return Span(self._path, self._file.tell() - len(data), len(data))
-
-    def span(self, key: str, offset: int, length: int) -> Span:  # noqa: ARG002
-        """A part of the archive."""
-        return Span(self._path, offset, length)
-
-    def flush(self) -> None:
-        """Hand what is buffered to the system."""
-        with as_target_error(self._path):
-            self._file.flush()
-
-    def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
-        """Flush the archive to the disk."""
-        with as_target_error(self._path):
-            flush(self._path)
-
-    def publish(self) -> None:
-        """Write the directory of the archive, flush it to the disk and rename it to the target."""
-        with as_target_error(self._path):
-            self._zip.close()
-            self._file.truncate()  # an earlier run may have come further
-            self._file.close()
-            flush(self._path)
-        self._place.publish()
-
-    def close(self) -> None:
-        """Close the archive; what it writes then is not what makes a container of it."""
-        with suppress(OSError, ValueError):
-            self._zip.close()
-        with suppress(OSError):  # it flushes first, and the disk may be full
-            self._file.close()
-
-
-def open_for_writing(path: Path) -> BinaryIO:
-    """A file to write from its start, with what it has further on left alone."""
-    return path.open("r+b" if path.exists() else "xb", buffering=1 << 20)
 
 
 class ContainerWriter(ABC):
@@ -384,9 +242,9 @@ def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False, resu
     """
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
-    place = Workplace(target)
+    place = Workplace(target, overwrite=overwrite)
     try:
-        if not resume:
+        if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
             with as_target_error(target):
                 place.clear()
         if target.name.endswith(TIFF_SUFFIXES):

@@ -23,6 +23,7 @@ from rrip_format import Settings, blocks, disk, workers
 from rrip_format.cli import main
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError, TargetError
 from rrip_format.journal import Journal, read_journal
+from rrip_format.transmux import transmux
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "crash_test.py"
 SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
@@ -212,6 +213,38 @@ def test_there_may_be_nothing_to_resume(slide, wanted, tmp_path):
     assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
     with pytest.raises(RripError, match="array cannot be resumed"):
         rrip_format.convert(tissue(64, 64), tmp_path / "b.rrip.tif", resume=True)
+
+
+def test_what_no_journal_speaks_of_is_not_taken_over(slide, wanted, tmp_path):
+    """Tiles of another slide must not get into a container of this one."""
+    target, place = tmp_path / "a.rrip.zarr", tmp_path / ".a.rrip.zarr.partial"
+    begin(slide, target, 4)
+    (place / "container" / "0/c/0/9").mkdir(parents=True)
+    (place / "container" / "0/c/0/9/9").write_bytes(b"another slide's")
+    (place / "journal").write_bytes(b"")
+    rrip_format.convert(slide, target, SETTINGS, resume=True)
+    assert contents(target) == wanted[".rrip.zarr"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_comes_to_the_target_meanwhile_is_not_replaced(suffix, slide, wanted, tmp_path):
+    target = tmp_path / f"a{suffix}"
+    with pytest.raises(TargetError, match="has appeared meanwhile") as refused:
+        rrip_format.convert(slide, target, SETTINGS, progress=lambda *_: target.write_text("thesis"))
+    assert "--resume" in refused.value.__notes__[0]
+    assert target.read_text() == "thesis"
+    target.unlink()
+    assert rrip_format.convert(slide, target, SETTINGS, resume=True).resumed_families == 9
+    assert contents(target) == wanted[suffix]
+
+
+def test_a_copy_is_read_back(slide, tmp_path, monkeypatch):
+    rrip_format.convert(slide, tmp_path / "a.rrip.zarr", SETTINGS)
+    monkeypatch.setattr(disk.Span, "read", lambda span: bytes(span.length))
+    with pytest.raises(DamagedError, match="does not read back"):
+        transmux(tmp_path / "a.rrip.zarr", tmp_path / "b.rrip.tif")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.rrip.zarr"]
+    transmux(tmp_path / "a.rrip.zarr", tmp_path / "b.rrip.tif", verify=False)
 
 
 def test_two_runs_at_once_refuse(slide, tmp_path):

@@ -36,7 +36,7 @@ from uuid import UUID
 
 import numpy as np
 
-from rrip_format import RripError, Settings, blocks, convert, disk, journal, tiff_writer, writing
+from rrip_format import RripError, Settings, blocks, convert, disk, journal, sinks, tiff_writer
 from rrip_format import open as open_slide
 from rrip_format.encoder import fit_chroma_from_luma
 from rrip_format.family import decode_planes
@@ -334,7 +334,7 @@ def breaches(events: list[tuple[Any, ...]], target: Path) -> list[str]:
 
 def mutations() -> dict[str, Callable[[], None]]:
     """Changes to this package that break the order of calls, and none."""
-    flush, modules = disk.flush, (disk, journal, tiff_writer, writing)
+    flush, modules = disk.flush, (disk, journal, sinks, tiff_writer)
 
     def flush_only(wanted: Callable[[Path], bool]) -> Callable[[], None]:
         def change() -> None:
@@ -344,7 +344,7 @@ def mutations() -> dict[str, Callable[[], None]]:
         return change
 
     def rename_first() -> None:
-        writing.DirectorySink.publish = lambda sink: sink._place.publish()  # type: ignore  # noqa: SLF001, PGH003
+        sinks.DirectorySink.publish = lambda sink: sink._place.publish()  # type: ignore  # noqa: SLF001, PGH003
         flush_only(lambda path: path.name != "container")()
 
     return {
@@ -401,13 +401,14 @@ def random_kills(case: Case, count: int, rng: random.Random) -> None:
 WRONG = (UNCLEAN, "wrong at the target", "something else left", "resumed to other bytes")
 
 
-def measure(folder: Path, suffix: str, rng: random.Random, *, quick: bool) -> dict[str, Counter[str]]:
+def measure(folder: Path, suffix: str, options: argparse.Namespace) -> dict[str, Counter[str]]:
     """Everything for one kind of container: what was found, by what was done."""
-    small, large = make_source(folder / "small.tif", 200, 300), make_source(folder / "large.tif", 800, 1000)
+    quick = options.quick
+    small, large = make_source(folder / "small.tif", 200, 300), make_source(folder / "large.tif", 600, 1000)
     warm(small)
     results = {}
     for overwrite, exchange in ((True, True), (False, True), (True, False)):
-        if (quick and not overwrite) or (not exchange and suffix != SUFFIXES[0]):
+        if options.kills or (quick and not overwrite) or (not exchange and suffix != SUFFIXES[0]):
             continue
         case = Case(folder / f"steps{overwrite}{exchange}", small, suffix, overwrite, exchange, quick)
         if exchange or not quick:
@@ -416,7 +417,7 @@ def measure(folder: Path, suffix: str, rng: random.Random, *, quick: bool) -> di
         how = "over another" if overwrite else "anew"
         results[f"steps, {suffix[1:]}, {how}{'' if exchange else ', two renames'}"] = case.found
     case = Case(folder / "kills", large, suffix, overwrite=suffix == SUFFIXES[0])
-    random_kills(case, 7 if quick else 100, rng)
+    random_kills(case, 7 if quick else 100, random.Random(options.seed))
     results[f"kill -9, {suffix[1:]}"] = case.found
     return results
 
@@ -434,6 +435,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer kills, and every failing call of one small slide")
     parser.add_argument("--durability", action="store_true", help="only look at the order of calls to the system")
+    parser.add_argument("--kills", action="store_true", help="only kill at random moments")
     parser.add_argument("--kind", choices=SUFFIXES, help="one kind of container only")
     parser.add_argument("--folder", help="where to work; the system's place for temporary files if not given")
     parser.add_argument("--seed", type=int, default=0)
@@ -447,7 +449,7 @@ def main() -> int:
             order[suffix] = durability(Path(name), suffix)
         if not options.durability:
             with tempfile.TemporaryDirectory(dir=options.folder) as name:
-                results.update(measure(Path(name), suffix, random.Random(options.seed), quick=options.quick))
+                results.update(measure(Path(name), suffix, options))
     wrong = sum(found[name] for found in results.values() for name in WRONG)
     wrong += sum(bool(found) == (name == "as it is") for changes in order.values() for name, found in changes.items())
     if options.json:
