@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
 from .errors import RripError, printable
+
+if TYPE_CHECKING:
+    from .encoder import Settings
 
 __all__ = ["main"]
 
@@ -212,6 +215,9 @@ def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **
         _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
         return
     settings = Settings(**given)
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
+        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
+        return
     with _progress("converting", quiet=as_json) as progress:
         done = run(source, dest, settings, progress=progress, **options)
     if as_json:
@@ -234,6 +240,23 @@ def _is_container(source: str) -> bool:
     except (RripError, OSError, ValueError):
         return False
     return True
+
+
+def _is_there(source: str, dest: str, settings: Settings) -> bool:
+    """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
+    from .container import open_container
+    from .source import open_source
+
+    try:
+        container = open_container(dest)
+    except (RripError, OSError, ValueError):
+        return False
+    container.close()
+    about, writer = container.metadata.slide, container.metadata.writer
+    with open_source(source) as opened:
+        same = (opened.info.name, opened.info.size_bytes) == (about.source_name, about.source_bytes)
+    found = writer.get("settings")
+    return same and isinstance(found, dict) and {**found, "steps": None} == settings.to_json()
 
 
 def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:

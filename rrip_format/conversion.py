@@ -148,7 +148,7 @@ def convert(
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         with (
             open_writer(target, overwrite=overwrite, resume=resume) as writer,
-            _threads(workers) as local,
+            _threads(workers if executor is None else min(workers, os.cpu_count() or 1)) as local,
         ):
             notes = read_journal(writer.place.journal) if resume else []
             with _telling_what_is_kept(writer, kept=len(notes) > 1):

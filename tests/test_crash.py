@@ -35,7 +35,8 @@ def run_tool(*arguments: str):
     command = [sys.executable, str(TOOL), "--json", *arguments]
     if os.access("/dev/shm", os.W_OK):
         command += ["--folder", "/dev/shm"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stdout + run.stderr
     return json.loads(run.stdout)
 
@@ -469,5 +470,11 @@ def test_several_sources(slide, wanted, tmp_path):
     assert "bad.svs" in result.stderr.splitlines()[0]
     assert result.stderr.splitlines()[1] == "rrip: 1 of 3 sources were not converted"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.rrip.tif", "b.rrip.tif"]
+    shutil.copy(slide, tmp_path / "bad.svs")  # now it is one
+    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--resume"])
+    assert again.exit_code == 0, again.output
+    assert [line.endswith("is there already") for line in again.stdout.splitlines()] == [True, True, False]
+    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--resume"])
+    assert again.stderr.count("already exists") == 3
     for wrong in ([str(slide)], [str(slide), str(slide), "--out-dir", str(tmp_path)]):
         assert CliRunner().invoke(main, ["convert", *wrong]).exit_code == 2

@@ -43,7 +43,9 @@ from rrip_format.family import decode_planes
 from rrip_format.geometry import Geometry
 from rrip_format.layout import tile_key
 from rrip_format.metadata import Coding
+from rrip_format.overview import pad
 from rrip_format.sampling import halve_twice
+from rrip_format.source import open_source
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
@@ -369,15 +371,12 @@ def make_source(path: Path, height: int, width: int) -> Path:
 
 def warm(path: Path) -> None:
     """Load kernels and libraries here, so that no child has to; without a thread, which a fork would not copy."""
-    import openslide
-    import tifffile
-
-    rgb, coder = np.ascontiguousarray(tifffile.imread(path)[:256, :256]), SETTINGS.streams
+    with open_source(path) as source:
+        rgb, coder = pad(source.read(0, 0, 200, 256), 256), SETTINGS.streams
     coding = Coding(UUID(int=0), Geometry(256, 256, 64), SETTINGS.residuals(fit_chroma_from_luma([halve_twice(rgb)])))
     for family in blocks.encode_block(rgb, coding, coder, blocks.Block(0, 0, 1, 1)):
         decode_planes(coding, 0, 0, [tile.data for tile in family.tiles[::-1]])
         blocks.encode_overview(family.base_rgb, coding, coder, (2, 0, 0))
-    openslide.OpenSlide.detect_format(str(path))
 
 
 def every_step(case: Case, actions: tuple[str, ...], stride: int) -> None:
