@@ -152,15 +152,19 @@ def convert(
         ):
             notes = read_journal(writer.place.journal) if resume else []
             with _telling_what_is_kept(writer, kept=len(notes) > 1):
-                _write_associated(opened, writer, label=label)
+                before = opened.fingerprint()
                 plan = recall_plan(notes[0], opened, settings, label=label) if notes else None
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
+                _write_associated(opened, writer, label=label)
                 run = _Run(opened, plan, writer, local, verify=verify, progress=progress)
                 restored = run.restore(notes[1:], 2 * workers)
                 begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
                 with Journal(writer.place.journal, begun) as journal:
                     run.encode(journal, restored, executor or local, 2 * workers)
+                if opened.fingerprint() != before:
+                    writer.resumable = False
+                    raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 return run.finish(target)
 
 
@@ -215,7 +219,6 @@ class _Run:
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self._source = source
-        self._before = source.fingerprint()
         self._plan = plan
         self._coding = plan.coding
         self._writer = writer
@@ -305,9 +308,6 @@ class _Run:
     def finish(self, target: Path) -> Conversion:
         """Complete the container and let it appear at the target."""
         info, geometry = self._source.info, self._coding.geometry
-        if self._source.fingerprint() != self._before:
-            self._writer.resumable = False
-            raise SourceError(f"{info.name}: has changed while it was converted; convert it again")
         self._writer.finish(make_metadata(self._source, self._plan, self._empty), info.icc_profile)
         return Conversion(
             path=str(target),

@@ -140,9 +140,8 @@ class ZipSink:
         self._place.publish()
 
     def close(self) -> None:
-        """Close the archive; what it writes then is not what makes a container of it."""
-        with suppress(OSError, ValueError):
-            self._zip.close()
+        """Close the file, without the directory: that would write over what an earlier run has put there."""
+        self._zip.fp = None
         with suppress(OSError):  # it flushes first, and the disk may be full
             self._file.close()
 

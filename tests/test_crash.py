@@ -178,8 +178,9 @@ def test_a_torn_journal_counts_up_to_the_tear(slide, wanted, tmp_path):
     assert contents(target) == wanted[".rrip.tif"]
 
 
-def test_a_changed_source_or_settings_are_noticed(slide, tmp_path, monkeypatch):
-    source, target = Path(shutil.copy(slide, tmp_path / "slide.tif")), tmp_path / "a.rrip.zarr"
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monkeypatch):
+    source, target = Path(shutil.copy(slide, tmp_path / "slide.tif")), tmp_path / f"a{suffix}"
     begin(source, target, 4)
     before = hash_tree(tmp_path)
     with pytest.raises(RripError, match=r"effort was fast and is best.*without --resume to start anew"):
@@ -196,7 +197,7 @@ def test_a_changed_source_or_settings_are_noticed(slide, tmp_path, monkeypatch):
     with pytest.raises(RripError, match="sha256 of the source was"):
         rrip_format.convert(source, target, SETTINGS, resume=True)
     rrip_format.convert(source, target, SETTINGS)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.rrip.zarr", "slide.tif"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, "slide.tif"]
 
 
 def test_the_settings_that_were_found_are_not_looked_for_again(slide, tmp_path, monkeypatch):
