@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import __version__
 from .errors import RripError, printable
+
+if TYPE_CHECKING:
+    from .encoder import Settings
 
 __all__ = ["main"]
 
@@ -24,20 +30,49 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except RripError as error:
-            _fail(str(error), 1)
-        except KeyboardInterrupt:
-            _fail("interrupted; nothing was left at the target", 130)
+            _fail(_with_notes(str(error), error), 1)
+        except KeyboardInterrupt as error:
+            if not getattr(error, "__notes__", []):
+                error.add_note("nothing was left at the target")
+            _fail(_with_notes("interrupted", error), 143 if isinstance(error, _Terminated) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            _fail(f"unexpected {type(error).__name__}: {error}; 'rrip --debug …' shows where", 70)
+            _fail(_with_notes(f"unexpected {type(error).__name__}: {error}; 'rrip --debug …' shows where", error), 70)
+
+
+class _Terminated(KeyboardInterrupt):
+    """A polite request to end, from a batch system or a container's host."""
+
+
+@contextmanager
+def _ending_politely() -> Iterator[None]:
+    """Let SIGTERM end work as Ctrl-C does."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _with_notes(message: str, error: BaseException) -> str:
+    """A message with what was noted on the error, such as what is left behind."""
+    return "; ".join([message, *getattr(error, "__notes__", [])])
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo("rrip: " + printable(" ".join(message.split())), err=True)
+    click.echo("rrip: " + _one_line(message), err=True)
     sys.exit(code)
+
+
+def _one_line(message: str) -> str:
+    return printable(" ".join(message.split()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,6 +100,8 @@ _SETTINGS = (
     click.option("--luma-only", is_flag=True, help="Store no chroma residuals: smaller, with less exact colour."),
 )
 
+_SETTING_NAMES = ("quality", "target", "effort", "tune", "preset", "base_tile", "luma_only")
+
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options for the settings of the encoder; :func:`_given_settings` takes them."""
@@ -82,21 +119,27 @@ def _given_settings(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
+
+
 @main.command()
-@click.argument("source")
-@click.argument("dest", type=click.Path())
+@click.argument("paths", nargs=-1, required=True, metavar="SOURCE DEST | SOURCE… --out-dir DIR")
+@click.option("--out-dir", type=click.Path(file_okay=False), help="Convert every SOURCE to a container in this folder.")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="What to make there. [folder]")
 @_settings_options
 @click.option("-j", "--workers", type=click.IntRange(min=1), help="Threads. [all cores]")
+@click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
 @click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
 @click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
+@click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
+@click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
 @_AS_JSON
 def convert(
     *,
-    source: str,
-    dest: str,
-    workers: int | None,
-    label: bool,
-    overwrite: bool,
+    paths: tuple[str, ...],
+    out_dir: str | None,
+    kind: str,
+    scheduler: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -104,28 +147,87 @@ def convert(
 
     SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
     that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+
+    With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
     """
+    given = _given_settings({name: options.pop(name) for name in _SETTING_NAMES})
+    pairs = _pairs(paths, out_dir, _KINDS[kind])
+    with _ending_politely(), _executor(scheduler) as executor:
+        if executor is not None:
+            options.update(executor=executor[0], workers=options["workers"] or executor[1])
+        failed = 0
+        for source, dest in pairs:
+            try:
+                _convert(source, dest, given, as_json=as_json, **options)
+            except RripError as error:
+                if out_dir is None:
+                    raise
+                click.echo("rrip: " + _one_line(_with_notes(str(error), error)), err=True)
+                failed += 1
+    if failed:
+        _fail(f"{failed} of {len(pairs)} sources were not converted", 1)
+
+
+def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
+    """Sources and the containers to make of them."""
+    if out_dir is None:
+        if len(paths) != 2:
+            raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
+        return [(paths[0], paths[1])]
+    targets = [str(Path(out_dir) / f"{_stem(path)}{suffix}") for path in paths]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        raise click.UsageError(f"more than one source would become {', '.join(sorted(twice))}")
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    return list(zip(paths, targets, strict=True))
+
+
+def _stem(path: str) -> str:
+    """The name of a source without its extension, one of ours or ``.ome.tif`` too."""
+    name = Path(path).name
+    for suffix in (*_KINDS.values(), ".rrip.tiff", ".ome.tif", ".ome.tiff"):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return Path(path).stem
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
+    """The executor of a cluster and how many threads it has, None without one."""
+    if scheduler is None:
+        yield None
+        return
+    from .workers import cluster
+
+    with cluster(scheduler) as found:
+        yield found
+
+
+def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **options: Any) -> None:
+    """Convert or copy one source, and say what came of it."""
     from .conversion import convert as run
     from .encoder import Settings
     from .info import format_bytes
 
-    given = _given_settings(options)
     if _is_container(source):
         if given:
             raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
-        _copy(source, dest, overwrite=overwrite, as_json=as_json)
+        _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
         return
     settings = Settings(**given)
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
+        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
+        return
     with _progress("converting", quiet=as_json) as progress:
-        done = run(source, dest, settings, workers=workers, overwrite=overwrite, label=label, progress=progress)
+        done = run(source, dest, settings, progress=progress, **options)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
         return
-    reached = (
-        "" if done.reached is None else f", {str(options['target']).partition('=')[0]} {done.reached:.2f} on a sample"
-    )
+    kind = str(settings.target).partition("=")[0]
+    reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.stored_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
-    size = f"{format_bytes(done.stored_bytes)}{share}{reached}"
+    resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
+    size = f"{format_bytes(done.stored_bytes)}{share}{reached}{resumed}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
 
 
@@ -140,13 +242,30 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _copy(source: str, dest: str, *, overwrite: bool, as_json: bool) -> None:
+def _is_there(source: str, dest: str, settings: Settings) -> bool:
+    """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
+    from .container import open_container
+    from .source import open_source
+
+    try:
+        container = open_container(dest)
+    except (RripError, OSError, ValueError):
+        return False
+    container.close()
+    about, writer = container.metadata.slide, container.metadata.writer
+    with open_source(source) as opened:
+        same = (opened.info.name, opened.info.size_bytes) == (about.source_name, about.source_bytes)
+    found = writer.get("settings")
+    return same and isinstance(found, dict) and {**found, "steps": None} == settings.to_json()
+
+
+def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
     from .info import format_bytes
     from .transmux import transmux
 
     with _progress("copying", quiet=as_json) as progress:
-        stored = transmux(source, dest, overwrite=overwrite, progress=progress)
+        stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)
     click.echo(
         json.dumps({"path": dest, "stored_bytes": stored}) if as_json else f"{dest}: {format_bytes(stored)} copied"
     )

@@ -1,46 +1,50 @@
-"""From a slide or an array to a container, block by block."""
+"""From a slide or an array to a container: block by block, each checked as it was written, and resumable.
+
+What is left where after which failure is in ``docs/converting.md``.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
-import rfc8785
-from numpy.typing import NDArray
 
-from . import __version__
 from .associated import ASSOCIATED_NAMES
-from .calibration import find_quality, keep_promise
-from .encoder import Settings, Steps, Target, fit_chroma_from_luma
-from .errors import SourceError
-from .family import StreamCoder, encode_base, encode_family
-from .geometry import Geometry
+from .blocks import (
+    Block,
+    EncodedTile,
+    Family,
+    WrittenTile,
+    encode_overview,
+    keep_block,
+    list_blocks,
+    recall_block,
+)
+from .encoder import Settings, Steps
+from .errors import RripError, SourceError
+from .geometry import BASE_LEVEL
+from .journal import Journal, read_journal
 from .jpeg import encode
-from .metadata import Coding, Metadata, SlideMetadata, parse_metadata
-from .overview import OverviewBuilder, pad
-from .sampling import Levels, even_families, halve_twice, pad_levels, read_families, tissue_families
+from .overview import OverviewBuilder
+from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .source import Source, open_source
+from .workers import SharedSource, work
 from .writing import ContainerWriter, check_target, open_writer
 
-__all__ = ["Conversion", "Plan", "convert", "make_plan"]
-
-_BLOCK_PX = 2048
-"""Side of the square of level 0 that one worker holds at a time."""
+__all__ = ["Conversion", "convert"]
 
 _ASSOCIATED_QUALITY = 90
 """JPEG quality of thumbnail, macro image and label."""
 
-Image = NDArray[np.uint8]
+Json = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Conversion:
         Size of level 0, px.
     levels : int
     families, empty_families : int
+    resumed_families : int
+        Those that an interrupted run had made.
     stored_bytes : int
         Bytes of all stored tiles.
     source_bytes : int or None
@@ -71,30 +77,11 @@ class Conversion:
     levels: int
     families: int
     empty_families: int
+    resumed_families: int
     stored_bytes: int
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A rectangle of families that is read and encoded at once."""
-
-    row: int
-    col: int
-    rows: int
-    cols: int
-
-
-@dataclass(frozen=True, slots=True)
-class _EncodedFamily:
-    """Stored tiles of one family, none if it is empty, and its base level pixels for the overviews."""
-
-    row: int
-    col: int
-    tiles: tuple[bytes, ...]
-    base_rgb: Image
 
 
 def convert(
@@ -103,7 +90,10 @@ def convert(
     settings: Settings | None = None,
     *,
     workers: int | None = None,
+    executor: Executor | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    verify: bool = True,
     label: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
@@ -117,9 +107,17 @@ def convert(
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
     workers : int, optional
-        Threads; all cores if not given.
+        Threads; all cores if not given. With an executor, how many blocks that works on at a time.
+    executor : concurrent.futures.Executor, optional
+        Where families are encoded instead: a process pool, or ``dask.distributed.Client.get_executor()``. It is left
+        running. Finding the settings, writing and checking stay here.
     overwrite : bool
         Replace a container at the target.
+    resume : bool
+        Go on from what an interrupted run with the same source and settings has left, if it has; the container has the
+        same bytes then as that of a run that nothing interrupts. Without it, what was left is removed.
+    verify : bool
+        Decode every tile from what was written, and compare it with what its encoder expects.
     label : bool
         Keep the label image too, which may show whose tissue it is; thumbnail and macro image are always kept.
     progress : callable, optional
@@ -132,23 +130,72 @@ def convert(
     Raises
     ------
     TargetError
-        If the target cannot be written, or is there and `overwrite` is not set.
+        If the target cannot be written, is being written by another run, or is there and `overwrite` is not set.
     SourceError
         If the source cannot be read, wholly and without damage.
+    DamagedError
+        If a tile does not read back as it was written.
+    RripError
+        If what there is to resume was begun from another source, with other settings or by another version, or if the
+        executor lost its workers.
     """
     settings = settings or Settings()
-    target = Path(target)
+    target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
-    reading = nullcontext(source) if isinstance(source, Source) else open_source(source)
-    with reading as opened, open_writer(target, overwrite=overwrite) as writer:
-        workers = workers or os.cpu_count() or 1
-        with ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
-            try:
+    workers = workers or os.cpu_count() or 1
+    with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
+        if resume and not _is_resumable(opened):
+            raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
+        with (
+            open_writer(target, overwrite=overwrite, resume=resume) as writer,
+            _threads(workers if executor is None else min(workers, os.cpu_count() or 1)) as local,
+        ):
+            notes = read_journal(writer.place.journal) if resume else []
+            with _telling_what_is_kept(writer, kept=len(notes) > 1):
+                before = opened.fingerprint()
+                plan = recall_plan(notes[0], opened, settings, label=label) if notes else None
+                plan = plan or make_plan(opened, settings, local)
+                make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
                 _write_associated(opened, writer, label=label)
-                return _run(opened, target, writer, settings, executor, workers, progress)
-            except BaseException:
-                executor.shutdown(wait=True, cancel_futures=True)
-                raise
+                run = _Run(opened, plan, writer, local, verify=verify, progress=progress)
+                restored = run.restore(notes[1:], 2 * workers)
+                begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
+                with Journal(writer.place.journal, begun) as journal:
+                    run.encode(journal, restored, executor or local, 2 * workers)
+                if opened.fingerprint() != before:
+                    writer.resumable = False
+                    raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
+                return run.finish(target)
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that give up what they have not begun where something fails."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _is_resumable(source: Source) -> bool:
+    return source.info.reader != "array"
+
+
+@contextmanager
+def _telling_what_is_kept(writer: ContainerWriter, *, kept: bool) -> Iterator[None]:
+    """Say with an error whether there is something to resume; `kept` if there is at the start."""
+    writer.resumable = kept
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(
+            f"what is done is kept in {writer.place.folder}: --resume goes on from there"
+            if writer.resumable
+            else "nothing was left at the target"
+        )
+        raise
 
 
 def _write_associated(source: Source, writer: ContainerWriter, *, label: bool) -> None:
@@ -158,166 +205,120 @@ def _write_associated(source: Source, writer: ContainerWriter, *, label: bool) -
             writer.write_associated(name, encode(read(), _ASSOCIATED_QUALITY))
 
 
-def _run(
-    source: Source,
-    target: Path,
-    writer: ContainerWriter,
-    settings: Settings,
-    executor: Executor,
-    workers: int,
-    progress: Callable[[int, int], None] | None,
-) -> Conversion:
-    plan = make_plan(source, settings, executor)
-    coding, settings, coder = plan.coding, plan.settings, plan.settings.streams
-    _metadata(source, coding, settings)  # what cannot be stored is refused now, not after all the work
-    before = source.fingerprint()
-    geometry = coding.geometry
-    rows, cols = geometry.families
-    empty = np.zeros((rows, cols), np.bool_)
-    overviews = OverviewBuilder(geometry)
-    stored = 0
+class _Run:
+    """One conversion under way: families come in order, and are written, then checked on threads of this process."""
 
-    def write(level: int, row: int, col: int, tile: bytes) -> None:
-        nonlocal stored
-        writer.write_tile(level, row, col, tile)
-        stored += len(tile)
+    def __init__(
+        self,
+        source: Source,
+        plan: Plan,
+        writer: ContainerWriter,
+        local: Executor,
+        *,
+        verify: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._source = source
+        self._plan = plan
+        self._coding = plan.coding
+        self._writer = writer
+        self._local = local
+        self._verify = verify
+        self._progress = progress
+        self._empty = np.ones(plan.coding.geometry.families, np.bool_)
+        self._stored = 0
+        self._resumed = 0
 
-    done = 0
-    for families in _in_order(executor, workers, _blocks(geometry), source, coding, coder):
+    def restore(self, notes: list[Json], ahead: int) -> int:
+        """Take over the blocks that an interrupted run has noted, up to the first that is not as noted; how many."""
+        checks: deque[Future[Any]] = deque()
+        blocks = zip(list_blocks(self._coding.geometry), notes, strict=False)
+        restored = 0
+        while True:
+            for block, note in islice(blocks, ahead - len(checks)):
+                checks.append(self._local.submit(recall_block, self._writer, self._coding, block, note))
+            found = checks.popleft().result() if checks else None
+            if found is None:
+                return restored
+            for place, span, tile in found:
+                if self._write(place, tile, again=True) != span:
+                    raise RripError(f"{span.path} cannot be resumed: its tiles move; run without --resume")
+            restored += 1
+
+    def encode(self, journal: Journal, restored: int, executor: Executor, ahead: int) -> None:
+        """Encode, write and check all blocks but the first `restored`, which are read again for the overviews."""
+        geometry, coder = self._coding.geometry, self._plan.settings.streams
+        blocks = list(list_blocks(geometry))
+        jobs = ((block, coder if index >= restored else None) for index, block in enumerate(blocks))
+        overviews = OverviewBuilder(geometry)
+        checks: deque[Future[Json]] = deque()
+        source = SharedSource(self._source, threads=isinstance(executor, ThreadPoolExecutor))
+        done = 0
+        try:
+            with closing(work(executor, ahead, source, self._coding, jobs)) as results:
+                for index, (block, families) in enumerate(zip(blocks, results, strict=True)):
+                    written = self._write_block(families, overviews, again=index < restored)
+                    if index >= restored:
+                        checks.append(self._check(block, written))
+                    self._settle(journal, checks, ahead)
+                    done += len(families)
+                    self._resumed = done if index < restored else self._resumed
+                    if self._progress is not None:
+                        self._progress(done, self._empty.size)
+            self._settle(journal, checks, 0)
+        except BaseException:
+            with suppress(Exception):  # what is written whole need not be encoded again
+                self._settle(journal, checks, 0)
+            raise
+
+    def _write_block(self, families: list[Family], overviews: OverviewBuilder, *, again: bool) -> list[WrittenTile]:
+        """Write families, and the overview tiles that are whole with them; nothing if they are there already."""
+        written = []
+
+        def write(tile: EncodedTile) -> None:
+            written.append(WrittenTile(tile.place, self._write(tile.place, tile.data), tile.digest))
+
+        coder = self._plan.settings.streams
         for family in families:
-            empty[family.row, family.col] = not family.tiles
-            for level, tile in enumerate(family.tiles):
-                write(level, family.row, family.col, tile)
+            for tile in family.tiles:
+                write(tile)
             for level, row, col, rgb in overviews.add(family.row, family.col, family.base_rgb):
-                if not all(empty[under] for under in geometry.families_under(level, row, col)):
-                    padded = pad(rgb, geometry.tile_side(level))
-                    write(level, row, col, encode_base(coding, level, row, col, padded, coder))
-            done += 1
-        if progress is not None:
-            progress(done, rows * cols)
-    if source.fingerprint() != before:
-        raise SourceError(f"{source.info.name}: has changed while it was converted; convert it again")
-    if empty.any():
-        coding = dataclasses.replace(coding, empty_bits=np.packbits(empty).tobytes())
-    metadata = _metadata(source, coding, settings)
-    writer.finish(metadata, source.info.icc_profile)
-    return Conversion(
-        path=str(target),
-        width=geometry.width,
-        height=geometry.height,
-        levels=geometry.levels,
-        families=rows * cols,
-        empty_families=int(empty.sum()),
-        stored_bytes=stored,
-        source_bytes=source.info.size_bytes,
-        steps=settings.steps,
-        reached=plan.reached,
-    )
+                under = self._coding.geometry.families_under(level, row, col)
+                if not again and not all(self._empty[place] for place in under):
+                    write(encode_overview(rgb, self._coding, coder, (level, row, col)))
+        return written
 
+    def _write(self, place: tuple[int, int, int], tile: bytes, *, again: bool = False) -> Any:
+        level, row, col = place
+        if level == BASE_LEVEL:
+            self._empty[row, col] = False
+        self._stored += len(tile)
+        return self._writer.write_tile(*place, tile, again=again)
 
-def _in_order(
-    executor: Executor, workers: int, blocks: Iterator[_Block], source: Source, coding: Coding, coder: StreamCoder
-) -> Iterator[list[_EncodedFamily]]:
-    """Encode blocks on all workers and give them out in order, with few finished ones waiting."""
-    waiting: deque[Future[list[_EncodedFamily]]] = deque()
-    for block in blocks:
-        waiting.append(executor.submit(_encode_block, source, coding, coder, block))
-        if len(waiting) > 2 * workers:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    def _check(self, block: Block, written: list[WrittenTile]) -> Future[Json]:
+        self._writer.flush()
+        return self._local.submit(keep_block, self._writer, self._coding, block, written, verify=self._verify)
 
+    def _settle(self, journal: Journal, checks: deque[Future[Json]], most: int) -> None:
+        """Note the blocks that are checked, and wait until at most so many are not."""
+        while checks and (len(checks) > most or checks[0].done()):
+            journal.append(checks.popleft().result())
+            self._writer.resumable = _is_resumable(self._source)
 
-def _blocks(geometry: Geometry) -> Iterator[_Block]:
-    rows, cols = geometry.families
-    step = max(1, _BLOCK_PX // geometry.tile_side(0))
-    for row in range(0, rows, step):
-        for col in range(0, cols, step):
-            yield _Block(row, col, min(step, rows - row), min(step, cols - col))
-
-
-def _family_levels(levels: Levels, geometry: Geometry, row: int, col: int) -> Levels:
-    """The part of a block's levels that is family (row, col) of the block, without padding."""
-
-    def part(level: int) -> Image:
-        side = geometry.tile_side(level)
-        return levels[level][row * side : (row + 1) * side, col * side : (col + 1) * side]
-
-    return part(0), part(1), part(2)
-
-
-def _encode_block(source: Source, coding: Coding, coder: StreamCoder, block: _Block) -> list[_EncodedFamily]:
-    """Read a block and encode its families: the whole work of one worker."""
-    geometry = coding.geometry
-    levels = halve_twice(read_families(source, geometry, block.row, block.col, block.rows, block.cols))
-    families = []
-    for row in range(block.rows):
-        for col in range(block.cols):
-            parts = _family_levels(levels, geometry, row, col)
-            tiles: tuple[bytes, ...] = ()
-            if not _is_background(parts[0], coding.background):
-                padded = pad_levels(parts, geometry)
-                tiles = encode_family(coding, block.row + row, block.col + col, padded, coder).tiles
-            families.append(_EncodedFamily(block.row + row, block.col + col, tiles, parts[2].copy()))
-    return families
-
-
-def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
-    """Whether every pixel is exactly the background, which must be a grey (spec section 8.2)."""
-    return len(set(background)) == 1 and rgb.flat[0] == background[0] and bool((rgb == background[0]).all())
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything about a container that is known before its pixels are.
-
-    Parameters
-    ----------
-    coding : Coding
-    settings : Settings
-        With the quantiser steps that were found for the slide.
-    reached : float or None
-        Of the target of the settings, on the sample.
-    """
-
-    coding: Coding
-    settings: Settings
-    reached: float | None = None
-
-
-def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
-    """Look at a sample of the slide, and decide how to encode it."""
-    info, reached = source.info, None
-    geometry = Geometry(info.width, info.height, settings.tile)
-    tissue = tissue_families(source, geometry)
-    cfl = fit_chroma_from_luma(tissue)
-    if settings.target is None:
-        settings = keep_promise(tissue, settings, cfl, executor)
-    else:
-        target = Target.parse(settings.target)
-        if target.kind == "ratio":  # of the slide as it is, glass too
-            tissue = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
-        settings, reached = find_quality(tissue, settings, cfl, target, executor)
-    coding = Coding(_identity(source, settings), geometry, settings.residuals(cfl), info.background)
-    return Plan(coding, settings, reached)
-
-
-def _identity(source: Source, settings: Settings) -> UUID:
-    """The same for the same source and settings, so that the same conversion gives the same bytes."""
-    digest = hashlib.sha256(rfc8785.dumps({"settings": settings.to_json(), "writer": __version__}))
-    digest.update(rfc8785.dumps([list(source.info.background), str(getattr(source.reopen[0], "keywords", ""))]))
-    digest.update(source.digest())
-    return UUID(bytes=digest.digest()[:16], version=4)
-
-
-def _metadata(source: Source, coding: Coding, settings: Settings) -> Metadata:
-    info = source.info
-    mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
-    slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
-    writer = {"name": "rrip_format", "version": __version__, "settings": settings.to_json()}
-    metadata = Metadata(coding, slide, writer)
-    try:
-        parse_metadata(metadata.to_json())
-    except Exception as error:
-        raise SourceError(f"{info.name}: its metadata cannot be stored: {error}") from error
-    return metadata
+    def finish(self, target: Path) -> Conversion:
+        """Complete the container and let it appear at the target."""
+        info, geometry = self._source.info, self._coding.geometry
+        self._writer.finish(make_metadata(self._source, self._plan, self._empty), info.icc_profile)
+        return Conversion(
+            path=str(target),
+            width=geometry.width,
+            height=geometry.height,
+            levels=geometry.levels,
+            families=self._empty.size,
+            empty_families=int(self._empty.sum()),
+            resumed_families=self._resumed,
+            stored_bytes=self._stored,
+            source_bytes=info.size_bytes,
+            steps=self._plan.settings.steps,
+            reached=self._plan.reached,
+        )

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
-from shutil import rmtree
 
 import numpy as np
 
 from .associated import seal_attachment
-from .disk import as_target_error, flush, move, temporary_folder
-from .errors import RripError, TargetError
+from .disk import Span, Workplace, as_target_error, flush
+from .errors import RripError
 from .geometry import BASE_LEVEL
 from .jpeg import encode
 from .metadata import Coding, Metadata
+from .sinks import open_for_writing
 from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
 from .tile import crc32c
 from .writing import ContainerWriter
@@ -33,8 +33,8 @@ class TiffWriter(ContainerWriter):
 
     Parameters
     ----------
-    target : Path
-        ``*.rrip.tif`` or ``*.rrip.tiff``.
+    place : Workplace
+        What is in its file already is written over from the start.
 
     Raises
     ------
@@ -42,18 +42,12 @@ class TiffWriter(ContainerWriter):
         If the target cannot be written.
     """
 
-    def __init__(self, target: Path) -> None:
-        super().__init__()
-        self._target = target
-        self._folder = temporary_folder(target)
-        self._path = self._folder / "container.tif"
-        try:
-            with as_target_error(self._path):
-                self._file = self._path.open("xb", buffering=1 << 20)
-        except TargetError:
-            rmtree(self._folder, ignore_errors=True)
-            raise
-        self._file.write(bytes(HEADER.size))  # patched when all is there: until then nothing opens
+    def __init__(self, place: Workplace) -> None:
+        super().__init__(place)
+        self._path = place.container
+        with as_target_error(self._path):
+            self._file = open_for_writing(self._path)
+            self._file.write(bytes(HEADER.size))  # patched when all is there: until then nothing opens
         self._tiles: dict[int, array[int]] = {}
         self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
 
@@ -65,9 +59,25 @@ class TiffWriter(ContainerWriter):
             self._file.write(bytes(padding) + data)
         return at + padding
 
-    def write_tile(self, level: int, row: int, col: int, tile: bytes) -> None:
-        """Add a stored tile; each place is written once."""
-        self._tiles.setdefault(level, array("Q")).extend((row, col, self._append(tile), len(tile)))
+    def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:  # noqa: ARG002
+        """Add a stored tile and say where it is; each place is written once."""
+        at = self._append(tile)
+        self._tiles.setdefault(level, array("Q")).extend((row, col, at, len(tile)))
+        return Span(self._path, at, len(tile))
+
+    def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:  # noqa: ARG002
+        """Where a tile of an earlier run is, from the numbers of its span."""
+        return Span(self._path, offset, length)
+
+    def flush(self) -> None:
+        """Let others who read the spans of the tiles so far see all of them."""
+        with as_target_error(self._path):
+            self._file.flush()
+
+    def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
+        """Make tiles durable that were flushed; on any thread."""
+        with as_target_error(self._path):
+            flush(self._path)
 
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:
         self._associated[name] = self._append(seal_attachment(jpeg)), len(jpeg) + 4, shape
@@ -92,21 +102,18 @@ class TiffWriter(ContainerWriter):
             at += count
         with as_target_error(self._path):
             self._file.writelines(pack_index(ifds, len(levels), start))
+            self._file.truncate()  # an earlier run may have come further
             self._file.flush()
             flush(self._path)  # the header must not be there before what it points to
             self._file.seek(0)
             self._file.write(HEADER.pack(b"II", 43, 8, 0, start))
             self._file.close()
             flush(self._path)
-        with as_target_error(self._target):
-            move(self._path, self._target)
-        self.abort()
+        self.place.publish()
 
-    def abort(self) -> None:
-        """Remove what was written."""
+    def _close(self) -> None:
         with suppress(OSError):  # it flushes first, and the disk may be full
             self._file.close()
-        rmtree(self._folder, ignore_errors=True)
 
     def _background(self, coding: Coding) -> dict[int, tuple[int, int]]:
         """Where other readers find the pixels of empty tiles: one ordinary JPEG for each tile side, by side."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from .container import Container, Place, open_container, read_associated, read_icc_profile
-from .errors import MissingTileError
+from .disk import Span
+from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .tile import split_tile
-from .writing import open_writer
+from .writing import ContainerWriter, open_writer
 
 __all__ = ["transmux"]
 
@@ -23,6 +24,7 @@ def transmux(
     target: str | os.PathLike[str],
     *,
     overwrite: bool = False,
+    verify: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Copy a container to another kind of container, or to the same kind.
@@ -34,6 +36,8 @@ def transmux(
         Its extension says which kind; it appears when it is complete.
     overwrite : bool
         Replace a container at the target.
+    verify : bool
+        Read every tile back, and compare.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -45,7 +49,7 @@ def transmux(
     Raises
     ------
     DamagedError
-        If a tile of the source is missing or damaged: damage is not copied.
+        If a tile of the source is missing or damaged: damage is not copied. Or if one does not read back as written.
     TargetError
         If the target cannot be written, or is there and `overwrite` is not set.
     """
@@ -54,12 +58,14 @@ def transmux(
         with open_writer(target, overwrite=overwrite) as writer:
             geometry = container.metadata.coding.geometry
             total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
-            stored = 0
-            for done, place, tile in _tiles(container):
-                if tile is not None:
-                    writer.write_tile(*place, tile)
-                    stored += len(tile)
-                if progress is not None and (done % _BATCH == 0 or done == total):
+            stored = done = 0
+            for batch in _tiles(container):
+                written = [(writer.write_tile(*place, tile), tile) for place, tile in batch if tile is not None]
+                if verify:
+                    _check(writer, written)
+                stored += sum(len(tile) for _, tile in written)
+                done += len(batch)
+                if progress is not None:
                     progress(done, total)
             for name, jpeg in read_associated(container).items():
                 writer.write_associated(name, jpeg)
@@ -80,18 +86,22 @@ def _places(container: Container) -> Iterator[Place]:
             yield level, row, col
 
 
-def _tiles(container: Container) -> Iterator[tuple[int, Place, bytes | None]]:
-    """(count so far, place, checked tile or None where it is empty) of every tile."""
+def _check(writer: ContainerWriter, written: list[tuple[Span, bytes]]) -> None:
+    writer.flush()
+    for span, tile in written:
+        if span.read() != tile:
+            raise DamagedError(f"{span.path} does not read back as it was written; look at the disk")
+
+
+def _tiles(container: Container) -> Iterator[list[tuple[Place, bytes | None]]]:
+    """(place, checked tile or None where it is empty) of every tile, some at a time."""
     coding = container.metadata.coding
-    places, done = _places(container), 0
+    places = _places(container)
     while batch := list(islice(places, _BATCH)):
         present = [place for place in batch if not coding.is_empty(*place)]
         found = dict(zip(present, container.read_tiles(present), strict=True))
-        for place in batch:
-            tile = found.get(place)
-            if tile is not None:
-                split_tile(tile, coding.place(*place), coding.streams(place[0]))
-            elif place in found:
+        for place, tile in found.items():
+            if tile is None:
                 raise MissingTileError(f"{container.name}: {coding.place(*place)} is missing, and it is not empty")
-            done += 1
-            yield done, place, tile
+            split_tile(tile, coding.place(*place), coding.streams(place[0]))
+        yield [(place, found.get(place)) for place in batch]

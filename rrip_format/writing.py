@@ -1,51 +1,35 @@
 """Writing a container beside its target and moving it there when it is complete (spec section 9.5).
 
-:func:`open_writer` chooses the writer by the target's extension. A `Sink` takes bytes by key; `ZarrWriter` knows which
-key a tile has, and writes the root's metadata last.
+:func:`open_writer` chooses the writer by the target's extension. `ZarrWriter` knows which key a tile has, gives it to
+one of :mod:`.sinks`, and writes the root's metadata last.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import zipfile
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from .associated import ICC_NAME, attachment_checksum, check_associated, known_attachments
-from .disk import as_target_error, flush, move, temporary_folder
+from .disk import Span, Workplace, as_target_error, recover
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
+from .journal import read_journal
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
 from .metadata import MAX_METADATA_BYTES, Metadata
+from .sinks import DirectorySink, Sink, ZipSink
 
 __all__ = [
     "ContainerWriter",
-    "DirectorySink",
-    "Sink",
     "ZarrWriter",
-    "ZipSink",
     "check_target",
     "open_writer",
 ]
 
 DIRECTORY_SUFFIX, ZIP_SUFFIX, TIFF_SUFFIXES = ".rrip.zarr", ".rrip.zarr.zip", (".rrip.tif", ".rrip.tiff")
-
-
-class Sink(Protocol):
-    """Takes bytes by key, then appears at its target at once, or leaves nothing."""
-
-    def put(self, key: str, data: bytes) -> None:
-        """Store `data`; a key is put once."""
-
-    def publish(self) -> None:
-        """Make everything durable and move it to the target."""
-
-    def discard(self) -> None:
-        """Remove everything that was put."""
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -66,6 +50,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise TargetError(f"{target.parent}: no such folder; make it first")
     if not os.access(target.parent, os.W_OK):
         raise TargetError(f"{target.parent}: no permission to write there")
+    recover(target)
     if os.path.lexists(target):
         if not overwrite:
             raise TargetError(f"{target}: already exists; remove it or pass --overwrite")
@@ -101,83 +86,43 @@ def _has_our_traces(target: Path) -> bool:
     return data[:4] == b"PK\3\4" and parse_tile_key(name.decode("latin-1")) is not None
 
 
-class DirectorySink:
-    """A folder of files, one a key."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._folder = temporary_folder(target)
-        self._made: set[Path] = set()
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write one file."""
-        path = self._folder / key
-        with as_target_error(path):
-            if path.parent not in self._made:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._made.add(path.parent)
-            path.write_bytes(data)
-
-    def publish(self) -> None:
-        """Flush every file and folder to the disk, then rename the folder to the target."""
-        with as_target_error(self._target):
-            for folder, _, files in os.walk(self._folder):
-                for name in files:
-                    flush(Path(folder, name))
-                flush(Path(folder))
-            move(self._folder, self._target)
-
-    def discard(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class ZipSink:
-    """A zip archive without compression, so that every tile is one byte range of the file."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._folder = temporary_folder(target)
-        self._path = self._folder / "archive.zip"
-        try:
-            with as_target_error(self._path):
-                self._zip = zipfile.ZipFile(self._path, "x", zipfile.ZIP_STORED)
-        except TargetError:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
-
-    def put(self, key: str, data: bytes) -> None:
-        """Append one member; its time is fixed, so that the same slide gives the same file."""
-        member = zipfile.ZipInfo(key)
-        member.external_attr = 0o644 << 16
-        with as_target_error(self._path):
-            self._zip.writestr(member, data)
-
-    def publish(self) -> None:
-        """Write the directory of the archive, flush it to the disk and rename it to the target."""
-        with as_target_error(self._target):
-            self._zip.close()
-            flush(self._path)
-            move(self._path, self._target)
-            self.discard()
-
-    def discard(self) -> None:
-        """Remove the archive."""
-        with suppress(OSError):
-            self._zip.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 class ContainerWriter(ABC):
-    """Writes tiles in any order; a context manager that leaves a whole container or none."""
+    """Writes tiles in any order; a context manager that leaves a whole container or none.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    place : Workplace
+
+    Attributes
+    ----------
+    resumable : bool
+        Keep what was written where the container is not completed, for a run that goes on from there.
+    """
+
+    def __init__(self, place: Workplace) -> None:
+        self.place = place
+        self.resumable = False
         self._complete = False
         self._checksums: dict[str, str] = {}
 
     @abstractmethod
-    def write_tile(self, level: int, row: int, col: int, tile: bytes) -> None:
-        """Add a stored tile; each place is written once."""
+    def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:
+        """Add a stored tile and say where it is; each place is written once.
+
+        A run that is resumed adds the tiles of the run before it `again`, first and in the same order.
+        """
+
+    @abstractmethod
+    def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:
+        """Where a tile of an earlier run is, from the numbers of its span."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Let others who read the spans of the tiles so far see all of them."""
+
+    @abstractmethod
+    def settle(self, spans: Iterable[Span]) -> None:
+        """Make tiles durable that were flushed; on any thread."""
 
     def write_associated(self, name: str, jpeg: bytes) -> None:
         """Add an associated image: a name of ``ASSOCIATED_NAMES`` and a baseline 4:4:4 JPEG."""
@@ -194,8 +139,16 @@ class ContainerWriter(ABC):
         """Write the metadata and move everything to the target."""
 
     @abstractmethod
+    def _close(self) -> None:
+        """Release what is open."""
+
     def abort(self) -> None:
-        """Remove everything that was written."""
+        """Remove everything that was written, or keep it where it is resumable."""
+        self._close()
+        if self.resumable:
+            self.place.release()
+        else:
+            self.place.discard()
 
     def finish(self, metadata: Metadata, icc_profile: bytes | None = None) -> None:
         """Write the metadata, with the checksums of all attachments, and let the container appear at the target.
@@ -228,16 +181,30 @@ class ZarrWriter(ContainerWriter):
     Parameters
     ----------
     sink : Sink
+    place : Workplace
+        Of the sink.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        super().__init__()
+    def __init__(self, sink: Sink, place: Workplace) -> None:
+        super().__init__(place)
         self._sink = sink
         self._associated: dict[str, bytes] = {}
 
-    def write_tile(self, level: int, row: int, col: int, tile: bytes) -> None:
-        """Add a stored tile; each place is written once."""
-        self._sink.put(tile_key(level, row, col), tile)
+    def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:
+        """Add a stored tile and say where it is; each place is written once."""
+        return self._sink.put(tile_key(level, row, col), tile, again=again)
+
+    def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:
+        """Where a tile of an earlier run is, from the numbers of its span."""
+        return self._sink.span(tile_key(level, row, col), offset, length)
+
+    def flush(self) -> None:
+        """Let others who read the spans of the tiles so far see all of them."""
+        self._sink.flush()
+
+    def settle(self, spans: Iterable[Span]) -> None:
+        """Make tiles durable that were flushed; on any thread."""
+        self._sink.settle(spans)
 
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:  # noqa: ARG002
         self._associated[name] = jpeg  # written at the end, with the others
@@ -252,12 +219,11 @@ class ZarrWriter(ContainerWriter):
             self._sink.put(key, data)
         self._sink.publish()
 
-    def abort(self) -> None:
-        """Remove what the sink has taken."""
-        self._sink.discard()
+    def _close(self) -> None:
+        self._sink.close()
 
 
-def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False) -> ContainerWriter:
+def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> ContainerWriter:
     """The writer that fits a target's extension.
 
     Parameters
@@ -266,16 +232,26 @@ def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False) -> C
         ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip.tiff``; it appears when it is complete.
     overwrite : bool
         Replace a container that is already there, once the new one is complete.
+    resume : bool
+        Keep what an interrupted run has left, for the caller to look at, instead of removing it.
 
     Raises
     ------
     TargetError
-        If the target cannot be written.
+        If the target cannot be written, or another run is writing it.
     """
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
-    if target.name.endswith(TIFF_SUFFIXES):
-        from .tiff_writer import TiffWriter
+    place = Workplace(target, overwrite=overwrite)
+    try:
+        if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
+            with as_target_error(target):
+                place.clear()
+        if target.name.endswith(TIFF_SUFFIXES):
+            from .tiff_writer import TiffWriter
 
-        return TiffWriter(target)
-    return ZarrWriter(ZipSink(target) if target.name.endswith(ZIP_SUFFIX) else DirectorySink(target))
+            return TiffWriter(place)
+        return ZarrWriter(ZipSink(place) if target.name.endswith(ZIP_SUFFIX) else DirectorySink(place), place)
+    except BaseException:
+        place.release() if resume else place.discard()
+        raise

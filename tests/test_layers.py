@@ -16,7 +16,7 @@ FLOORS = [
     ["errors"],
     ["geometry", "bytesource", "disk", "recent"],
     ["tile"],
-    ["metadata", "associated"],
+    ["metadata", "associated", "journal", "sinks"],
     ["kernels"],
     ["reference", "predict", "jpeg_blocks", "jpeg_codes", "jpeg_header"],
     ["jpeg_huffman", "jpeg_idct"],
@@ -32,7 +32,8 @@ FLOORS = [
     ["store"],
     ["codec", "jpeg_codec", "slide", "writing", "encoder", "overview", "source"],
     ["sampling"],
-    ["calibration"],
+    ["calibration", "blocks"],
+    ["plan", "workers"],
     ["conversion"],
 ]
 """From the ground up; a module that is not named here may stand on any of these, and none of these on it."""

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ..conversion import Plan, make_plan
 from ..encoder import Settings
 from ..family import Quality, StreamCoder, decode_family, encode_family
 from ..geometry import Geometry
 from ..metadata import BILINEAR, Coding, ResidualCoding
+from ..plan import Plan, make_plan
 from .peers import Stored
 from .sample import Family
 

@@ -1,0 +1,223 @@
+"""Blocks of families: what one worker reads, encodes and checks at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .disk import Span
+from .errors import DamagedError, RripError
+from .family import StreamCoder, decode_base, decode_planes, encode_base, encode_family, needed_levels
+from .geometry import BASE_LEVEL, Geometry
+from .metadata import Coding
+from .overview import pad
+from .sampling import Image, Levels, halve_twice, pad_levels, read_families
+from .source import Source
+from .tile import split_tile
+from .writing import ContainerWriter
+
+__all__ = [
+    "Block",
+    "EncodedTile",
+    "Family",
+    "WrittenTile",
+    "encode_block",
+    "encode_overview",
+    "halve_block",
+    "keep_block",
+    "list_blocks",
+    "read_block",
+    "recall_block",
+]
+
+_BLOCK_PX = 2048
+"""Side of the square of level 0 that one worker holds at a time."""
+
+Json = Any
+Place = tuple[int, int, int]
+"""Level, row and column of a tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A rectangle of families that is read and encoded at once: its first row and column, and its size."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTile:
+    """A stored tile, and the digest of the planes that the encoder expects it to decode to."""
+
+    place: Place
+    data: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTile:
+    """The same once it is in a file."""
+
+    place: Place
+    span: Span
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Stored tiles of one family, none if it is empty, and its base level pixels for the overviews."""
+
+    row: int
+    col: int
+    tiles: tuple[EncodedTile, ...]
+    base_rgb: Image
+
+
+def list_blocks(geometry: Geometry) -> Iterator[Block]:
+    """All blocks of a slide, in the order in which they are written."""
+    rows, cols = geometry.families
+    step = max(1, _BLOCK_PX // geometry.tile_side(0))
+    for row in range(0, rows, step):
+        for col in range(0, cols, step):
+            yield Block(row, col, min(step, rows - row), min(step, cols - col))
+
+
+def read_block(source: Source, geometry: Geometry, block: Block) -> Image:
+    """Level 0 pixels of a block."""
+    return read_families(source, geometry, block.row, block.col, block.rows, block.cols)
+
+
+def _families(rgb: Image, geometry: Geometry, block: Block) -> Iterator[tuple[int, int, Levels]]:
+    """(row, column, levels without padding) of the families of a block, given its level 0 pixels."""
+    levels = halve_twice(rgb)
+
+    def part(level: int, row: int, col: int) -> Image:
+        side = geometry.tile_side(level)
+        return levels[level][row * side : (row + 1) * side, col * side : (col + 1) * side]
+
+    for row in range(block.rows):
+        for col in range(block.cols):
+            yield block.row + row, block.col + col, (part(0, row, col), part(1, row, col), part(2, row, col))
+
+
+def halve_block(rgb: Image, geometry: Geometry, block: Block) -> Iterator[Family]:
+    """The families of a block without their tiles, where an earlier run has made those."""
+    for row, col, levels in _families(rgb, geometry, block):
+        yield Family(row, col, (), levels[BASE_LEVEL].copy())
+
+
+def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -> Iterator[Family]:
+    """Encode the families of a block, given its level 0 pixels."""
+    for row, col, levels in _families(rgb, coding.geometry, block):
+        tiles: tuple[EncodedTile, ...] = ()
+        if not _is_background(levels[0], coding.background):
+            made = encode_family(coding, row, col, pad_levels(levels, coding.geometry), coder)
+            tiles = tuple(
+                EncodedTile((level, row, col), tile, _digest(planes))
+                for level, (tile, planes) in enumerate(zip(made.tiles, made.planes, strict=True))
+            )
+        yield Family(row, col, tiles, levels[BASE_LEVEL].copy())
+
+
+def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place) -> EncodedTile:
+    """Encode a tile of a level above the base from its pixels without padding."""
+    tile = encode_base(coding, *place, pad(rgb, coding.geometry.tile_side(place[0])), coder)
+    return EncodedTile(place, tile, _digest(decode_base(coding, *place, tile)))
+
+
+def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
+    """Whether every pixel is exactly the background, which must be a grey (spec section 8.2)."""
+    return len(set(background)) == 1 and rgb.flat[0] == background[0] and bool((rgb == background[0]).all())
+
+
+def _digest(planes: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(planes).data, digest_size=16).digest()
+
+
+def keep_block(
+    writer: ContainerWriter, coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool
+) -> Json:
+    """Make the tiles of a block durable, read them back, and return the note by which a later run finds them.
+
+    Parameters
+    ----------
+    writer : ContainerWriter
+        That has written and flushed them.
+    coding : Coding
+    block : Block
+    tiles : sequence of WrittenTile
+        The three tiles of each of its families, and overview tiles.
+    verify : bool
+        Decode them too, and compare what comes with what the encoder expects.
+
+    Raises
+    ------
+    DamagedError
+        If what the file has is not what was written, or decodes to something else.
+    TargetError
+        If it cannot be made durable or read.
+    """
+    writer.settle(tile.span for tile in tiles)
+    data = {tile.place: tile.span.read() for tile in tiles}
+    for tile in tiles:
+        place = coding.place(*tile.place)
+        try:
+            found = _decode(coding, tile.place, data) if verify else None
+            split_tile(data[tile.place], place, coding.streams(place.level))
+        except DamagedError as error:
+            raise DamagedError(
+                f"{place} does not read back from {tile.span.path} as it was written ({error}); look at the disk and "
+                "at this machine's memory"
+            ) from error
+        if found is not None and _digest(found) != tile.digest:
+            raise DamagedError(
+                f"{place} as it was written does not decode to what its encoder expected; this is an error of this "
+                "package or of this machine's memory: please report it with the source"
+            )
+    return {
+        "block": [block.row, block.col, block.rows, block.cols],
+        "tiles": [[*tile.place, tile.span.offset, tile.span.length] for tile in tiles],
+        "digest": _digest_of(data[tile.place] for tile in tiles),
+    }
+
+
+def _decode(coding: Coding, place: Place, tiles: Mapping[Place, bytes]) -> NDArray[np.uint8]:
+    """The planes of a tile as a reader reconstructs them, from it and its family's coarser ones."""
+    level, row, col = place
+    needed = [tiles[coarser, row, col] for coarser in needed_levels(level)]
+    if level > BASE_LEVEL:
+        return decode_base(coding, level, row, col, needed[0])
+    return decode_planes(coding, row, col, needed)
+
+
+def _digest_of(tiles: Iterator[bytes]) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    for tile in tiles:
+        digest.update(tile)
+    return digest.hexdigest()
+
+
+def recall_block(
+    writer: ContainerWriter, coding: Coding, block: Block, note: Json
+) -> list[tuple[Place, Span, bytes]] | None:
+    """The tiles that an earlier run has noted for a block, None if they are not there as they were."""
+    if note["block"] != [block.row, block.col, block.rows, block.cols]:
+        return None
+    found: list[tuple[Place, Span, bytes]] = []
+    try:
+        for level, row, col, offset, length in note["tiles"]:
+            span = writer.span(level, row, col, offset, length)
+            tile = span.read()
+            split_tile(tile, coding.place(level, row, col), coding.streams(level))
+            found.append(((level, row, col), span, tile))
+    except RripError:
+        return None
+    return found if _digest_of(tile for _, _, tile in found) == note["digest"] else None

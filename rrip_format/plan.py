@@ -1,0 +1,161 @@
+"""What is decided about a container before its pixels are encoded, and how a later run finds that again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import rfc8785
+from numpy.typing import NDArray
+
+from . import __version__
+from .calibration import find_quality, keep_promise
+from .encoder import Pair, Settings, Target, fit_chroma_from_luma
+from .errors import RripError, SourceError
+from .geometry import Geometry
+from .metadata import Coding, Metadata, SlideMetadata, parse_metadata
+from .sampling import even_families, pad_levels, tissue_families
+from .source import Source
+
+__all__ = ["Plan", "make_metadata", "make_plan", "note_plan", "recall_plan"]
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything about a container that is known before its pixels are.
+
+    Parameters
+    ----------
+    coding : Coding
+    settings : Settings
+        With the quantiser steps that were found for the slide.
+    reached : float or None
+        Of the target of the settings, on the sample.
+    digest : bytes
+        Of the source, as :meth:`rrip_format.source.Source.digest`.
+    """
+
+    coding: Coding
+    settings: Settings
+    reached: float | None = None
+    digest: bytes = b""
+
+
+def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
+    """Look at a sample of the slide, and decide how to encode it."""
+    reached = None
+    geometry = Geometry(source.info.width, source.info.height, settings.tile)
+    tissue = tissue_families(source, geometry)
+    cfl = fit_chroma_from_luma(tissue)
+    if settings.target is None:
+        settings = keep_promise(tissue, settings, cfl, executor)
+    else:
+        target = Target.parse(settings.target)
+        if target.kind == "ratio":  # of the slide as it is, glass too
+            tissue = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
+        settings, reached = find_quality(tissue, settings, cfl, target, executor)
+    return _plan(source, settings, cfl, reached, source.digest())
+
+
+def _plan(source: Source, settings: Settings, cfl: tuple[Pair, Pair], reached: float | None, digest: bytes) -> Plan:
+    info = source.info
+    geometry = Geometry(info.width, info.height, settings.tile)
+    uuid = _identity(source, settings, digest)
+    return Plan(Coding(uuid, geometry, settings.residuals(cfl), info.background), settings, reached, digest)
+
+
+def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
+    """The same for the same source and settings, so that the same conversion gives the same bytes."""
+    identity = hashlib.sha256(rfc8785.dumps({"settings": settings.to_json(), "writer": __version__}))
+    identity.update(rfc8785.dumps([list(source.info.background), str(getattr(source.reopen[0], "keywords", ""))]))
+    identity.update(digest)
+    return UUID(bytes=identity.digest()[:16], version=4)
+
+
+def _circumstances(source: Source, settings: Settings, digest: bytes, *, label: bool) -> dict[str, Json]:
+    """Everything outside a plan that decides the bytes of its container, by what to call it."""
+    return {
+        "rrip_format version": __version__,
+        "source": source.info.name,
+        "size of the source": source.info.size_bytes,
+        "sha256 of the source": digest.hex(),
+        "label image": label,
+        **settings.to_json(),
+    }
+
+
+def note_plan(plan: Plan, source: Source, settings: Settings, *, label: bool) -> Json:
+    """A plan and what it was made for, as JSON."""
+    return {
+        "circumstances": _circumstances(source, settings, plan.digest, label=label),
+        "settings": plan.settings.to_json(),
+        "cfl": [list(how.cfl) for how in plan.coding.residuals],
+        "reached": plan.reached,
+        "uuid": str(plan.coding.uuid),
+    }
+
+
+def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) -> Plan:
+    """The plan of an interrupted run, for the same source and settings.
+
+    Raises
+    ------
+    RripError
+        If anything is not as it was then.
+    """
+    digest = source.digest()
+    before = note["circumstances"]
+    now = json.loads(json.dumps(_circumstances(source, settings, digest, label=label)))
+    changed = [
+        f"{name} was {_brief(before.get(name))} and is {_brief(now.get(name))}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+    found: Mapping[str, Json] = note["settings"]
+    steps = found["steps"] and tuple(found["steps"])
+    first, second = (tuple(pair) for pair in note["cfl"])
+    plan = None
+    if not changed:
+        plan = _plan(source, replace(settings, steps=steps), (first, second), note["reached"], digest)
+        if str(plan.coding.uuid) == note["uuid"]:
+            return plan
+        changed = ["the source is read in another way"]
+    raise RripError(
+        f"{source.info.name}: what was begun cannot be resumed: {', '.join(changed)}; make it as it was, or run "
+        "without --resume to start anew, which removes what was begun"
+    )
+
+
+def _brief(value: Json) -> str:
+    text = "none" if value is None else str(value)
+    return f"{text[:12]}…" if len(text) == 64 else text
+
+
+def make_metadata(source: Source, plan: Plan, empty: NDArray[np.bool_] | None = None) -> Metadata:
+    """The metadata of a container, given which families are empty, (rows, columns) bool, when that is known.
+
+    Raises
+    ------
+    SourceError
+        If what the source says of itself cannot be stored.
+    """
+    info, coding = source.info, plan.coding
+    if empty is not None and empty.any():
+        coding = replace(coding, empty_bits=np.packbits(empty).tobytes())
+    mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
+    slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
+    writer = {"name": "rrip_format", "version": __version__, "settings": plan.settings.to_json()}
+    metadata = Metadata(coding, slide, writer)
+    try:
+        parse_metadata(metadata.to_json())
+    except Exception as error:
+        raise SourceError(f"{info.name}: its metadata cannot be stored: {error}") from error
+    return metadata

@@ -1,0 +1,151 @@
+"""Where a container in the Zarr binding is written: a folder of files, or a zip archive (spec section 9.1)."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from .disk import Span, Workplace, as_target_error, flush
+
+__all__ = ["DirectorySink", "Sink", "ZipSink", "open_for_writing"]
+
+
+class Sink(Protocol):
+    """Takes bytes by key, then appears at its target at once, or leaves nothing."""
+
+    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:
+        """Store `data` and say where; a key is put once. `again`: an earlier run has put it there already."""
+
+    def span(self, key: str, offset: int, length: int) -> Span:
+        """The same place as :meth:`put` has said, from numbers that were kept."""
+
+    def flush(self) -> None:
+        """Let others who open what was put see all of it."""
+
+    def settle(self, spans: Iterable[Span]) -> None:
+        """Make what was put there and flushed durable; on any thread."""
+
+    def publish(self) -> None:
+        """Make everything durable and move it to the target."""
+
+    def close(self) -> None:
+        """Release what is open, and keep what was put."""
+
+
+class DirectorySink:
+    """A folder of files, one a key.
+
+    Parameters
+    ----------
+    place : Workplace
+        What is in it already is kept.
+    """
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._folder = place.container
+        self._made: set[Path] = set()
+        self._unsettled: set[Path] = set()
+        with as_target_error(place.target):
+            self._folder.mkdir(exist_ok=True)
+
+    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:
+        """Write one file."""
+        path = self._folder / key
+        if not again:
+            with as_target_error(path):
+                if path.parent not in self._made:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self._made.add(path.parent)
+                path.write_bytes(data)
+            self._unsettled.add(path)
+        return Span(path, 0, len(data))
+
+    def span(self, key: str, offset: int, length: int) -> Span:
+        """The file of a key."""
+        return Span(self._folder / key, offset, length)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def settle(self, spans: Iterable[Span]) -> None:
+        """Flush those files to the disk."""
+        for span in spans:
+            with as_target_error(span.path):
+                flush(span.path)
+            self._unsettled.discard(span.path)
+
+    def publish(self) -> None:
+        """Flush the other files and every folder to the disk, then rename the folder to the target."""
+        with as_target_error(self._place.target):
+            for path in self._unsettled:
+                flush(path)
+            for folder, _, _ in os.walk(self._folder):
+                flush(Path(folder))
+        self._place.publish()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class ZipSink:
+    """A zip archive without compression, so that every tile is one byte range of the file.
+
+    Parameters
+    ----------
+    place : Workplace
+        What is in its archive already is written over from the start.
+    """
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._path = place.container
+        with as_target_error(self._path):
+            self._file = open_for_writing(self._path)
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
+
+    def put(self, key: str, data: bytes, *, again: bool = False) -> Span:  # noqa: ARG002  (the same bytes once more)
+        """Append one member; its time is fixed, so that the same slide gives the same file."""
+        member = zipfile.ZipInfo(key)
+        member.external_attr = 0o644 << 16
+        with as_target_error(self._path):
+            self._zip.writestr(member, data)
+            return Span(self._path, self._file.tell() - len(data), len(data))
+
+    def span(self, key: str, offset: int, length: int) -> Span:  # noqa: ARG002
+        """A part of the archive."""
+        return Span(self._path, offset, length)
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        with as_target_error(self._path):
+            self._file.flush()
+
+    def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
+        """Flush the archive to the disk."""
+        with as_target_error(self._path):
+            flush(self._path)
+
+    def publish(self) -> None:
+        """Write the directory of the archive, flush it to the disk and rename it to the target."""
+        with as_target_error(self._path):
+            self._zip.close()
+            self._file.truncate()  # an earlier run may have come further
+            self._file.close()
+            flush(self._path)
+        self._place.publish()
+
+    def close(self) -> None:
+        """Close the file, without the directory: that would write over what an earlier run has put there."""
+        self._zip.fp = None
+        with suppress(OSError):  # it flushes first, and the disk may be full
+            self._file.close()
+
+
+def open_for_writing(path: Path) -> BinaryIO:
+    """A file to write from its start, with what it has further on left alone."""
+    return path.open("r+b" if path.exists() else "xb", buffering=1 << 20)

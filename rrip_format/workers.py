@@ -1,0 +1,186 @@
+"""Where blocks are encoded: threads, processes or a cluster, behind :class:`concurrent.futures.Executor`."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from . import __version__
+from .blocks import Block, Family, encode_block, halve_block, read_block
+from .errors import ExtraMissingError, RripError, SourceError
+from .family import StreamCoder
+from .geometry import Geometry
+from .metadata import Coding
+from .sampling import Image
+from .source import Source
+
+__all__ = ["SharedSource", "cluster", "work"]
+
+
+class SharedSource:
+    """A source as jobs carry it: itself among threads; to another process it travels as what opens it again.
+
+    Each process opens it once. What an array holds travels as the pixels of each block.
+
+    Parameters
+    ----------
+    source : Source
+    threads : bool
+        Whether all jobs run in this process.
+    """
+
+    def __init__(self, source: Source, *, threads: bool) -> None:
+        self._source: Source | None = source
+        self._sends_pixels = not threads and source.info.reader == "array"
+        self._reopen = b"" if threads or self._sends_pixels else pickle.dumps(source.reopen)
+        self._fingerprint = tuple(source.fingerprint().items())
+        self._version = __version__
+        self.stopped = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_source": None}
+
+    def pixels(self, geometry: Geometry, block: Block) -> Image | None:
+        """Level 0 pixels of a block that have to travel with a job, None if the worker can read them."""
+        if self._sends_pixels and self._source is not None:
+            return read_block(self._source, geometry, block)
+        return None
+
+    def read(self, geometry: Geometry, block: Block) -> Image:
+        """Level 0 pixels of a block, in whatever process this is."""
+        source = self._source
+        if source is None:
+            if self._version != __version__:
+                raise RripError(f"a worker has rrip_format {__version__}, expected {self._version}; install the same")
+            source = _reopened(self._reopen, self._fingerprint)
+        return read_block(source, geometry, block)
+
+
+@lru_cache(maxsize=2)
+def _reopened(reopen: bytes, fingerprint: tuple[tuple[str, str | int], ...]) -> Source:
+    open_again, arguments = pickle.loads(reopen)  # noqa: S301  (as every job's own arguments are)
+    source: Source = open_again(*arguments)
+    found = tuple(source.fingerprint().items())
+    if found != fingerprint:
+        raise SourceError(f"{source.where}: a worker finds {dict(found)} there, expected {dict(fingerprint)}")
+    return source
+
+
+def _job(
+    source: SharedSource, rgb: Image | None, coding: Coding, coder: StreamCoder | None, block: Block
+) -> list[Family]:
+    """The whole work of one worker: read a block, and encode it or, without a coder, only halve it."""
+    rgb = source.read(coding.geometry, block) if rgb is None else rgb
+    made = halve_block(rgb, coding.geometry, block) if coder is None else encode_block(rgb, coding, coder, block)
+    families = []
+    for family in made:
+        if source.stopped:
+            raise RripError("stopped, because the conversion has failed")
+        families.append(family)
+    return families
+
+
+def work(
+    executor: Executor,
+    ahead: int,
+    source: SharedSource,
+    coding: Coding,
+    jobs: Iterable[tuple[Block, StreamCoder | None]],
+) -> Generator[list[Family], None, None]:
+    """Work on blocks and give out their families in order, with few finished ones waiting.
+
+    Parameters
+    ----------
+    executor : Executor
+        It is left running.
+    ahead : int
+        Blocks that are under way or waiting at a time: the bound of what is held in memory.
+    source : SharedSource
+    coding : Coding
+    jobs : iterable of Block and StreamCoder or None
+        Blocks to encode, or without a coder only to read.
+
+    Raises
+    ------
+    RripError
+        What a worker raises, or that it died.
+    """
+    waiting: deque[Future[list[Family]]] = deque()
+    try:
+        for block, coder in jobs:
+            rgb = source.pixels(coding.geometry, block)
+            waiting.append(_submit(executor, source, rgb, coding, coder, block))
+            if len(waiting) > ahead:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+    finally:
+        source.stopped = True
+        for future in waiting:
+            future.cancel()
+        if isinstance(executor, ThreadPoolExecutor):
+            wait(waiting)  # who reads from the source must have ended before it is closed
+
+
+def _submit(executor: Executor, *arguments: Any) -> Future[list[Family]]:
+    with _ours():
+        return executor.submit(_job, *arguments)
+
+
+def _first(waiting: deque[Future[list[Family]]]) -> list[Family]:
+    """The result of the first, which stays in the queue until it is there."""
+    with _ours():
+        families = waiting[0].result()
+    waiting.popleft()
+    return families
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Turn what an executor says when it has lost its workers into our error."""
+    try:
+        yield
+    except RripError:
+        raise
+    except Exception as error:
+        lost = isinstance(error, BrokenExecutor | CancelledError) or type(error).__module__.startswith("distributed")
+        if not lost:
+            raise
+        raise RripError(f"a worker died or was lost ({type(error).__name__}: {error}); look at its memory") from error
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """The executor of a Dask cluster, and how many threads it has.
+
+    Parameters
+    ----------
+    address : str
+        Of its scheduler, ``tcp://host:8786`` or the like; ``rrip_format`` must be installed on its workers, and they
+        must see the source by the same path.
+
+    Raises
+    ------
+    ExtraMissingError
+        If ``distributed`` is not installed.
+    RripError
+        If nothing answers there, or it has no workers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ExtraMissingError("a Dask cluster needs: pip install 'rrip-format[dask]'") from error
+    try:
+        client = Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise RripError(f"{address}: no Dask scheduler answers there: {error}") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise RripError(f"{address}: the cluster has no workers; start some first")
+        yield client.get_executor(pure=False), threads

@@ -1,0 +1,481 @@
+"""Conversions that are killed, hindered, stopped and resumed: what is left, and that the bytes are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import hash_tree, tissue
+from kinds import SUFFIXES
+
+import rrip_format
+from rrip_format import Settings, blocks, disk, workers
+from rrip_format.cli import main
+from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError, TargetError
+from rrip_format.journal import Journal, read_journal
+from rrip_format.transmux import transmux
+
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "crash_test.py"
+SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").exists(), reason="fork, /proc")
+
+
+def run_tool(*arguments: str):
+    command = [sys.executable, str(TOOL), "--json", *arguments]
+    if os.access("/dev/shm", os.W_OK):
+        command += ["--folder", "/dev/shm"]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of one family, so that a small slide has several."""
+    monkeypatch.setattr(blocks, "_BLOCK_PX", 256)
+
+
+@pytest.fixture(scope="session")
+def slide(tmp_path_factory) -> Path:
+    """600 x 700 px, 3 x 3 families, the last one empty."""
+    rgb = tissue(600, 700, seed=3)
+    rgb[512:, 512:] = 255
+    path = tmp_path_factory.mktemp("source") / "slide.tif"
+    import tifffile
+
+    tifffile.imwrite(path, rgb, photometric="rgb", tile=(128, 128), compression="zlib")
+    return path
+
+
+@pytest.fixture(scope="session")
+def wanted(slide, tmp_path_factory):
+    """Digests of what uninterrupted runs make, by suffix."""
+    folder = tmp_path_factory.mktemp("wanted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "_BLOCK_PX", 256)
+        for suffix in SUFFIXES:
+            rrip_format.convert(slide, folder / f"a{suffix}", SETTINGS, workers=2)
+    return {suffix: contents(folder / f"a{suffix}") for suffix in SUFFIXES}
+
+
+def contents(path: Path):
+    return hash_tree(path) if path.is_dir() else path.read_bytes()
+
+
+def begin(slide: Path, target: Path, families: int, settings: Settings = SETTINGS, **options) -> None:
+    """Run until so many families are done, then stop as Ctrl-C does."""
+
+    def stop(done: int, _: int) -> None:
+        if done >= families:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        rrip_format.convert(slide, target, settings, workers=1, progress=stop, **options)
+    assert not target.exists()
+    assert "--resume goes on" in stopped.value.__notes__[0]
+
+
+# Killed and hindered at every step
+
+
+@needs_fork
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_killed_or_hindered_runs_leave_the_old_or_the_new(suffix):
+    report = run_tool("--quick", "--kind", suffix)
+    assert report["wrong"] == 0
+    steps, kills = (
+        [found for title, found in report["found"].items() if title.startswith(start)] for start in ("steps", "kill")
+    )
+    assert kills[0]["runs"] == 7
+    assert sum(found["refused"] for found in steps) > 20
+    assert all(found["killed"] and found["resumed"] for found in steps)
+
+
+@needs_fork
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_durability_is_looked_at(suffix):
+    """The order of calls to the system is what the spec asks for; where a flush is left away, that is seen."""
+    found = run_tool("--durability", "--kind", suffix)["found"][suffix]
+    assert found.pop("as it is") == []
+    files, folders = found.pop("files are not flushed"), found.pop("folders are not flushed")
+    assert any("between its last write and the rename" in text for text in files)
+    assert any("before it is noted" in text for text in files)
+    assert any("after the rename" in text for text in folders)
+    if suffix == ".rrip.zarr":
+        assert any("between its last new entry and the rename" in text for text in folders)
+    if suffix == ".rrip.tif":
+        assert any("before the header is written" in text for text in files)
+    assert any("between its last" in text for text in found.pop("renamed before all is flushed"))
+    assert not found
+
+
+def test_without_an_exchange_of_folders_the_next_run_puts_the_old_one_back(slide, tmp_path, monkeypatch):
+    """Killed between the two renames that replace a folder."""
+    target = tmp_path / "a.rrip.zarr"
+    rrip_format.convert(slide, target, SETTINGS)
+    old = contents(target)
+    place = tmp_path / ".a.rrip.zarr.partial"
+    place.mkdir()
+    target.rename(place / "container.replaced")
+    with pytest.raises(TargetError, match="already exists"):
+        rrip_format.convert(slide, target, SETTINGS)
+    assert contents(target) == old
+    rrip_format.convert(slide, target, SETTINGS, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+# Resumed
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("families", [2, 6])
+def test_a_resumed_run_gives_the_same_bytes(suffix, families, slide, wanted, tmp_path):
+    target = tmp_path / f"a{suffix}"
+    begin(slide, target, families)
+    begin(slide, target, families + 2, resume=True)
+    done = rrip_format.convert(slide, target, SETTINGS, workers=2, resume=True)
+    assert contents(target) == wanted[suffix]
+    assert families <= done.resumed_families < done.families
+    assert (done.families, done.empty_families) == (9, 1)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_was_kept_is_not_believed(suffix, slide, wanted, tmp_path):
+    """A block that changed on the disk is made again, and so are those behind it."""
+    target = tmp_path / f"a{suffix}"
+    begin(slide, target, 7)
+    place = tmp_path / f".a{suffix}.partial"
+    level, row, col, offset, length = read_journal(place / "journal")[4]["tiles"][0]
+    file = place / "container" / f"{level}/c/0/{row}/{col}" if suffix == SUFFIXES[0] else place / "container"
+    data = bytearray(file.read_bytes())
+    data[offset + length // 2] ^= 1
+    file.write_bytes(data)
+    done = rrip_format.convert(slide, target, SETTINGS, resume=True)
+    assert done.resumed_families == 3
+    assert contents(target) == wanted[suffix]
+
+
+def test_a_torn_journal_counts_up_to_the_tear(slide, wanted, tmp_path):
+    target = tmp_path / "a.rrip.tif"
+    begin(slide, target, 7)
+    journal = tmp_path / ".a.rrip.tif.partial" / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:3]) + lines[3][:-9])
+    assert rrip_format.convert(slide, target, SETTINGS, resume=True).resumed_families == 2
+    assert contents(target) == wanted[".rrip.tif"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monkeypatch):
+    source, target = Path(shutil.copy(slide, tmp_path / "slide.tif")), tmp_path / f"a{suffix}"
+    begin(source, target, 4)
+    before = hash_tree(tmp_path)
+    with pytest.raises(RripError, match=r"effort was fast and is best.*without --resume to start anew"):
+        rrip_format.convert(source, target, Settings(tile=64, effort="best", steps=(8.0, 8.0, 6.0)), resume=True)
+    with pytest.raises(RripError, match="label image was False and is True"):
+        rrip_format.convert(source, target, SETTINGS, resume=True, label=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("rrip_format.plan.__version__", "9.9")
+        with pytest.raises(RripError, match=r"rrip_format version was .* and is 9\.9"):
+            rrip_format.convert(source, target, SETTINGS, resume=True)
+    assert hash_tree(tmp_path) == before
+    with source.open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(RripError, match="sha256 of the source was"):
+        rrip_format.convert(source, target, SETTINGS, resume=True)
+    rrip_format.convert(source, target, SETTINGS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [target.name, "slide.tif"]
+
+
+def test_the_settings_that_were_found_are_not_looked_for_again(slide, tmp_path, monkeypatch):
+    settings = Settings(tile=64, effort="fast", target="psnr=36")
+    plain = rrip_format.convert(slide, tmp_path / "plain.rrip.zarr", settings)
+    begin(slide, tmp_path / "a.rrip.zarr", 4, settings)
+    monkeypatch.setattr("rrip_format.conversion.make_plan", None)
+    done = rrip_format.convert(slide, tmp_path / "a.rrip.zarr", settings, resume=True)
+    assert (done.steps, done.reached) == (plain.steps, plain.reached)
+    assert hash_tree(tmp_path / "a.rrip.zarr") == hash_tree(tmp_path / "plain.rrip.zarr")
+
+
+def test_there_may_be_nothing_to_resume(slide, wanted, tmp_path):
+    assert rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, resume=True).resumed_families == 0
+    assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
+    with pytest.raises(RripError, match="array cannot be resumed"):
+        rrip_format.convert(tissue(64, 64), tmp_path / "b.rrip.tif", resume=True)
+
+
+def test_what_no_journal_speaks_of_is_not_taken_over(slide, wanted, tmp_path):
+    """Tiles of another slide must not get into a container of this one."""
+    target, place = tmp_path / "a.rrip.zarr", tmp_path / ".a.rrip.zarr.partial"
+    begin(slide, target, 4)
+    (place / "container" / "0/c/0/9").mkdir(parents=True)
+    (place / "container" / "0/c/0/9/9").write_bytes(b"another slide's")
+    (place / "journal").write_bytes(b"")
+    rrip_format.convert(slide, target, SETTINGS, resume=True)
+    assert contents(target) == wanted[".rrip.zarr"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_comes_to_the_target_meanwhile_is_not_replaced(suffix, slide, wanted, tmp_path):
+    target = tmp_path / f"a{suffix}"
+    with pytest.raises(TargetError, match="has appeared meanwhile") as refused:
+        rrip_format.convert(slide, target, SETTINGS, progress=lambda *_: target.write_text("thesis"))
+    assert "--resume" in refused.value.__notes__[0]
+    assert target.read_text() == "thesis"
+    target.unlink()
+    assert rrip_format.convert(slide, target, SETTINGS, resume=True).resumed_families == 9
+    assert contents(target) == wanted[suffix]
+
+
+def test_a_copy_is_read_back(slide, tmp_path, monkeypatch):
+    rrip_format.convert(slide, tmp_path / "a.rrip.zarr", SETTINGS)
+    monkeypatch.setattr(disk.Span, "read", lambda span: bytes(span.length))
+    with pytest.raises(DamagedError, match="does not read back"):
+        transmux(tmp_path / "a.rrip.zarr", tmp_path / "b.rrip.tif")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.rrip.zarr"]
+    transmux(tmp_path / "a.rrip.zarr", tmp_path / "b.rrip.tif", verify=False)
+
+
+def test_two_runs_at_once_refuse(slide, tmp_path):
+    target = tmp_path / "a.rrip.zarr"
+    seen = []
+
+    def second(*_):
+        with pytest.raises(TargetError, match="another run is writing"):
+            rrip_format.convert(slide, target, SETTINGS)
+        seen.append(1)
+
+    rrip_format.convert(slide, target, SETTINGS, progress=second)
+    assert seen
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_journal_is_appended_and_read(tmp_path):
+    path = tmp_path / "journal"
+    assert read_journal(path) == []
+    with Journal(path, [{"a": 1}]) as journal:
+        journal.append([2, "ü"])
+    assert read_journal(path) == [{"a": 1}, [2, "ü"]]
+    path.write_bytes(path.read_bytes().replace(b'"a":1', b'"a":2'))
+    assert read_journal(path) == []
+
+
+# Verified
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_bytes_that_change_on_their_way_to_the_disk_are_noticed(suffix, slide, tmp_path, monkeypatch):
+    read = disk.Span.read
+
+    def flipped(span):
+        data = bytearray(read(span))
+        data[len(data) // 3] ^= 4
+        return bytes(data)
+
+    monkeypatch.setattr(disk.Span, "read", flipped)
+    for verify in (True, False):
+        with pytest.raises(DamagedError, match=r"tile \(level \d, row 0, column 0\) does not read back"):
+            rrip_format.convert(slide, tmp_path / f"a{suffix}", SETTINGS, verify=verify)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_path, monkeypatch):
+    """The streams are whole and their checksums right, but they are not what the encoder reconstructed."""
+    digest, side = blocks._digest, 64 * [4, 2, 1, 4][level]
+
+    def wrong(planes):
+        changed = planes.copy()
+        if planes.shape[1] == side and wrong.spoil:
+            changed[2, 5, 5] ^= 1
+        return digest(changed)
+
+    encode = blocks.encode_overview if level == 3 else blocks.encode_block
+
+    def spoiling(*arguments):
+        wrong.spoil = True
+        try:
+            made = encode(*arguments)
+            return made if level == 3 else list(made)
+        finally:
+            wrong.spoil = False
+
+    wrong.spoil = False
+    monkeypatch.setattr(blocks, "_digest", wrong)
+    monkeypatch.setattr(f"rrip_format.{'conversion' if level == 3 else 'workers'}.{encode.__name__}", spoiling)
+    with pytest.raises(DamagedError, match=rf"level {level}, row 0.*not decode to what its encoder expected"):
+        rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)
+    assert not (tmp_path / "a.rrip.tif").exists()
+    rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1, verify=False)
+
+
+def test_bytes_are_the_same_without_verification(slide, wanted, tmp_path):
+    rrip_format.convert(slide, tmp_path / "a.rrip.zarr.zip", SETTINGS, verify=False)
+    assert contents(tmp_path / "a.rrip.zarr.zip") == wanted[".rrip.zarr.zip"]
+
+
+# Stopped
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_in_one_line(number, code, tmp_path):
+    import tifffile
+
+    rgb = np.random.default_rng(0).integers(0, 255, (2048, 3072, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
+    target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
+    program = "import rrip_format.blocks as b; b._BLOCK_PX = 512; from rrip_format.cli import main; main()"
+    command = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "1"]
+    process = subprocess.Popen(
+        [*command, "--preset", "notebook"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up and (not journal.exists() or journal.read_bytes().count(b"\n") < 2):
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, ""), error
+    assert error.startswith("rrip: interrupted; what is done is kept in ")
+    assert error.count("\n") == 1
+    assert not target.exists()
+    assert len(read_journal(journal)) >= 2
+
+
+def test_an_interrupt_before_anything_is_done_leaves_nothing(slide, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rrip_format.conversion.make_plan", stop)
+    result = CliRunner().invoke(main, ["convert", str(slide), str(tmp_path / "a.rrip.zarr")])
+    assert result.exit_code == 130
+    assert result.stderr == "rrip: interrupted; nothing was left at the target\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_that_fails_in_the_middle_is_resumed_when_it_is_well_again(slide, wanted, tmp_path, monkeypatch):
+    read = workers.read_block
+
+    def broken(source, geometry, block):
+        if block.row == 1:
+            raise SourceError("the cable was pulled")
+        return read(source, geometry, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "read_block", broken)
+        with pytest.raises(SourceError, match="cable") as failed:
+            rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)
+    assert "--resume" in failed.value.__notes__[0]
+    assert rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, resume=True).resumed_families == 3
+    assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
+
+
+# Executors
+
+
+def _die(*_):
+    os._exit(1)
+
+
+def test_executors_give_the_same_bytes(slide, wanted, tmp_path):
+    with ProcessPoolExecutor(1) as processes, ThreadPoolExecutor(2) as threads:
+        for n, executor in enumerate((processes, threads)):
+            rrip_format.convert(slide, tmp_path / f"{n}.rrip.tif", SETTINGS, executor=executor)
+            assert contents(tmp_path / f"{n}.rrip.tif") == wanted[".rrip.tif"]
+        image = tissue(300, 300)
+        rrip_format.convert(image, tmp_path / "array.rrip.tif", SETTINGS, executor=processes)
+        rrip_format.convert(image, tmp_path / "here.rrip.tif", SETTINGS)
+        found = [rrip_format.imread(tmp_path / f"{name}.rrip.tif") for name in ("array", "here")]
+        assert np.array_equal(*found)
+
+
+def test_a_process_that_dies_ends_in_our_error(slide, tmp_path):
+    with ProcessPoolExecutor(1) as executor:
+        executor.submit(_die)
+        with pytest.raises(RripError, match="a worker died or was lost"):
+            rrip_format.convert(slide, tmp_path / "a.rrip.zarr", SETTINGS, executor=executor)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
+    import pickle
+
+    copy = Path(shutil.copy(slide, tmp_path / "copy.tif"))
+    with rrip_format.source.open_source(copy) as source:
+        geometry = rrip_format.geometry.Geometry(700, 600, 64)
+        there = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
+        block = blocks.Block(0, 0, 1, 1)
+        assert there.read(geometry, block).shape == (256, 256, 3)
+        os.utime(copy, (1, 1))
+        other = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
+        other._fingerprint = there._fingerprint
+        workers._reopened.cache_clear()
+        with pytest.raises(SourceError, match="a worker finds"):
+            other.read(geometry, block)
+        other._version = "0.0"
+        with pytest.raises(RripError, match=r"expected 0\.0"):
+            other.read(geometry, block)
+
+
+def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(slide, wanted, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        doomed = [worker.process.pid for worker in cluster.workers.values()][:1]
+
+        def kill_one(done: int, total: int) -> None:
+            if doomed and done < total:
+                os.kill(doomed.pop(), signal.SIGKILL)
+
+        with workers.cluster(cluster.scheduler_address) as (executor, threads):
+            assert threads == 2
+            rrip_format.convert(
+                slide, tmp_path / "a.rrip.tif", SETTINGS, executor=executor, workers=1, progress=kill_one
+            )
+        assert not doomed
+        assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
+        arguments = [str(slide), str(tmp_path / "b.rrip.tif"), "--scheduler", cluster.scheduler_address]
+        result = CliRunner().invoke(main, ["convert", *arguments, "--base-tile", "64", "--json"])
+        assert result.exit_code == 0, result.output
+        rrip_format.convert(slide, tmp_path / "c.rrip.tif", Settings(tile=64))
+        assert contents(tmp_path / "b.rrip.tif") == contents(tmp_path / "c.rrip.tif")
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ExtraMissingError, match=r"rrip-format\[dask\]"), workers.cluster("tcp://127.0.0.1:1"):
+        pass
+
+
+def test_several_sources(slide, wanted, tmp_path):
+    others = [Path(shutil.copy(slide, tmp_path / f"{name}.ome.tif")) for name in "ab"]
+    (tmp_path / "bad.svs").write_text("this is not a slide")
+    arguments = ["convert", *map(str, others), str(tmp_path / "bad.svs"), "--out-dir", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--json"])
+    assert result.exit_code == 1, result.output
+    assert [Path(json.loads(line)["path"]).name for line in result.stdout.splitlines()] == ["a.rrip.tif", "b.rrip.tif"]
+    assert "bad.svs" in result.stderr.splitlines()[0]
+    assert result.stderr.splitlines()[1] == "rrip: 1 of 3 sources were not converted"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.rrip.tif", "b.rrip.tif"]
+    shutil.copy(slide, tmp_path / "bad.svs")  # now it is one
+    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--resume"])
+    assert again.exit_code == 0, again.output
+    assert [line.endswith("is there already") for line in again.stdout.splitlines()] == [True, True, False]
+    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--resume"])
+    assert again.stderr.count("already exists") == 3
+    for wrong in ([str(slide)], [str(slide), str(slide), "--out-dir", str(tmp_path)]):
+        assert CliRunner().invoke(main, ["convert", *wrong]).exit_code == 2
