@@ -111,7 +111,7 @@ class ZarrContainer:
     def __init__(self, store: Store, name: str) -> None:
         self.store = store
         self.name = name
-        (data,) = get_sync(store, ["zarr.json"], [MAX_METADATA_BYTES], LimitError)
+        (data,) = get_sync(store, ["zarr.json"], [MAX_METADATA_BYTES], "limit.metadata")
         self.metadata = parse_root(data, name)
 
     @property
@@ -130,7 +130,7 @@ class ZarrContainer:
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = get_sync(self.store, [attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        (stored,) = get_sync(self.store, [attachment_key(name)], [MAX_ATTACHMENT_BYTES], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
@@ -152,9 +152,13 @@ def read_attachment(container: Container, name: str) -> bytes:
     """
     what, data = f"{container.name}: {attachment_title(name)}", container.attachment(name)
     if data is None:
-        raise ChecksumError(f"{what} is listed in the metadata but missing; restore it from a copy")
+        raise ChecksumError(
+            f"{what} is listed in the metadata but missing; restore it from a copy", rule="attachment.missing"
+        )
     if attachment_checksum(data) != container.metadata.attachments[name]:
-        raise ChecksumError(f"{what} is not the one that the metadata list; restore it from a copy")
+        raise ChecksumError(
+            f"{what} is not the one that the metadata list; restore it from a copy", rule="attachment.checksum"
+        )
     return data
 
 
@@ -172,23 +176,27 @@ def read_associated(container: Container) -> dict[str, bytes]:
 def load_json(data: bytes, what: str) -> Any:
     """Parse JSON that comes from a file; :class:`FormatError` if it is none, :class:`LimitError` if it is too large."""
     if len(data) > MAX_METADATA_BYTES:
-        raise LimitError(f"{what} has {len(data)} bytes, this reader accepts {MAX_METADATA_BYTES}")
+        raise LimitError(
+            f"{what} has {len(data)} bytes, this reader accepts {MAX_METADATA_BYTES}", rule="limit.metadata"
+        )
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{what} is not JSON: {error}") from error
+        raise FormatError(f"{what} is not JSON: {error}", rule="metadata.json") from error
 
 
 def parse_root(data: bytes | None, name: str) -> Metadata:
     """The metadata in the root's ``zarr.json`` (spec section 9.2)."""
     if data is None:
-        raise FormatError(f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one")
+        raise FormatError(
+            f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one", rule="metadata.absent"
+        )
     document = load_json(data, f"{name}: its zarr.json")
     attributes = document.get("attributes") if isinstance(document, dict) else None
     try:
         return parse_metadata(attributes.get("rrip") if isinstance(attributes, dict) else None)
-    except FormatError as error:
-        raise type(error)(f"{name}: {error}") from error
+    except (FormatError, LimitError) as error:
+        raise error.within(name) from error
 
 
 def open_container(path: str | bytes | os.PathLike[str]) -> Container:

@@ -36,6 +36,7 @@ __all__ = [
     "SlideMetadata",
     "parse_coding",
     "parse_metadata",
+    "rule_of",
     "seal",
     "validate_coding",
     "validate_metadata",
@@ -247,13 +248,30 @@ def seal(document: dict[str, Json]) -> dict[str, Json]:
     return {**body, "crc32c": f"{crc32c(rfc8785.dumps(body)):08x}"}
 
 
+class SealProblem(str):
+    """A problem of a seal, among those of members."""
+
+    __slots__ = ()
+
+
+def rule_of(problem: str) -> str:
+    """Which rule one of the problems that `validate_` functions return is about."""
+    return "metadata.seal" if isinstance(problem, SealProblem) else "metadata.member"
+
+
+def _error_of(problems: list[str]) -> FormatError:
+    """All problems as one error, of the rule of the first."""
+    return FormatError("; ".join(problems), rule=rule_of(problems[0]))
+
+
 def _seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
     try:
         expected = seal(dict(document))["crc32c"]
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
-        return [f"{where}: has no canonical JSON form: {error}"]
+        return [SealProblem(f"{where}: has no canonical JSON form: {error}")]
     if document.get("crc32c") != expected:
-        return [f"{where}.crc32c: is {document.get('crc32c')!r}, its content gives {expected!r}; the file is damaged"]
+        found = f"is {document.get('crc32c')!r}, its content gives {expected!r}"
+        return [SealProblem(f"{where}.crc32c: {found}; the file is damaged")]
     return []
 
 
@@ -330,11 +348,13 @@ def parse_coding(document: Json) -> Coding:
     _check_version(document)
     problems = validate_coding(document)
     if problems:
-        raise FormatError("; ".join(problems))
+        raise _error_of(problems)
     geometry = Geometry(document["width"], document["height"], document["tile"])
     rows, cols = geometry.families
     if rows * cols > MAX_FAMILIES:
-        raise LimitError(f"the slide has {rows * cols} families of tiles, this reader accepts {MAX_FAMILIES}")
+        raise LimitError(
+            f"the slide has {rows * cols} families of tiles, this reader accepts {MAX_FAMILIES}", rule="limit.families"
+        )
     first, second = (
         ResidualCoding(tuple(r["taps"]), tuple(r["cfl"]), r["planes"], tuple(r["chroma_taps"]))  # lengths are validated
         for r in document["residuals"]
@@ -349,16 +369,21 @@ def _check_version(document: Json) -> None:
     """Refuse what a newer writer has said cannot be read by an older reader (spec section 11)."""
     version: Json = document.get("version") if isinstance(document, dict) else None
     if not _is_int(version, 1, 2**31):
-        raise FormatError(f"coding.version: is {version!r}, expected a positive integer; is this an RRIP container?")
+        raise FormatError(
+            f"coding.version: is {version!r}, expected a positive integer; is this an RRIP container?",
+            rule="metadata.version",
+        )
     if version > FORMAT_VERSION:
         raise NewerFormatError(
             f"the container has format version {version}, this rrip_format reads up to {FORMAT_VERSION}: upgrade it"
         )
     requires = document.get("requires")
     if not isinstance(requires, list):
-        raise FormatError(f"coding.requires: is {requires!r}, expected a list")
+        raise FormatError(f"coding.requires: is {requires!r}, expected a list", rule="metadata.requires")
     if requires:
-        raise NewerFormatError(f"the container requires {requires!r}, unknown to this rrip_format: upgrade it")
+        raise NewerFormatError(
+            f"the container requires {requires!r}, unknown to this rrip_format: upgrade it", rule="newer.requires"
+        )
 
 
 def _unpack_empty(text: Json, size_bytes: int) -> bytes:
@@ -369,9 +394,9 @@ def _unpack_empty(text: Json, size_bytes: int) -> bytes:
         inflate = zlib.decompressobj()
         bits = inflate.decompress(base64.b64decode(text, validate=True), size_bytes + 1)
     except (TypeError, ValueError, binascii.Error, zlib.error) as error:
-        raise FormatError(f"coding.empty: is not zlib data in base64: {error}") from error
+        raise FormatError(f"coding.empty: is not zlib data in base64: {error}", rule="metadata.member") from error
     if len(bits) != size_bytes or not inflate.eof or inflate.unused_data:
-        raise FormatError(f"coding.empty: expected exactly {size_bytes} bytes when inflated")
+        raise FormatError(f"coding.empty: expected exactly {size_bytes} bytes when inflated", rule="metadata.member")
     return bits
 
 
@@ -420,11 +445,11 @@ def validate_metadata(document: Json) -> list[str]:
 def parse_metadata(document: Json) -> Metadata:
     """The :class:`Metadata` of an ``rrip`` attribute; errors as in :func:`parse_coding`."""
     if not isinstance(document, dict):
-        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container")
+        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container", rule="metadata.absent")
     _check_version(document.get("coding"))
     problems = validate_metadata(document)
     if problems:
-        raise FormatError("; ".join(problems))
+        raise _error_of(problems)
     slide = document["slide"]
     return Metadata(
         parse_coding(document["coding"]),

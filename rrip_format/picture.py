@@ -40,4 +40,6 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
             return np.array(image.convert("RGB"))
     except Exception as error:  # Pillow raises several types for damage, and one for pictures that are too large
-        raise DamagedError(f"{what}: cannot be decoded: {error}; restore it from a copy") from error
+        raise DamagedError(
+            f"{what}: cannot be decoded: {error}; restore it from a copy", rule="attachment.jpeg"
+        ) from error

@@ -15,7 +15,7 @@ from typing import Any
 from .associated import MAX_ATTACHMENT_BYTES, attachment_title, check_attachment
 from .bytesource import ByteSource
 from .container import Place, parse_root
-from .errors import DamagedError, FormatError, LimitError, RripError
+from .errors import RULES, DamagedError, FormatError
 from .layout import attachment_key, tile_key
 from .metadata import MAX_METADATA_BYTES
 from .tiff_reader import reopen
@@ -48,8 +48,8 @@ class ZipContainer:
             with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
                 self._members = {member.filename: member for member in archive.infolist()}
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
-            raise FormatError(f"{self.name}: is not a whole zip archive: {error}") from error
-        (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], LimitError)
+            raise FormatError(f"{self.name}: is not a whole zip archive: {error}", rule="zip.structure") from error
+        (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], "limit.metadata")
         self.metadata = parse_root(root, self.name)
 
     @property
@@ -62,15 +62,14 @@ class ZipContainer:
         """Whether the file is local."""
         return self._source.is_local
 
-    def _read(
-        self, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
-    ) -> list[bytes | None]:
+    def _read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
         """The members of those names, of at most so many bytes."""
         members = [self._members.get(key) for key in keys]
         for member, limit in zip(members, limits, strict=True):
             size = 0 if member is None else max(member.compress_size, member.file_size)
             if member is not None and size > limit:
-                raise too_large(f"{self.name}: {member.filename} has {size} bytes, this reader accepts {limit}")
+                what = f"{self.name}: {member.filename}"
+                raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {limit}", rule=too_large)
         found = iter(self._source.read_ranges([self._range(m) for m in members if m is not None]))
         return [None if member is None else self._member(member, next(found)) for member in members]
 
@@ -84,18 +83,23 @@ class ZipContainer:
         start = _data_start(data)
         size = member.compress_size
         if start is None:
-            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+            raise DamagedError(
+                f"{self.name}: there is no member of the archive at byte {member.header_offset}", rule="zip.member"
+            )
         if start + size > len(data):
             data, start = self._source.read(member.header_offset + start, size), 0
         stored = data[start : start + size]
         if member.compress_type == zipfile.ZIP_STORED:
             return stored
         if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise FormatError(f"{self.name}: {member.filename} is compressed in a way that this reader does not know")
+            raise FormatError(
+                f"{self.name}: {member.filename} is compressed in a way that this reader does not know",
+                rule="zip.method",
+            )
         try:
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, max(1, member.file_size))
         except zlib.error as error:
-            raise DamagedError(f"{self.name}: {member.filename}: {error}") from error
+            raise DamagedError(f"{self.name}: {member.filename}: {error}", rule="zip.member") from error
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
         """(offset, length) of a stored tile in the file, None where there is none; reads the member's header."""
@@ -103,10 +107,15 @@ class ZipContainer:
         if member is None:
             return None
         if member.compress_type != zipfile.ZIP_STORED:
-            raise FormatError(f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive")
+            raise FormatError(
+                f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive",
+                rule="zip.method",
+            )
         start = _data_start(self._source.read(member.header_offset, _LOCAL_HEADER_BYTES))
         if start is None:
-            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+            raise DamagedError(
+                f"{self.name}: there is no member of the archive at byte {member.header_offset}", rule="zip.member"
+            )
         return member.header_offset + start, member.file_size
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
@@ -120,7 +129,7 @@ class ZipContainer:
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = self._read([attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        (stored,) = self._read([attachment_key(name)], [MAX_ATTACHMENT_BYTES], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
