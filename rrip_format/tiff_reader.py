@@ -20,7 +20,7 @@ from .tile import crc32c
 
 __all__ = ["TiffContainer"]
 
-_OFFSET_KINDS = (Kind.LONG, Kind.LONG8, Kind.IFD8)
+_OFFSET_KINDS = (Kind.LONG, Kind.LONG8)
 _COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
 
 

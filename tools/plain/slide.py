@@ -41,11 +41,11 @@ def open_container(path: Path) -> Container:
         return ZarrContainer(FolderStore(path))
     with path.open("rb") as file:
         start = file.read(4)
-    if start == b"PK\x03\x04":
+    if start[:2] == b"PK":
         return ZarrContainer(ZipStore(path))
-    if start == b"II\x2b\x00":
+    if start[:2] in {b"II", b"MM"}:  # of either byte order, so that any TIFF is refused as one
         return TiffContainer(path)
-    raise FormatError("container.kind", "neither a folder, nor a zip archive, nor a little-endian BigTIFF")
+    raise FormatError("container.kind", "neither a folder, nor a zip archive, nor a TIFF")
 
 
 class Slide:
