@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,11 @@ def _problems_of_container(folder: Path, case: Case, decoder: str, finest: int) 
     slide = Slide(open_container(path), decoder)
     for place in case.get("at", []):
         if place in slide.attachments:
-            yield from _refusal(lambda name=place: slide.attachment(name), case)  # type: ignore[misc]
+            yield from _refusal(partial(slide.attachment, place), case)
             continue
         level, row, col = map(int, place.split("/"))
         if level >= finest:
-            yield from _refusal(lambda at=(level, row, col): slide.tile(*at), case)  # type: ignore[misc]
+            yield from _refusal(partial(slide.tile, level, row, col), case)
     for place, expected in case["tiles"].items():
         level, row, col = map(int, place.split("/"))
         if level >= finest and digest(slide.tile(level, row, col)) != expected:
@@ -158,7 +159,7 @@ def check_set(root: Path, decoder: str) -> int:
         for name in names:
             try:
                 wrong += [f"{name}: {problem}" for problem in problems(root / name, decoder, finest)]
-            except RripError as error:
+            except (RripError, OSError) as error:
                 wrong.append(f"{name}: {type(error).__name__}: {error}")
         invalid = sum(name.startswith("invalid/") for name in names)
         print(f"{title}: {len(names) - invalid} valid and {invalid} invalid cases")

@@ -7,6 +7,7 @@ minimum coded unit is one block of every component.
 from __future__ import annotations
 
 import io
+from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -236,7 +237,7 @@ def _intervals(stream: bytes, at: int) -> list[bytes]:
 def _read_interval(data: bytes, header: Header, blocks: int) -> Integers:
     """Coefficients ``(blocks, components, 64)`` of one restart interval (T.81, annex F.2)."""
     tables = [(header.codes[0, c.dc], header.codes[1, c.ac]) for c in header.components]
-    values = [0] * (blocks * len(tables) * 64)
+    values = array("q", bytes(8 * blocks * len(tables) * 64))
     last = [0] * len(tables)
     padded = data + b"\xff" * 8
     end = 8 * len(data)
@@ -275,7 +276,7 @@ def _read_interval(data: bytes, header: Header, blocks: int) -> Integers:
             first += 64
     if end - bit >= 8:
         raise DamagedError("stream.decode", "more data than blocks")
-    return np.array(values, np.int64).reshape(blocks, len(tables), 64)
+    return np.frombuffer(values, np.int64).reshape(blocks, len(tables), 64)
 
 
 def _decode_with_pillow(stream: bytes, components: int) -> Samples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +41,8 @@ class TiffContainer:
     kind = "tiff"
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("rb")
-        self.size = os.fstat(self.file.fileno()).st_size
+        self.path = path
+        self.size = path.stat().st_size
         self.met: set[int] = set()
         if self.size < 16 or self._read(0, 8) != struct.pack("<2sHHH", b"II", 43, 8, 0):
             raise FormatError("tiff.header", "no little-endian BigTIFF")
@@ -64,8 +63,9 @@ class TiffContainer:
         """Bytes of the file; whether they are there is looked at before anything is read (section 10.8)."""
         if at + length > self.size:
             raise DamagedError("file.range", f"bytes {at} … {at + length} of {self.size}: truncated, or a wrong offset")
-        self.file.seek(at)
-        return self.file.read(length)
+        with self.path.open("rb") as file:
+            file.seek(at)
+            return file.read(length)
 
     # IFDs ------------------------------------------------------------------------------------------------------------
 

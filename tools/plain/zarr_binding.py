@@ -53,26 +53,27 @@ class ZipStore:
     kind = "zip"
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("rb")
+        self.path = path
         try:
-            self.archive = zipfile.ZipFile(self.file)
+            with zipfile.ZipFile(path) as archive:
+                self.members = {member.filename: member for member in archive.infolist()}
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise FormatError("zip.structure", f"no directory of a zip archive: {error}") from error
 
     def get(self, key: str, most: int, too_large: RripError) -> bytes | None:
         """The member of that name, if there is one."""
-        try:
-            member = self.archive.getinfo(key)
-        except KeyError:
+        member = self.members.get(key)
+        if member is None:
             return None
         if max(member.file_size, member.compress_size) > most:
             raise too_large
-        self.file.seek(member.header_offset)
-        local = self.file.read(30)
-        if local[:4] != b"PK\x03\x04" or len(local) < 30:
-            raise DamagedError("zip.member", f"the member {key} is not where the directory says")
-        self.file.seek(sum(struct.unpack("<HH", local[26:])), 1)  # over its name and extra field
-        data = self.file.read(member.compress_size)
+        with self.path.open("rb") as file:
+            file.seek(member.header_offset)
+            local = file.read(30)
+            if local[:4] != b"PK\x03\x04" or len(local) < 30:
+                raise DamagedError("zip.member", f"the member {key} is not where the directory says")
+            file.seek(sum(struct.unpack("<HH", local[26:])), 1)  # over its name and extra field
+            data = file.read(member.compress_size)
         if len(data) < member.compress_size:
             raise DamagedError("file.range", f"the member {key} reaches beyond the end of the archive")
         if member.compress_type == zipfile.ZIP_STORED:
