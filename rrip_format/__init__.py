@@ -14,7 +14,18 @@ from .errors import RripError
 
 __version__ = "0.1.0"
 
-__all__ = ["RripError", "RripSlide", "RripStore", "Settings", "Slide", "__version__", "convert", "imread", "open"]
+__all__ = [
+    "RripError",
+    "RripSlide",
+    "RripStore",
+    "Settings",
+    "Slide",
+    "__version__",
+    "convert",
+    "imread",
+    "open",
+    "validate",
+]
 
 if TYPE_CHECKING:
     from .conversion import convert
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     from .slide import Slide
     from .slide import open_slide as open  # noqa: A004
     from .store import RripStore
+    from .validation import validate
 
 _LAZY = {
     "RripSlide": "openslide_api",
@@ -33,6 +45,7 @@ _LAZY = {
     "convert": "conversion",
     "imread": "reading",
     "open": "slide",
+    "validate": "validation",
 }
 
 
