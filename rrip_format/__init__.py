@@ -24,6 +24,7 @@ __all__ = [
     "convert",
     "imread",
     "open",
+    "repair",
     "validate",
 ]
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .encoder import Settings
     from .openslide_api import RripSlide
     from .reading import imread
+    from .repairing import repair
     from .slide import Slide
     from .slide import open_slide as open  # noqa: A004
     from .store import RripStore
@@ -45,6 +47,7 @@ _LAZY = {
     "convert": "conversion",
     "imread": "reading",
     "open": "slide",
+    "repair": "repairing",
     "validate": "validation",
 }
 

@@ -35,14 +35,14 @@ from .pool import in_order
 from .tiff_reader import INDEX_KEY
 from .tile import TRAILER_BYTES, split_tile
 
-__all__ = ["DEPTHS", "Depth", "find_problems", "read_each", "validate"]
+__all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
 
 Depth = Literal["header", "index", "checksums", "pixels"]
 DEPTHS: tuple[Depth, ...] = ("header", "index", "checksums", "pixels")
 
 Progress = Callable[[int, int], None]
 
-_Unit = Sequence[Place]
+Unit = Sequence[Place]
 """What is decoded together: the three tiles of a family, coarsest first, or one tile of a coarser level."""
 
 _BATCH_BYTES = 1 << 25
@@ -131,7 +131,7 @@ def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
         doubtful = (found < TRAILER_BYTES) | (found > coding.tile_limit(level))
         for row, col in np.argwhere(doubtful).tolist():  # a listing is a hint: what it lacks is asked for
             if not coding.is_empty(level, row, col):
-                yield from _check_batch(container, [[(level, row, col)]], pixels=False)
+                yield from check_batch(container, [[(level, row, col)]], pixels=False)
 
 
 def _list(container: Container, sizes: list[NDArray[np.uint32]]) -> Iterator[Finding]:
@@ -155,10 +155,10 @@ def _check_tiles(
     geometry, failures, done = container.metadata.coding.geometry, 0, 0
     total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
 
-    def check(batch: Sequence[_Unit]) -> tuple[int, list[Finding]]:
-        return sum(map(len, batch)), _check_batch(container, batch, pixels=pixels)
+    def check(batch: Sequence[Unit]) -> tuple[int, list[Finding]]:
+        return sum(map(len, batch)), check_batch(container, batch, pixels=pixels)
 
-    for count, findings in in_order(check, _batches(container.metadata.coding), workers):
+    for count, findings in in_order(check, batches(container.metadata.coding), workers):
         yield from findings
         failures += sum(finding.rule == "storage.failed" for finding in findings)
         if failures > _STORAGE_FAILURES:
@@ -168,13 +168,13 @@ def _check_tiles(
             progress(done, total)
 
 
-def _batches(coding: Coding) -> Iterator[list[_Unit]]:
+def batches(coding: Coding) -> Iterator[list[Unit]]:
     """All families, then all tiles of coarser levels, as many at a time as a worker may hold."""
     geometry = coding.geometry
     for level in range(BASE_LEVEL, geometry.levels):
         levels = (2, 1, 0) if level == BASE_LEVEL else (level,)
         most = max(1, _BATCH_BYTES // sum(map(coding.tile_limit, levels)))
-        batch: list[_Unit] = []
+        batch: list[Unit] = []
         for row, col in geometry.tiles(level):
             batch.append([(needed, row, col) for needed in levels])
             if len(batch) == most:
@@ -184,7 +184,7 @@ def _batches(coding: Coding) -> Iterator[list[_Unit]]:
             yield batch
 
 
-def _check_batch(container: Container, batch: Sequence[_Unit], *, pixels: bool) -> list[Finding]:
+def check_batch(container: Container, batch: Sequence[Unit], *, pixels: bool) -> list[Finding]:
     """The whole work of one worker."""
     coding = container.metadata.coding
     present = [unit for unit in batch if not coding.is_empty(*unit[0])]
@@ -203,7 +203,7 @@ def read_each(container: Container, places: Sequence[Place]) -> dict[Place, byte
 
 
 def _check_unit(
-    coding: Coding, unit: _Unit, tiles: Mapping[Place, bytes | RripError | None], *, pixels: bool
+    coding: Coding, unit: Unit, tiles: Mapping[Place, bytes | RripError | None], *, pixels: bool
 ) -> Iterator[Finding]:
     whole: dict[Place, bytes] = {}
     for place in unit:
