@@ -128,6 +128,10 @@ class ZarrContainer:
         limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
         return get_sync(self.store, [tile_key(*place) for place in places], limits)
 
+    def document(self, key: str) -> bytes | None:
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return get_sync(self.store, [key], [MAX_METADATA_BYTES], "limit.metadata")[0]
+
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
         (stored,) = get_sync(self.store, [attachment_key(name)], [MAX_ATTACHMENT_BYTES], "limit.attachment")

@@ -22,6 +22,7 @@ change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 __all__ = [
@@ -51,6 +52,8 @@ class RripError(Exception):
         The message.
     rule : str, optional
         What was broken, where it is not what the class stands for.
+    parts : sequence of RripError
+        The problems one by one, where the message lists several.
 
     Attributes
     ----------
@@ -60,14 +63,18 @@ class RripError(Exception):
 
     rule: str | None = None
 
-    def __init__(self, *args: object, rule: str | None = None) -> None:
+    parts: Sequence[RripError] = ()
+
+    def __init__(self, *args: object, rule: str | None = None, parts: Sequence[RripError] = ()) -> None:
         super().__init__(*args)
         if rule is not None:
             self.rule = rule
+        if parts:
+            self.parts = parts
 
     def within(self, where: str) -> Self:
         """The same error, of the same rule, told with where it happened: ``raise error.within(name) from error``."""
-        return type(self)(f"{where}: {self}", rule=self.rule)
+        return type(self)(f"{where}: {self}", rule=self.rule, parts=self.parts)
 
 
 class DamagedError(RripError):

@@ -24,10 +24,11 @@ from .layout import (
     tile_key,
 )
 from .layout_v2 import documents_v2, parse_tile_key_v2, tile_key_v2
+from .metadata import Coding
 from .packet import join_packet
 from .tile import split_tile
 
-__all__ = ["Hierarchy", "open_hierarchy"]
+__all__ = ["Hierarchy", "check_tile", "open_hierarchy"]
 
 
 class _Documents(Mapping[str, bytes]):
@@ -112,14 +113,10 @@ class Hierarchy:
         return join_packet([self._check(needed, row, col, tile) for needed, tile in zip(levels, tiles, strict=True)])
 
     def _check(self, level: int, row: int, col: int, tile: bytes | None) -> bytes:
-        coding = self.container.metadata.coding
-        place = coding.place(level, row, col)
-        if tile is None:
-            raise MissingTileError(
-                f"{self.container.name}: {place} is missing; its family is not empty, so the container is incomplete"
-            )
-        split_tile(tile, place, coding.streams(level))
-        return tile
+        try:
+            return check_tile(self.container.metadata.coding, level, row, col, tile)
+        except MissingTileError as error:
+            raise error.within(self.container.name) from error
 
     def exists(self, key: str) -> bool:
         """Whether there is such a key, as the metadata have it."""
@@ -151,6 +148,21 @@ class Hierarchy:
             names = list(self.keys(prefix))
         found = {name[len(prefix) :].split("/", 1)[0]: None for name in names if name.startswith(prefix)}
         yield from (name for name in found if name)
+
+
+def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | None) -> bytes:
+    """A stored tile that is promised, checked (spec section 6.2).
+
+    Raises
+    ------
+    MissingTileError, DamagedError
+        If it is absent, or is not what was written there.
+    """
+    place = coding.place(level, row, col)
+    if tile is None:
+        raise MissingTileError(f"{place} is missing; its family is not empty, so the container is incomplete")
+    split_tile(tile, place, coding.streams(level))
+    return tile
 
 
 def open_hierarchy(container: Container | str | os.PathLike[str], zarr_format: int) -> Hierarchy:

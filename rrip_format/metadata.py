@@ -36,7 +36,6 @@ __all__ = [
     "SlideMetadata",
     "parse_coding",
     "parse_metadata",
-    "rule_of",
     "seal",
     "validate_coding",
     "validate_metadata",
@@ -248,30 +247,27 @@ def seal(document: dict[str, Json]) -> dict[str, Json]:
     return {**body, "crc32c": f"{crc32c(rfc8785.dumps(body)):08x}"}
 
 
-class SealProblem(str):
+class _SealProblem(str):
     """A problem of a seal, among those of members."""
 
     __slots__ = ()
 
 
-def rule_of(problem: str) -> str:
-    """Which rule one of the problems that `validate_` functions return is about."""
-    return "metadata.seal" if isinstance(problem, SealProblem) else "metadata.member"
-
-
 def _error_of(problems: list[str]) -> FormatError:
     """All problems as one error, of the rule of the first."""
-    return FormatError("; ".join(problems), rule=rule_of(problems[0]))
+    rules = ["metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems]
+    parts = [FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)]
+    return FormatError("; ".join(problems), rule=rules[0], parts=parts)
 
 
 def _seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
     try:
         expected = seal(dict(document))["crc32c"]
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
-        return [SealProblem(f"{where}: has no canonical JSON form: {error}")]
+        return [_SealProblem(f"{where}: has no canonical JSON form: {error}")]
     if document.get("crc32c") != expected:
         found = f"is {document.get('crc32c')!r}, its content gives {expected!r}"
-        return [SealProblem(f"{where}.crc32c: {found}; the file is damaged")]
+        return [_SealProblem(f"{where}.crc32c: {found}; the file is damaged")]
     return []
 
 

@@ -128,13 +128,37 @@ def _check_sizes(
 
 
 def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
-    """(key, size in bytes) of everything in a store."""
+    """(key, size in bytes) of everything in a store.
+
+    Raises
+    ------
+    StorageError
+        If the store cannot be listed.
+    """
     from zarr.core.sync import sync
+    from zarr.storage import FsspecStore, LocalStore
 
     async def collect() -> list[tuple[str, int]]:
+        if isinstance(store, FsspecStore):  # one listing tells what would else be one request a key
+            found = await store.fs._find(store.path, withdirs=False, detail=True)  # noqa: SLF001
+            if all(entry.get("size") is not None for entry in found.values()):
+                return [(name.removeprefix(f"{store.path}/"), entry["size"]) for name, entry in found.items()]
         return [(key, await store.getsize(key)) async for key in store.list()]
 
     try:
-        yield from sync(collect())
+        yield from _walk(str(store.root)) if isinstance(store, LocalStore) else sync(collect())
     except (OSError, NotImplementedError) as error:
         raise StorageError(f"{store}: cannot be listed: {error}") from error
+
+
+def _walk(root: str) -> Iterator[tuple[str, int]]:
+    """(path below `root`, size in bytes) of every file; links to folders are not followed."""
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name, entry.stat(follow_symlinks=entry.is_file()).st_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,10 @@ from .tiff_layout import Kind, Tag, Value, level_tags
 from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
 from .tile import crc32c
 
-__all__ = ["TiffContainer"]
+__all__ = ["INDEX_KEY", "TiffContainer"]
+
+INDEX_KEY = "index"
+"""What :meth:`TiffContainer.sizes` calls all that is neither tile nor attachment."""
 
 _OFFSET_KINDS = (Kind.LONG, Kind.LONG8)
 _COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
@@ -216,19 +220,36 @@ class TiffContainer:
         return profile
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything in the file; what is not tile or attachment is "index"."""
+        """(key, bytes) of everything in the file; what is not tile or attachment is ``INDEX_KEY``."""
         rest = self._source.size
         for key, size in self._sizes():
             rest -= size
             yield key, size
-        yield "index", rest
+        yield INDEX_KEY, rest
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(rule, key, what was found) of what readers pass over and a validator does not: tables at empty places."""
+        coding = self.metadata.coding
+        for level, table in self._tables.items():
+            cols = coding.geometry.grid(level)[1]
+            for row, col in coding.geometry.tiles(level):
+                if not coding.is_empty(level, row, col):
+                    continue
+                (offset,) = self._index.numbers(table.offsets, row * cols + col, 1)
+                (length,) = self._index.numbers(table.lengths, row * cols + col, 1)
+                found = f"there are {length} bytes at byte {offset}, where the tile is empty"
+                if level < BASE_LEVEL and (offset or length):
+                    yield "tile.unexpected", tile_key(level, row, col), found
+                elif level >= BASE_LEVEL and not 0 < length <= self._source.size - offset:
+                    yield "file.range", tile_key(level, row, col), found
 
     def _sizes(self) -> Iterator[tuple[str, int]]:
         for level in self._tables:
             for row, col in self.metadata.coding.geometry.tiles(level):
-                place = self.locate(level, row, col)
-                if place is not None:
-                    yield tile_key(level, row, col), place[1]
+                with suppress(DamagedError):  # what reaches outside the file is not there
+                    place = self.locate(level, row, col)
+                    if place is not None:
+                        yield tile_key(level, row, col), place[1]
         icc = self._first.fields.get(Tag.ICC_PROFILE)
         if icc is not None:
             yield ICC_KEY, icc.size

@@ -173,6 +173,8 @@ class ContainerWriter(ABC):
 
     def __init__(self) -> None:
         self._complete = False
+        self.lost: set[tuple[int, int, int]] = set()
+        """Promised tiles that are never written, because a repair has not found them: readers fail there."""
         self._checksums: dict[str, str] = {}
 
     @abstractmethod

@@ -16,7 +16,7 @@ from .associated import MAX_ATTACHMENT_BYTES, attachment_title, check_attachment
 from .bytesource import ByteSource
 from .container import Place, parse_root
 from .errors import RULES, DamagedError, FormatError
-from .layout import attachment_key, tile_key
+from .layout import attachment_key, parse_tile_key, tile_key
 from .metadata import MAX_METADATA_BYTES
 from .tiff_reader import reopen
 
@@ -46,9 +46,11 @@ class ZipContainer:
         self._source = source
         try:
             with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
-                self._members = {member.filename: member for member in archive.infolist()}
+                members = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
             raise FormatError(f"{self.name}: is not a whole zip archive: {error}", rule="zip.structure") from error
+        self._members = {member.filename: member for member in members}
+        self._duplicates = [member.filename for member in members if self._members[member.filename] is not member]
         (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], "limit.metadata")
         self.metadata = parse_root(root, self.name)
 
@@ -126,6 +128,18 @@ class ZipContainer:
         """Several tiles, one range each."""
         limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
         return self._read([tile_key(*place) for place in places], limits)
+
+    def document(self, key: str) -> bytes | None:
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return self._read([key], [MAX_METADATA_BYTES], "limit.metadata")[0]
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(rule, key, what was found) of what readers pass over and a validator does not."""
+        for key in self._duplicates:
+            yield "zip.duplicate", key, "is there more than once, and the last one is read"
+        for key, member in self._members.items():
+            if member.compress_type != zipfile.ZIP_STORED and parse_tile_key(key) is not None:
+                yield "zip.method", key, f"is compressed by method {member.compress_type}"
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""

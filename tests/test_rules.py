@@ -13,6 +13,7 @@ from conftest import tile_path
 import rrip_format
 from rrip_format import errors
 from rrip_format.errors import RULES, ChecksumError, DamagedError, FormatError, MissingTileError, RripError
+from rrip_format.findings import SEVERITIES
 
 PACKAGE = Path(rrip_format.__file__).parent
 SPEC = (Path(__file__).parents[1] / "spec" / "rrip.md").read_text(encoding="utf-8")
@@ -30,6 +31,12 @@ def spec_rules() -> dict[str, set[str]]:
 def test_the_spec_and_the_code_list_the_same_rules():
     assert spec_rules() == {rule: {kind.__name__} for rule, kind in RULES.items()}
     assert list(RULES) == sorted(RULES)
+
+
+def test_the_spec_lists_what_only_a_validator_knows():
+    found = re.findall(r"^\| `([a-z0-9.]+)` \| [^|]* \| (error|warning) \|$", SPEC, re.MULTILINE)
+    assert dict(found) == SEVERITIES
+    assert not SEVERITIES.keys() & RULES.keys()
 
 
 def raised_rules() -> list[tuple[str, str]]:
