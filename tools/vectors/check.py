@@ -12,6 +12,7 @@ from rrip_format.errors import RripError
 from rrip_format.family import decode_tile, needed_levels
 from rrip_format.metadata import parse_coding, parse_metadata
 from rrip_format.slide import Slide, open_slide
+from rrip_format.validation import validate
 
 from .case import Json, expected, sha256
 
@@ -60,17 +61,27 @@ def _decode(folder: Path, case: Json) -> Json:
 
 def _problems_of_container(folder: Path, case: Json) -> Iterator[str]:
     path = folder / case["container"]
+    yield from _problems_of_validation(path, case)
     if case.get("at") == ["open"]:
         yield from refusal_problems(lambda: open_slide(path), case)
         return
-    readable = {**case["tiles"], **case["attachments"]}
     with open_slide(path) as slide:
         for place in case.get("at", []):
-            if place not in readable and not place.endswith("zarr.json"):  # else it is for validators
-                yield from (f"{place} {problem}" for problem in refusal_problems(partial(_read, slide, place), case))
-        for place, digest in readable.items():
+            yield from (f"{place} {problem}" for problem in refusal_problems(partial(_read, slide, place), case))
+        for place, digest in {**case["tiles"], **case["attachments"]}.items():
             if sha256(_read(slide, place)) != digest:
                 yield f"{place} is not what is expected"
+
+
+def _problems_of_validation(path: Path, case: Json) -> Iterator[str]:
+    """What the validator says otherwise: it finds the rule of an invalid container, and nothing in a valid one."""
+    findings = validate(path, "pixels", workers=1)
+    wrong = sorted({finding.rule for finding in findings if finding.severity == "error"})
+    warnings = sorted({finding.rule for finding in findings if finding.severity == "warning"})
+    if (case["rule"] not in wrong) if "rule" in case else wrong:
+        yield f"is said to break {wrong}, expected {case.get('rule')}"
+    if "rule" not in case and warnings != case.get("warnings", []):
+        yield f"is warned of for {warnings}, expected {case.get('warnings', [])}"
 
 
 def _read(slide: Slide, place: str) -> Json:

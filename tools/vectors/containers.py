@@ -46,7 +46,9 @@ class ContainerCase:
     at : tuple of str
         Where that has to be noticed: ``open``, a tile, an attachment.
     for_validators : bool
-        Whether a reader may read it nevertheless.
+        Whether readers pass over it.
+    warnings : tuple of str
+        Rules that a validator warns of.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ContainerCase:
     rule: str | None = None
     at: tuple[str, ...] = ()
     for_validators: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -76,8 +79,12 @@ class ContainerCase:
             "kind": "container",
             "container": self.container,
         }
-        if self.rule:
+        if self.for_validators:
+            head |= {"rule": self.rule}
+        elif self.rule:
             head |= {**refusal(self.rule), "at": list(self.at)}
+        if self.warnings:
+            head["warnings"] = list(self.warnings)
         head |= {"tiles": self.tiles, "attachments": self.attachments}
         yield f"{self.name}/case.json", dump(head, depth=2)
         for path, content in self.files_of_container.items():
@@ -100,13 +107,13 @@ def stored_tiles() -> dict[tuple[int, int, int], bytes]:
         levels = pyramid(smooth(256, col), 64)
         family = encode_family(coding(), 0, col, levels, Quality(30))
         tiles.update({(level, 0, col): tile for level, tile in family.items()})
-    tiles[3, 0, 0] = join_tile([encode(smooth(256, 5), 20)], coding().place(3, 0, 0))
+    tiles[3, 0, 0] = join_tile([encode(smooth(256, 5), 3)], coding().place(3, 0, 0))
     return tiles
 
 
 def macro(seed: int = 7) -> bytes:
     """A small associated image."""
-    return encode(smooth(64, seed), 20)
+    return encode(smooth(64, seed), 10)
 
 
 def icc_profile() -> bytes:
@@ -259,8 +266,9 @@ def cases() -> Iterator[ContainerCase]:
     """Valid containers: as the package writes them, and as another writer may."""
     tiles, attachments = expected()
 
-    def valid(name: str, about: str, sections: str, container: str, files: Files) -> ContainerCase:
-        return ContainerCase(f"containers/{name}", about, sections, container, files, tiles, attachments)
+    def valid(name: str, about: str, sections: str, container: str, files: Files, *warnings: str) -> ContainerCase:
+        path = f"containers/{name}"
+        return ContainerCase(path, about, sections, container, files, tiles, attachments, warnings=warnings)
 
     folder, archive, tiff = folder_files(), file_bytes(ZIP), file_bytes(TIFF)
     yield valid("folder", "a folder", "9.1 9.2 9.7", FOLDER, in_folder(folder))
@@ -269,7 +277,7 @@ def cases() -> Iterator[ContainerCase]:
     other = stored_tiles()[0, 0, 2]
     stray = {**folder, "0/c/0/0/1": other, "associated/label/c/0/0/0": macro(), "notes.txt": b"not of the format\n"}
     about = "a tile of an empty family, a label that is not listed and a foreign file, all of which readers ignore"
-    yield valid("folder-stray", about, "7.3 8.7", FOLDER, in_folder(stray))
+    yield valid("folder-stray", about, "7.3 8.7", FOLDER, in_folder(stray), "key.unexpected", "tile.unexpected")
     deflated = {name: zipfile.ZIP_DEFLATED for name in folder if name.endswith("zarr.json")}
     yield valid("zip-deflated", "members that are no tiles are compressed", "9.1", ZIP, {ZIP: pack(folder, deflated)})
     short = tiff
@@ -283,4 +291,6 @@ def cases() -> Iterator[ContainerCase]:
         entry = ifd_entries(tiff, ifd_of(tiff, level))[tag]
         width = 4 if entry.type == 4 else 8
         junk = overwritten(junk, entry.values + width, b"\xff" * width)
-    yield valid("tiff-empty-tile", "an empty tile with an offset and a length", "10.4", TIFF, {TIFF: junk})
+    yield valid(
+        "tiff-empty-tile", "an empty tile with an offset and a length", "10.4", TIFF, {TIFF: junk}, "tile.unexpected"
+    )

@@ -6,10 +6,13 @@ import json
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from rrip_format.associated import seal_attachment
+from rrip_format.associated import attachment_checksum, seal_attachment
+from rrip_format.metadata import seal
 from rrip_format.tile import join_tile, split_tile
 
+from .case import sha256
 from .containers import (
     TIFF,
     ZIP,
@@ -31,6 +34,7 @@ from .containers import (
     with_tag,
 )
 from .invalid_tiles import OTHER_SLIDE, flipped, patched
+from .pictures import encode, smooth
 
 FIRST, SECOND = ("0/0/0", "1/0/0", "2/0/0"), ("0/0/2", "1/0/2", "2/0/2")
 """Tiles of the two families that are not empty, finest first."""
@@ -38,27 +42,34 @@ FIRST, SECOND = ("0/0/0", "1/0/0", "2/0/0"), ("0/0/2", "1/0/2", "2/0/2")
 OPEN = ("open",)
 
 
-def refused(
-    name: str, about: str, sections: str, files: Files, rule: str, at: Iterable[str], *, for_validators: bool = False
-) -> ContainerCase:
+def refused(name: str, about: str, sections: str, files: Files, rule: str, at: Iterable[str]) -> ContainerCase:
     """A container that is refused when it is opened, or at some places and at no other."""
     tiles, attachments = expected()
     places = tuple(at)
     if places == OPEN:
         tiles, attachments = {}, {}
-    container = next(iter(files)).partition("/")[0]
     return ContainerCase(
         f"invalid/container-{name}",
         about,
         sections,
-        container,
+        container_of(files),
         files,
-        {place: digest for place, digest in tiles.items() if for_validators or place not in places},
-        {name: digest for name, digest in attachments.items() if for_validators or name not in places},
+        {place: digest for place, digest in tiles.items() if place not in places},
+        {name: digest for name, digest in attachments.items() if name not in places},
         rule,
         places,
-        for_validators,
     )
+
+
+def passed_over(name: str, about: str, sections: str, files: Files, rule: str) -> ContainerCase:
+    """A container that only a validator has to refuse: readers read all of it."""
+    path, container = f"invalid/container-{name}", container_of(files)
+    return ContainerCase(path, about, sections, container, files, *expected(), rule, for_validators=True)
+
+
+def container_of(files: Files) -> str:
+    """Name of the container that files make."""
+    return next(iter(files)).partition("/")[0]
 
 
 def folder_cases() -> Iterator[ContainerCase]:
@@ -104,12 +115,38 @@ def folder_cases() -> Iterator[ContainerCase]:
     about = "another image, with its own checksum, in the place of the macro image"
     image = {"associated/macro/c/0/0/0": seal_attachment(macro(8))}
     yield damaged("other-macro", about, "8.7", image, "attachment.checksum", ["macro"])
-    about = "the codec of array 1 says level 0"
-    level = {"1/zarr.json": good["1/zarr.json"].replace(b'"level":1', b'"level":0')}
-    if level["1/zarr.json"] == good["1/zarr.json"]:
-        raise RuntimeError("array 1 does not say its level in the expected way")
-    files = in_folder({**good, **level})
-    yield refused("folder-level", about, "9.3", files, "array.document", ["1/zarr.json"], for_validators=True)
+
+
+def document_cases() -> Iterator[ContainerCase]:
+    """Folders with a document that readers of this format do not need, and other software does."""
+    good = compact_files()
+
+    def wrong(name: str, about: str, sections: str, key: str, old: bytes, new: bytes, rule: str) -> ContainerCase:
+        if old not in good[key]:
+            raise RuntimeError(f"{key} does not hold {old!r}")
+        files = {**good, key: good[key].replace(old, new, 1)}
+        return passed_over(f"folder-{name}", about, sections, in_folder(files), rule)
+
+    level = b'"level":1', b'"level":0'
+    yield wrong("level", "the codec of array 1 says level 0", "9.3", "1/zarr.json", *level, "array.document")
+    fill = b'"fill_value":255', b'"fill_value":0'
+    yield wrong("fill", "another fill value of the base level", "9.2", "base/0/zarr.json", *fill, "array.document")
+    path = b'"path":"1"', b'"path":"0"'
+    yield wrong("ome", "NGFF metadata that name level 0 twice", "9.2", "base/zarr.json", *path, "group.ome")
+    empty = b'"node_type":"group"', b'"node_type":"group","consolidated_metadata":{"kind":"inline","metadata":{}}'
+    yield wrong("consolidated", "consolidated metadata", "9.6", "zarr.json", *empty, "group.consolidated")
+    gray = encode(smooth(64)[..., 0], 20)
+    root = json.loads(good["zarr.json"])
+    rrip = root["attributes"]["rrip"]
+    attachments = rrip["attachments"] | {"macro": attachment_checksum(gray)}
+    root["attributes"]["rrip"] = seal({**rrip, "attachments": attachments})
+    changed = {"zarr.json": json.dumps(root).encode(), "associated/macro/c/0/0/0": seal_attachment(gray)}
+    about = "a macro image of one component; who shows it refuses it"
+    macro_case = passed_over("folder-gray-macro", about, "9.7", in_folder({**good, **changed}), "attachment.jpeg")
+    yield replace(macro_case, attachments={**macro_case.attachments, "macro": sha256(gray)})
+    for name, key, rule in (("array", "1/zarr.json", "array.document"), ("group", "base/zarr.json", "group.document")):
+        files = in_folder({other: content for other, content in good.items() if other != key})
+        yield passed_over(f"folder-no-{name}", f"no zarr.json of an {name}", "9.2", files, rule)
 
 
 def zip_cases() -> Iterator[ContainerCase]:
@@ -117,10 +154,8 @@ def zip_cases() -> Iterator[ContainerCase]:
     good, tile = compact_files(), "0/c/0/0/2"
     whole = pack(good)
 
-    def damaged(
-        name: str, about: str, sections: str, data: bytes, rule: str, at: Iterable[str], *, for_validators: bool = False
-    ) -> ContainerCase:
-        return refused(f"zip-{name}", about, sections, {ZIP: data}, rule, at, for_validators=for_validators)
+    def damaged(name: str, about: str, sections: str, data: bytes, rule: str, at: Iterable[str]) -> ContainerCase:
+        return refused(f"zip-{name}", about, sections, {ZIP: data}, rule, at)
 
     yield damaged("cut", "the end of the archive is missing", "9.5", whole[:-600], "zip.structure", OPEN)
     rootless = {name: content for name, content in good.items() if name != "zarr.json"}
@@ -144,7 +179,10 @@ def zip_cases() -> Iterator[ContainerCase]:
     yield damaged("method", "a tile that is compressed with bzip2", "9.1", unknown, "zip.method", SECOND[:1])
     about = "a compressed tile: readers may inflate it, but it is no byte range of the archive"
     squeezed = pack(good, {tile: zipfile.ZIP_DEFLATED})
-    yield damaged("deflated-tile", about, "9.1", squeezed, "zip.method", SECOND[:1], for_validators=True)
+    yield passed_over("zip-deflated-tile", about, "9.1", {ZIP: squeezed}, "zip.method")
+    twice = pack({"0/c/0/0/9": good["0/c/0/0/0"], **good}).replace(b"0/c/0/0/9", tile.encode())
+    about = "two members of one name; the last one counts"
+    yield passed_over("zip-twice", about, "9.1", {ZIP: twice}, "zip.duplicate")
     astray = overwritten(whole, header_offset_at(whole, tile), struct.pack("<I", 3))
     yield damaged("astray", "the directory points beside a member", "9.1", astray, "zip.member", SECOND[:1])
 
@@ -251,6 +289,7 @@ def cases() -> Iterator[ContainerCase]:
     """All of this module."""
     yield refused("text", "a text file", "9.1 12", {TIFF: b"This is no container.\n"}, "container.kind", OPEN)
     yield from folder_cases()
+    yield from document_cases()
     yield from zip_cases()
     yield from tiff_cases()
     yield from tiff_ifd_cases()
