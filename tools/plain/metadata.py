@@ -139,7 +139,7 @@ def _read_members(document: dict[str, Any]) -> Coding:
 def _check_version(document: Any) -> None:
     """Section 11: before anything else, so that a later version is reported as such."""
     version: Any = document.get("version") if isinstance(document, dict) else None
-    if not _is_integer(version, 1):
+    if not _is_integer(version, 1, 2**31):
         raise FormatError("metadata.version", f"coding.version is {version!r}, expected a positive integer")
     if version > KNOWN_VERSION:
         raise NewerFormatError("newer.version", f"version {version}, known is {KNOWN_VERSION}; upgrade this reader")

@@ -43,7 +43,7 @@ def open_container(path: Path) -> Container:
         start = file.read(4)
     if start[:2] == b"PK":
         return ZarrContainer(ZipStore(path))
-    if start[:2] in {b"II", b"MM"}:  # of either byte order, so that any TIFF is refused as one
+    if start in {b"II+\0", b"II*\0", b"MM\0+", b"MM\0*"}:  # any TIFF, so that it is refused as one
         return TiffContainer(path)
     raise FormatError("container.kind", "neither a folder, nor a zip archive, nor a TIFF")
 

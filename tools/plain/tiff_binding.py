@@ -74,7 +74,7 @@ class TiffContainer:
         if at in self.met:
             raise FormatError("tiff.loop", f"the IFD at {at} is met twice")
         self.met.add(at)
-        [count] = struct.unpack("<Q", self._read(at, 8))
+        count, _ = struct.unpack("<QQ", self._read(at, 16))  # even one without tags has these: count and next IFD
         if not 1 <= count <= MOST_TAGS:
             raise FormatError("tiff.ifd", f"an IFD with {count} tags")
         entries = self._read(at + 8, 20 * count + 8)

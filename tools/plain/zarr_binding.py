@@ -60,6 +60,14 @@ class ZipStore:
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise FormatError("zip.structure", f"no directory of a zip archive: {error}") from error
 
+    def _read(self, at: int, length: int) -> bytes:
+        size = self.path.stat().st_size
+        if at < 0 or at + length > size:
+            raise DamagedError("file.range", f"bytes {at} … {at + length} of an archive of {size}")
+        with self.path.open("rb") as file:
+            file.seek(at)
+            return file.read(length)
+
     def get(self, key: str, most: int, too_large: RripError) -> bytes | None:
         """The member of that name, if there is one."""
         member = self.members.get(key)
@@ -67,15 +75,11 @@ class ZipStore:
             return None
         if max(member.file_size, member.compress_size) > most:
             raise too_large
-        with self.path.open("rb") as file:
-            file.seek(member.header_offset)
-            local = file.read(30)
-            if local[:4] != b"PK\x03\x04" or len(local) < 30:
-                raise DamagedError("zip.member", f"the member {key} is not where the directory says")
-            file.seek(sum(struct.unpack("<HH", local[26:])), 1)  # over its name and extra field
-            data = file.read(member.compress_size)
-        if len(data) < member.compress_size:
-            raise DamagedError("file.range", f"the member {key} reaches beyond the end of the archive")
+        local = self._read(member.header_offset, 30)
+        if local[:4] != b"PK\x03\x04":
+            raise DamagedError("zip.member", f"the member {key} is not where the directory says")
+        behind = 30 + sum(struct.unpack("<HH", local[26:]))  # its name and its extra field
+        data = self._read(member.header_offset + behind, member.compress_size)
         if member.compress_type == zipfile.ZIP_STORED:
             return data
         if member.compress_type != zipfile.ZIP_DEFLATED:

@@ -185,6 +185,8 @@ def zip_cases() -> Iterator[ContainerCase]:
     yield passed_over("zip-twice", about, "9.1", {ZIP: twice}, "zip.duplicate")
     astray = overwritten(whole, header_offset_at(whole, tile), struct.pack("<I", 3))
     yield damaged("astray", "the directory points beside a member", "9.1", astray, "zip.member", SECOND[:1])
+    outside = overwritten(whole, header_offset_at(whole, tile), struct.pack("<I", len(whole) + 1000))
+    yield damaged("outside", "the directory points beyond the archive", "9.1", outside, "file.range", SECOND[:1])
 
 
 def tiff(name: str, about: str, sections: str, data: bytes, rule: str, at: Iterable[str] = OPEN) -> ContainerCase:
@@ -252,6 +254,10 @@ def tiff_ifd_cases() -> Iterator[ContainerCase]:
     yield tiff("chain-short", "IFD 0 is the last one", chain, ended, "tiff.chain")
     more = overwritten(good, next_at(good, ifd_of(good, 3)), struct.pack("<Q", ifd_of(good, 0)))
     yield tiff("chain-long", "an IFD after the last level", chain, more, "tiff.chain")
+    back = overwritten(good, next_at(good, ifd_of(good, 3)), struct.pack("<Q", start))
+    yield tiff(
+        "chain-back", "IFD 0 after the last level: the chain is too long, whatever follows", chain, back, "tiff.chain"
+    )
     yield tiff("width", "another width of level 1", "10.3", long(1, 256, 351), "tiff.tag")
     yield tiff("tile-side", "another tile width of level 3", "10.3", long(3, 322, 128), "tiff.tag")
     raw = with_tag(good, 0, 259, 3, struct.pack("<H", 1), 1)

@@ -66,6 +66,7 @@ CODING_PROBLEMS: tuple[tuple[str, str, dict[str, Json]], ...] = (
 
 # Name, what is wrong, rule, changed members of the coding object.
 VERSION_PROBLEMS: tuple[tuple[str, str, str, dict[str, Json]], ...] = (
+    ("version-too-far", "version is beyond 2^31", "metadata.version", {"version": 2**31 + 1}),
     ("version-0", "version is 0", "metadata.version", {"version": 0}),
     ("version-missing", "there is no version", "metadata.version", {"version": None}),
     ("version-text", "version is a string", "metadata.version", {"version": "1"}),
@@ -121,6 +122,8 @@ def coding_problems() -> Iterator[Case]:
     yield refuse("seal-extra", "a member was added after sealing", {**good, "comment": ""}, "metadata.seal", "8.5 11")
     newer = seal({**good, "version": 2})
     yield refuse("newer", "version 2", newer, "newer.version", "11")
+    far = seal({**good, "version": 2**31})
+    yield refuse("newer-far", "the largest version that there can be", far, "newer.version", "8.2 11")
     unsealed = {**good, "version": 2, "crc32c": "not known to us"}
     yield refuse("newer-seal", "version 2, which may seal in another way", unsealed, "newer.version", "11")
     requires = seal({**good, "requires": ["six-taps"]})
