@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .associated import MAX_ATTACHMENT_BYTES, attachment_title, check_attachment
+from .associated import attachment_title, check_attachment
 from .bytesource import ByteSource
 from .container import Place, parse_root
-from .errors import RULES, DamagedError, FormatError
+from .errors import RULES, DamagedError, FormatError, LimitError
 from .layout import attachment_key, parse_tile_key, tile_key
-from .metadata import MAX_METADATA_BYTES
+from .limits import limit
 from .tiff_reader import reopen
 
 __all__ = ["ZipContainer"]
@@ -27,6 +27,9 @@ _SLACK_BYTES = 64
 """Read beyond a member, for local headers with more extra fields than the directory tells."""
 
 _TAIL_BYTES = 1 << 16
+
+_SEARCH_BYTES = 1 << 22
+"""What zipfile reads besides the directory, to find it, and ahead."""
 
 
 class ZipContainer:
@@ -51,7 +54,7 @@ class ZipContainer:
             raise FormatError(f"{self.name}: is not a whole zip archive: {error}", rule="zip.structure") from error
         self._members = {member.filename: member for member in members}
         self._duplicates = [member.filename for member in members if self._members[member.filename] is not member]
-        (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], "limit.metadata")
+        (root,) = self._read(["zarr.json"], [limit("metadata_bytes")], "limit.metadata")
         self.metadata = parse_root(root, self.name)
 
     @property
@@ -67,11 +70,11 @@ class ZipContainer:
     def _read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
         """The members of those names, of at most so many bytes."""
         members = [self._members.get(key) for key in keys]
-        for member, limit in zip(members, limits, strict=True):
+        for member, most in zip(members, limits, strict=True):
             size = 0 if member is None else max(member.compress_size, member.file_size)
-            if member is not None and size > limit:
+            if member is not None and size > most:
                 what = f"{self.name}: {member.filename}"
-                raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {limit}", rule=too_large)
+                raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {most}", rule=too_large)
         found = iter(self._source.read_ranges([self._range(m) for m in members if m is not None]))
         return [None if member is None else self._member(member, next(found)) for member in members]
 
@@ -131,7 +134,7 @@ class ZipContainer:
 
     def document(self, key: str) -> bytes | None:
         """A ``zarr.json`` as it is stored, None where there is none."""
-        return self._read([key], [MAX_METADATA_BYTES], "limit.metadata")[0]
+        return self._read([key], [limit("metadata_bytes")], "limit.metadata")[0]
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """(rule, key, what was found) of what readers pass over and a validator does not."""
@@ -143,7 +146,7 @@ class ZipContainer:
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = self._read([attachment_key(name)], [MAX_ATTACHMENT_BYTES], "limit.attachment")
+        (stored,) = self._read([attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
@@ -171,7 +174,7 @@ class _Tail(io.RawIOBase):
     def __init__(self, source: ByteSource) -> None:
         super().__init__()
         self._source = source
-        self._at = 0
+        self._at = self._served = 0
         self._start = max(0, source.size - _TAIL_BYTES)
         self._tail = source.read(self._start, source.size - self._start)
 
@@ -190,6 +193,13 @@ class _Tail(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         length = max(0, min(len(buffer), self._source.size - self._at))
+        self._served += length
+        most = limit("directory_bytes")
+        if self._served > most + _SEARCH_BYTES:  # before zipfile makes an object of each member
+            what = f"{self._source.name}: its directory"
+            raise LimitError(
+                f"{what} has more than {most} bytes, which RRIP_MAX_DIRECTORY_BYTES changes", rule="limit.directory"
+            )
         if self._at < self._start:
             length = min(length, self._start - self._at)
             data = self._source.read(self._at, length)
