@@ -103,6 +103,8 @@ class ZarrContainer:
     store : zarr.abc.store.Store
     name : str
         What to call it in errors.
+    metadata : Metadata, optional
+        Instead of those of its root.
 
     Raises
     ------
@@ -110,11 +112,10 @@ class ZarrContainer:
         If there is no RRIP container, or its metadata break a rule of the spec.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, metadata: Metadata | None = None) -> None:
         self.store = store
         self.name = name
-        (data,) = get_sync(store, ["zarr.json"], [limit("metadata_bytes")], "limit.metadata")
-        self.metadata = parse_root(data, name)
+        self.metadata = metadata or parse_root(self.document("zarr.json"), name)
 
     @property
     def is_local(self) -> bool:
@@ -271,9 +272,9 @@ def _open_file(name: str) -> Container:
 
             return TiffContainer(source)
         if magic[:2] == b"PK":
-            from .zip_reader import ZipContainer
+            from .zip_reader import Archive, ZipContainer
 
-            return ZipContainer(source)
+            return ZipContainer(Archive(source))
         raise FormatError(f"{name}: is neither a TIFF file nor a zip archive, expected an RRIP container")
     except BaseException:
         source.close()
