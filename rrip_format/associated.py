@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .errors import ChecksumError, DamagedError, LimitError, RripError
+from .errors import ChecksumError, DamagedError, RripError
+from .limits import check_limit
 from .tile import crc32c
 
 __all__ = [
     "ASSOCIATED_NAMES",
     "ICC_NAME",
-    "MAX_ATTACHMENT_BYTES",
     "attachment_checksum",
     "attachment_title",
     "check_associated",
@@ -29,9 +29,6 @@ ASSOCIATED_NAMES = ("label", "macro", "thumbnail")
 
 ICC_NAME = "icc_profile"
 """What the metadata call the ICC profile among the attachments."""
-
-MAX_ATTACHMENT_BYTES = 1 << 28
-"""Largest ICC profile or associated image that a reader accepts (spec section 12)."""
 
 
 def known_attachments(names: Iterable[str]) -> list[str]:
@@ -75,10 +72,7 @@ def check_attachment(stored: bytes, what: str) -> bytes:
 
 def check_attachment_size(size: int, what: str) -> None:
     """Raise :class:`LimitError` for an attachment that is too large to be one."""
-    if size > MAX_ATTACHMENT_BYTES:
-        raise LimitError(
-            f"{what} has {size} bytes, this reader accepts {MAX_ATTACHMENT_BYTES}", rule="limit.attachment"
-        )
+    check_limit("attachment_bytes", size, what, rule="limit.attachment")
 
 
 def check_associated(name: str, jpeg: bytes) -> tuple[int, int]:

@@ -377,4 +377,4 @@ def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: i
     else:
         for line in done.lines():
             click.echo(line)
-    sys.exit(1 if done.lost or done.lost_attachments else 0)
+    sys.exit(1 if done.lost or done.lost_attachments or done.lost_root else 0)

@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from . import __version__
 from .associated import ASSOCIATED_NAMES
 from .calibration import find_quality, keep_promise
+from .container import load_json
 from .encoder import Settings, Steps, Target, fit_chroma_from_luma
 from .errors import SourceError
 from .family import StreamCoder, encode_base, encode_family
 from .geometry import Geometry
 from .jpeg import encode
+from .layout import dump
 from .metadata import Coding, Metadata, SlideMetadata, parse_metadata
 from .overview import OverviewBuilder, pad
 from .sampling import Levels, even_families, halve_twice, pad_levels, read_families, tissue_families
@@ -317,7 +319,7 @@ def _metadata(source: Source, coding: Coding, settings: Settings) -> Metadata:
     writer = {"name": "rrip_format", "version": __version__, "settings": settings.to_json()}
     metadata = Metadata(coding, slide, writer)
     try:
-        parse_metadata(metadata.to_json())
+        parse_metadata(load_json(dump(metadata.to_json()), "the object rrip"))
     except Exception as error:
         raise SourceError(f"{info.name}: its metadata cannot be stored: {error}") from error
     return metadata

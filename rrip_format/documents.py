@@ -12,7 +12,7 @@ from typing import Any
 
 from .associated import known_attachments
 from .container import Container, load_json
-from .errors import RripError
+from .errors import RripError, shown
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
 from .layout import attachment_key
@@ -66,10 +66,10 @@ def _compare(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding
         return
     for name, value in wanted.items():
         if name != "attributes" and not _same(found.get(name), value):
-            yield Finding(rule, key, f"{name} is {_short(found.get(name))}", expected=f"{name} {_short(value)}")
+            yield Finding(rule, key, f"{name} is {shown(found.get(name))}", expected=f"{name} {shown(value)}")
     if is_array:
         if found.get("storage_transformers"):
-            yield Finding(rule, key, f"storage_transformers are {_short(found['storage_transformers'])}")
+            yield Finding(rule, key, f"storage_transformers are {shown(found['storage_transformers'])}")
         return
     if found.get("consolidated_metadata") is not None:
         yield Finding("group.consolidated", key, "consolidated_metadata is there")
@@ -96,7 +96,7 @@ def _compare_ome(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Fin
         pairs.update({f"datasets[{k}]": pair for k, pair in enumerate(zip(datasets, wanted_datasets, strict=True))})
     for name, (value, right) in pairs.items():
         if not _same(value, right):
-            yield Finding("group.ome", key, f"{name} is {_short(value)}", expected=f"{name} {_short(right)}")
+            yield Finding("group.ome", key, f"{name} is {shown(value)}", expected=f"{name} {shown(right)}")
 
 
 def _same(value: Json, wanted: Json) -> bool:
@@ -110,8 +110,3 @@ def _same(value: Json, wanted: Json) -> bool:
     if isinstance(value, float) or isinstance(wanted, float):
         return isinstance(value, int | float) and math.isclose(value, wanted, rel_tol=1e-9)
     return type(value) is type(wanted) and bool(value == wanted)
-
-
-def _short(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 200 else f"{text[:200]}…"

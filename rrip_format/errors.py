@@ -23,6 +23,7 @@ change.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import Repr
 from typing import Self
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "StorageError",
     "TargetError",
     "printable",
+    "shown",
 ]
 
 
@@ -147,6 +149,7 @@ RULES: dict[str, type[RripError]] = {
     "container.kind": FormatError,
     "file.range": DamagedError,
     "limit.attachment": LimitError,
+    "limit.directory": LimitError,
     "limit.families": LimitError,
     "limit.memory": LimitError,
     "limit.metadata": LimitError,
@@ -179,6 +182,16 @@ RULES: dict[str, type[RripError]] = {
     "zip.structure": FormatError,
 }
 """What the bytes of a container can break, and the class of the error that says so (spec section 12)."""
+
+
+_SHOWN = Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 80
+_SHOWN.maxlist = _SHOWN.maxdict = 8
+
+
+def shown(value: object) -> str:
+    """What was found, for a message: of a value of any size a few characters."""
+    return _SHOWN.repr(value)
 
 
 def printable(line: str) -> str:

@@ -20,7 +20,7 @@ import rfc8785
 
 from . import __version__, predict
 from .associated import ICC_NAME, attachment_title, check_associated, known_attachments
-from .container import Container, Place, open_container, read_attachment
+from .container import Container, Place, read_attachment
 from .errors import RULES, DamagedError, RripError, TargetError
 from .family import decode_base, decode_tile
 from .findings import Finding
@@ -30,6 +30,7 @@ from .jpeg import encode
 from .metadata import SHARP, Coding, Metadata, parse_metadata, seal
 from .overview import pad
 from .pool import in_order
+from .salvage import open_damaged
 from .tile import join_tile, split_tile
 from .validation import Unit, batches, check_batch, read_each
 from .writing import open_writer
@@ -63,6 +64,8 @@ class Repair:
         Tiles of levels 0 to 2 that have nothing but what the coarser level shows.
     lost_attachments : sequence of str
         ICC profile or associated images that are gone.
+    lost_root : bool
+        Whether the root's metadata are gone, and with them pixel size, properties and the list of attachments.
     findings : sequence of Finding
         What was wrong with the tiles.
     """
@@ -72,12 +75,13 @@ class Repair:
     rebuilt: tuple[Place, ...] = ()
     filled: tuple[Place, ...] = ()
     lost_attachments: tuple[str, ...] = ()
+    lost_root: bool = False
     findings: tuple[Finding, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """What the metadata say of it: ``repair`` of ``rrip.writer``."""
         places = {name: list(map(list, getattr(self, name))) for name in ("lost", "rebuilt", "filled")}
-        return {**places, "lost_attachments": list(self.lost_attachments)}
+        return {**places, "lost_attachments": list(self.lost_attachments), "lost_root": self.lost_root}
 
     def lines(self) -> Iterator[str]:
         """For people: what is lost, what was made again, and what each was."""
@@ -85,6 +89,8 @@ class Repair:
             yield str(finding)
         if len(self.findings) > _SHOWN:
             yield f"  and {len(self.findings) - _SHOWN} more; 'rrip validate --json' tells all"
+        if self.lost_root:
+            yield "lost: the root's metadata: pixel size, properties, list of attachments"
         yield from (f"lost: {attachment_title(name)}" for name in self.lost_attachments)
         counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in ("lost", "rebuilt", "filled"))
         yield f"{self.path}: {counts} tiles"
@@ -111,7 +117,7 @@ def repair(
     Parameters
     ----------
     source : path or URL
-        Its root metadata have to be whole.
+        Of a folder or archive, the metadata of the root or of one array have to be whole; of others, the root's.
     target : path
         Another place, of any kind; it appears when it is complete.
     fill_lost : bool
@@ -138,7 +144,8 @@ def repair(
     """
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):  # noqa: PTH110, PTH121
         raise TargetError(f"{os.fsdecode(target)}: a container is not repaired in place: name another target")
-    with closing(open_container(source)) as container, open_writer(target, overwrite=overwrite) as writer:
+    opened, lost_root = open_damaged(source)
+    with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
         geometry = container.metadata.coding.geometry
         total = 2 * sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
         told = _Progress(progress, total)
@@ -147,7 +154,7 @@ def repair(
         attachments, lost_attachments = _attachments(container)
         lost, rebuilt, filled = (tuple(sorted(places)) for places in plan)
         name = os.fsdecode(target)
-        done = Repair(name, lost, rebuilt, filled, tuple(lost_attachments), tuple(findings))
+        done = Repair(name, lost, rebuilt, filled, tuple(lost_attachments), lost_root, tuple(findings))
         metadata = _metadata(container.metadata, done)
         writer.lost.update(done.lost)
         for place, tile in _tiles(container, done, metadata.coding, told):

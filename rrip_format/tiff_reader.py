@@ -14,7 +14,8 @@ from .container import Container, Place, load_json, open_container
 from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError
 from .geometry import BASE_LEVEL
 from .layout import ICC_KEY, associated_key, tile_key
-from .metadata import MAX_METADATA_BYTES, Metadata, parse_metadata
+from .limits import check_limit
+from .metadata import Metadata, parse_metadata
 from .tiff_layout import Kind, Tag, Value, level_tags
 from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
 from .tile import crc32c
@@ -85,11 +86,7 @@ class TiffContainer:
             )
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
             raise FormatError(f"{self.name}: the metadata are of TIFF type {field.kind}, expected 7", rule="tiff.tag")
-        if field.size > MAX_METADATA_BYTES:
-            raise LimitError(
-                f"{self.name}: {field.size} bytes of metadata, this reader accepts {MAX_METADATA_BYTES}",
-                rule="limit.metadata",
-            )
+        check_limit("metadata_bytes", field.size, f"{self.name}: the object rrip", rule="limit.metadata")
         document = load_json(self._index.value(field).data, f"{self.name}: its metadata")
         try:
             return parse_metadata(document)

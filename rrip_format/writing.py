@@ -20,7 +20,8 @@ from .associated import ICC_NAME, attachment_checksum, check_associated, known_a
 from .disk import as_target_error, flush, move, temporary_folder
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
-from .metadata import MAX_METADATA_BYTES, Metadata
+from .limits import LIMITS
+from .metadata import Metadata
 
 __all__ = [
     "ContainerWriter",
@@ -92,7 +93,7 @@ def _has_our_traces(target: Path) -> bool:
     """Whether a folder or zip archive that does not open has an ``rrip`` attribute, or a tile as its first member."""
     try:
         with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
-            data = file.read(MAX_METADATA_BYTES if target.is_dir() else 1 << 8)
+            data = file.read(LIMITS["metadata_bytes"] if target.is_dir() else 1 << 8)
     except OSError:
         return False
     if target.is_dir():

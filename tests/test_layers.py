@@ -14,7 +14,7 @@ import rrip_format
 PACKAGE = Path(rrip_format.__file__).parent
 FLOORS = [
     ["errors"],
-    ["geometry", "bytesource", "disk"],
+    ["geometry", "bytesource", "disk", "limits"],
     ["tile"],
     ["metadata", "associated"],
     ["kernels"],

@@ -67,6 +67,7 @@ def test_a_whole_container_is_copied(kinds, tmp_path, suffix):
         target = tmp_path / f"a{suffix}"
         done = repair(source, target, overwrite=True)
         assert (done.lost, done.rebuilt, done.filled, done.lost_attachments) == ((), (), (), ())
+        assert not done
         same = dict(zip(SUFFIXES, kinds.all, strict=True))[suffix]
         if target.is_dir():
             assert hash_tree(target) == hash_tree(same)
@@ -253,3 +254,78 @@ def test_targets(folder, tmp_path):
     repair(folder, tmp_path / "c.rrip.zarr", progress=lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1]
     assert tile_key(0, 0, 0) == "0/c/0/0/0"
+
+
+# Containers that do not open
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete", "members"])
+def test_a_lost_root(folder, kinds, tmp_path, damage):
+    """Pixels survive: every array has the sealed coding. What is not sealed twice is not guessed."""
+    root = folder / "zarr.json"
+    if damage == "flip":
+        flip(root, root.read_bytes().index(b'"mpp"') + 12)
+    elif damage == "cut":
+        cut = root.read_bytes()
+        root.write_bytes(cut[: len(cut) // 2])
+    elif damage == "delete":
+        root.unlink()
+    else:
+        flip(root, root.read_bytes().index(b'"taps"') + 20)
+        (folder / "0/zarr.json").write_text("{}")
+    with pytest.raises(RripError):
+        open_container(folder)
+    target = tmp_path / "a.rrip.tif"
+    result = run(folder, target)
+    assert result.exit_code == 1, result.output
+    assert "lost: the root's metadata" in result.stdout
+    assert validate(target, "pixels") == []
+    with rrip_format.open(target) as slide:
+        assert slide.metadata.slide.mpp is None
+        assert slide.metadata.coding == open_container(kinds.zarr).metadata.coding
+        assert slide.icc_profile() == ICC
+        assert sorted(slide.associated_images()) == ["macro", "thumbnail"]
+        for level, decoded in enumerate(kinds.decoded):
+            np.testing.assert_array_equal(slide.read_region(level, 0, 0, *decoded.shape[:2]), decoded)
+    assert record(target)["lost_root"] is True
+
+
+def test_nothing_can_be_saved(folder, kinds, tmp_path):
+    for key in ("zarr.json", "0/zarr.json", "1/zarr.json", "2/zarr.json"):
+        (folder / key).write_text("{}")
+    (tmp_path / "b.rrip.tif").write_bytes(kinds.tif.read_bytes()[:-5000])
+    (tmp_path / "c.rrip.zarr.zip").write_bytes(b"PK")
+    (tmp_path / "text").write_text("text")
+    for name in (folder.name, "b.rrip.tif", "c.rrip.zarr.zip", "text", "nothing"):
+        with pytest.raises(RripError):
+            repair(tmp_path / name, tmp_path / "a.rrip.zarr")
+    assert not (tmp_path / "a.rrip.zarr").exists()
+
+
+def test_a_newer_container_is_not_repaired(folder, tmp_path):
+    from rrip_format.errors import NewerFormatError
+
+    document = json.loads((folder / "zarr.json").read_text())
+    document["attributes"]["rrip"]["coding"]["version"] = 2
+    (folder / "zarr.json").write_text(json.dumps(document))
+    with pytest.raises(NewerFormatError):
+        repair(folder, tmp_path / "a.rrip.zarr")
+
+
+def test_an_archive_without_its_directory(kinds, tmp_path):
+    """Members are found by their own headers; one whose header is damaged is lost, and no other."""
+    data = kinds.zip.read_bytes()
+    path, target = tmp_path / "a.rrip.zarr.zip", tmp_path / "b.rrip.zarr.zip"
+    path.write_bytes(data[: data.index(b"PK\1\2") + 100])
+    assert not repair(path, target)
+    assert target.read_bytes() == data
+    key = tile_key(0, 1, 1).encode()
+    spoiled = bytearray(path.read_bytes())
+    spoiled[spoiled.index(key) - 30] ^= 1
+    path.write_bytes(spoiled)
+    assert repair(path, tmp_path / "c.rrip.tif").lost == ((0, 1, 1),)
+    cut = data[: data.index(b"zarr.json", data.index(b"base/zarr.json") + 20) + 200]  # in the root, which is the last
+    path.write_bytes(cut)
+    done = repair(path, tmp_path / "d.rrip.tif")
+    assert (done.lost_root, done.lost) == (True, ())
+    assert validate(tmp_path / "d.rrip.tif", "pixels") == []
