@@ -234,6 +234,18 @@ def test_the_canonical_form_of_numbers(value: float) -> None:
     assert canonical(value).encode() == rfc8785.dumps(value)
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 65 + "]" * 65, "[" * 10**6, '{"a":' * 65 + "1" + "}" * 65, f"[{'1,' * 2**17}1]"]
+)
+def test_a_document_beyond_the_limits_is_not_parsed(text: str) -> None:
+    from plain.canonical import parse_json
+    from plain.errors import LimitError
+
+    with pytest.raises(LimitError, match=r"limit\.metadata"):
+        parse_json(text.encode())
+    assert parse_json(b"[" * 64 + b'"' + b"[" * 70 + b'\\\\\\" "' + b"]" * 64)
+
+
 def test_a_member_name_that_occurs_twice_has_no_seal() -> None:
     from plain.canonical import parse_json, seal
     from plain.errors import FormatError

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
 from plain.errors import FormatError, LimitError
 from plain.tile import crc32c
 
-MOST_BYTES = 64 << 20
-"""A metadata document (section 12)."""
+MOST_BYTES, MOST_MARKS, MOST_DEPTH = 64 << 20, 1 << 17, 64
+"""Limits of a metadata document (section 12)."""
 
 SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 ESCAPES = str.maketrans({**{chr(code): f"\\u{code:04x}" for code in range(32)}, **SHORT_ESCAPES})
@@ -29,10 +30,21 @@ def parse_json(data: bytes) -> Any:
     """A JSON document in UTF-8."""
     if len(data) > MOST_BYTES:
         raise LimitError("limit.metadata", f"a metadata document of {len(data)} bytes")
+    if sum(map(data.count, (b",", b"[", b"{", b'"', b"\\"))) > MOST_MARKS or _depth(data) > MOST_DEPTH:
+        raise LimitError("limit.metadata", "a metadata document of too many values, or too deeply nested")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=Object)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FormatError("metadata.json", f"no JSON document: {error}") from error
+
+
+def _depth(data: bytes) -> int:
+    """How deeply arrays and objects are nested, seen before anything is parsed."""
+    depth = deepest = 0
+    for mark in re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.DOTALL):  # without its strings
+        depth += (mark in b"[{") - (mark in b"]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def canonical(value: Any) -> str:
@@ -88,7 +100,7 @@ def seal(document: dict[str, Any]) -> str:
         raise FormatError("metadata.seal", "a member name occurs twice in one object")
     try:
         text = canonical({name: value for name, value in document.items() if name != "crc32c"}).encode("utf-8")
-    except (UnicodeEncodeError, RecursionError) as error:
+    except UnicodeEncodeError as error:
         raise FormatError("metadata.seal", "an object without canonical form") from error
     return f"{crc32c(text):08x}"
 
