@@ -156,8 +156,8 @@ def _frame(segment: bytes, side: int, components: int, header: Header) -> bytes:
 def _quantisation(segment: bytes, header: Header) -> None:
     """DQT: any number of tables, 64 steps each, in zigzag order."""
     while segment:
-        if segment[0] > 3 or len(segment) < 65:
-            raise DamagedError("stream.decode", "a quantisation table that is not of 64 steps of 8 bits")  # rule 6
+        if segment[0] > 3 or len(segment) < 65 or 0 in segment[1:65]:
+            raise DamagedError("stream.decode", "a quantisation table that is not of 64 steps in 1 … 255")  # rule 6
         header.steps[segment[0]] = list(segment[1:65])
         segment = segment[65:]
 
@@ -263,6 +263,8 @@ def _read_interval(data: bytes, header: Header, blocks: int) -> Integers:
                     last[component] += value
                     values[first] = last[component]
                     k = 1
+                elif size > 10 or (size == 0 and run not in {0, 15}):
+                    raise DamagedError("stream.decode", f"a symbol {symbol:02x} that baseline streams do not have")
                 elif size:
                     k += run
                     if k > 63:
