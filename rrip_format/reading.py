@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .slide import Slide, open_slide
+from .slide import Slide, empty_pixels, open_slide
 
 __all__ = ["imread"]
 
@@ -41,6 +41,8 @@ def imread(
         If there is no such level, or the rectangle reaches outside it.
     MissingTileError, DamagedError
         If a stored tile that it needs is absent or is not what was written.
+    LimitError
+        If there is not enough memory for it.
     StorageError
         If the container cannot be read.
     """
@@ -60,7 +62,7 @@ def _read(slide: Slide, level: int, y: int, x: int, height: int, width: int) -> 
     inside = min(y, x, height, width) >= 0 and y + height <= rows and x + width <= cols
     if not inside or y // side == (y + height - 1) // side:
         return slide.read_region(level, y, x, height, width)  # little work, or an error
-    out = np.empty((height, width, 3), np.uint8)
+    out = empty_pixels(height, width)
     edges = [y, *range((y // side + 1) * side, y + height, side), y + height]
 
     def fill(top: int, bottom: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
+from .errors import LimitError
 from .family import decode_tile, needed_levels
 from .geometry import Geometry
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-__all__ = ["Level", "Slide", "open_slide"]
+__all__ = ["Level", "Slide", "empty_pixels", "open_slide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +165,15 @@ class Slide:
             If there is no such level, or the rectangle reaches outside it.
         MissingTileError, DamagedError
             If a stored tile that it needs is absent or is not what was written.
+        LimitError
+            If there is not enough memory for it.
         """
         if not 0 <= level < len(self.levels):
             raise IndexError(f"level {level} does not exist, there are levels 0 … {len(self.levels) - 1}")
         rows, cols = self.geometry.shape(level)
         if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
-        out = np.empty((height, width, 3), np.uint8)
+        out = empty_pixels(height, width)
         side = self.geometry.tile_side(level)
         for row, inside_y, outside_y in _overlaps(y, height, side):
             for col, inside_x, outside_x in _overlaps(x, width, side):
@@ -192,6 +195,20 @@ class Slide:
 
     def __repr__(self) -> str:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
+
+
+def empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Memory for (height, width, 3) uint8 RGB.
+
+    Raises
+    ------
+    LimitError
+        If there is not as much: a small file may promise a large slide.
+    """
+    try:
+        return np.empty((height, width, 3), np.uint8)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
+        raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
 
 
 def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
