@@ -24,6 +24,7 @@ from .errors import FormatError, ReadOnlyError, RripError
 from .family import decode_tile, needed_levels
 from .layout import tile_key
 from .metadata import Coding, parse_coding
+from .recent import RecentTiles
 from .storage import get_async, get_sync, is_synchronous
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, NDBuffer
+
+    from .predict import Window
 
 __all__ = ["RripCodec"]
 
@@ -117,11 +120,20 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         return not self.coding.is_empty(self.level, source.row, source.col)
 
     def _decode(self, source: _Chunk, tiles: list[bytes | None], selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+        window, rest = _wanted_part(selection, self.coding.geometry.tile_side(self.level))
+
+        def decode(part: Window | None) -> NDArray[np.uint8]:
+            return decode_tile(self.coding, self.level, source.row, source.col, tiles, part)
+
         try:
-            rgb: NDArray[np.uint8] = decode_tile(self.coding, self.level, source.row, source.col, tiles)
+            if _is_whole(selection[0], 3):
+                rgb = decode(window)
+            else:  # who reads one channel mostly comes back for the others
+                place = self.coding.uuid, self.level, source.row, source.col
+                rgb, rest = _recent.get((*place, *tiles), lambda: decode(None)), selection
         except RripError as error:
             raise error.within(f"{source.store}/{source.root}") from error
-        return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb)[selection]
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb)[rest]
 
     # Everything else is refused.
 
@@ -146,6 +158,36 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
     async def decode(self, chunks_and_specs: Iterable[tuple[Buffer | None, ArraySpec]]) -> Iterable[NDBuffer | None]:
         """Raise: with other codecs around it, this one is not told where its chunk is."""
         _refuse_other_codecs()
+
+
+_recent = RecentTiles(1 << 25)
+"""Tiles of which only some channels were read. Their keys are what they were decoded from, so none gets out of date."""
+
+
+def _is_whole(part: Any, length: int) -> bool:
+    return isinstance(part, slice) and part.indices(length) == (0, length, 1)
+
+
+def _wanted_part(selection: Any, side: int) -> tuple[Window | None, Any]:
+    """The rectangle of a chunk that a selection reaches, None for all of it, and the selection in that rectangle."""
+    bounds: list[int] = []
+    rest: list[Any] = [selection[0]]
+    for part in selection[1:]:
+        if isinstance(part, slice) and part.step in {None, 1}:
+            start, stop, _ = part.indices(side)
+            rest.append(slice(None))
+        elif isinstance(part, int):
+            start, stop = part, part + 1
+            rest.append(0)
+        else:  # steps, lists, masks
+            return None, selection
+        if not 0 <= start < stop <= side:
+            return None, selection
+        bounds += [start, stop]
+    if bounds == [0, side, 0, side]:
+        return None, selection
+    top, bottom, left, right = bounds
+    return (top, bottom, left, right), tuple(rest)
 
 
 def _refuse_writing() -> NoReturn:

@@ -18,6 +18,7 @@ from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
+from .predict import Window
 from .tile import join_tile, split_tile
 
 __all__ = [
@@ -133,20 +134,23 @@ def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> 
         raise error.within(str(place)) from error
 
 
-def _residuals(coding: Coding, level: int, row: int, col: int, tile: bytes) -> predict.Residuals:
-    """The residual planes of a stored tile, None where a plane is all zero."""
+def _residuals(
+    coding: Coding, level: int, row: int, col: int, tile: bytes, window: Window | None = None
+) -> predict.Residuals:
+    """The residual planes of a stored tile, None where one is all zero; only the rows of `window` if it is given."""
     place = coding.place(level, row, col)
     side = coding.geometry.tile_side(level)
     streams = split_tile(tile, place, coding.streams(level))
     try:
-        planes = [None if stream is None else decode_gray(stream, side) for stream in streams]
+        rows = None if window is None else window[:2]
+        planes = [None if stream is None else decode_gray(stream, side, rows) for stream in streams]
     except DamagedError as error:
         raise error.within(str(place)) from error
     luma, cb, cr = [*planes, None, None][:3]
     return luma, cb, cr
 
 
-def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) -> Planes:
+def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None = None) -> Planes:
     """Y, Cb, Cr of a family at the finest level that `tiles` reach.
 
     Parameters
@@ -156,6 +160,8 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) ->
         Which family.
     tiles : one to three bytes
         Stored tiles of level 2; levels 2 and 1; or levels 2, 1 and 0.
+    window : Window, optional
+        The part that is wanted; what lies outside is undefined then.
 
     Returns
     -------
@@ -167,25 +173,34 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) ->
     DamagedError
         If a tile is not what was written at that place.
     """
-    planes = decode_base(coding, BASE_LEVEL, row, col, tiles[0])
-    for level, tile in zip((1, 0), tiles[1:], strict=False):
-        how = coding.residuals[level]
-        planes = predict.reconstruct(
-            planes, _residuals(coding, level, row, col, tile), how.taps, how.cfl, how.chroma_taps
-        )
-    return planes
+    level = BASE_LEVEL + 1 - len(tiles)
+    if level == BASE_LEVEL:
+        return decode_base(coding, level, row, col, tiles[0])
+    coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
+    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
+    return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
 
 
-def decode_family(coding: Coding, row: int, col: int, tiles: Sequence[bytes]) -> NDArray[np.uint8]:
-    """As :func:`decode_planes`, but RGB, (3, s, s) uint8."""
-    if len(tiles) == 1:
-        return predict.ycc_to_rgb(decode_base(coding, BASE_LEVEL, row, col, tiles[0]))
-    coarse = decode_planes(coding, row, col, tiles[:-1])
-    level = 3 - len(tiles)
-    how = coding.residuals[level]
-    return predict.reconstruct_rgb(
-        coarse, _residuals(coding, level, row, col, tiles[-1]), how.taps, how.cfl, how.chroma_taps
-    )
+def decode_family(
+    coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None = None
+) -> NDArray[np.uint8]:
+    """As :func:`decode_planes`, but RGB, and of `window` alone: (3, height, width) uint8."""
+    level = BASE_LEVEL + 1 - len(tiles)
+    if level == BASE_LEVEL:
+        return predict.ycc_to_rgb(_cut(decode_base(coding, level, row, col, tiles[0]), window))
+    coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
+    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
+    return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
+
+
+def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:
+    """What of the next coarser level a window of `level` needs."""
+    side = coding.geometry.tile_side(level + 1)
+    return None if window is None else predict.coarser_window(window, side, side)
+
+
+def _cut(planes: Planes, window: Window | None) -> Planes:
+    return planes if window is None else planes[:, window[0] : window[1], window[2] : window[3]]
 
 
 def needed_levels(level: int) -> tuple[int, ...]:
@@ -193,7 +208,14 @@ def needed_levels(level: int) -> tuple[int, ...]:
     return tuple(range(BASE_LEVEL, level - 1, -1)) if level < BASE_LEVEL else (level,)
 
 
-def decode_tile(coding: Coding, level: int, row: int, col: int, tiles: Sequence[bytes | None]) -> NDArray[np.uint8]:
+def decode_tile(
+    coding: Coding,
+    level: int,
+    row: int,
+    col: int,
+    tiles: Sequence[bytes | None],
+    window: Window | None = None,
+) -> NDArray[np.uint8]:
     """RGB of one tile of any level from what a container holds at its place (spec sections 5 and 7.3).
 
     Parameters
@@ -203,10 +225,12 @@ def decode_tile(coding: Coding, level: int, row: int, col: int, tiles: Sequence[
         Which tile.
     tiles : bytes or None
         Stored tiles of :func:`needed_levels`, None where the container has none.
+    window : Window, optional
+        The part of the tile that is wanted. What only others need is not decoded, though every byte is checked.
 
     Returns
     -------
-    (3, s, s) uint8
+    (3, height, width) uint8
         Padding included; read-only where the tile is empty.
 
     Raises
@@ -218,7 +242,7 @@ def decode_tile(coding: Coding, level: int, row: int, col: int, tiles: Sequence[
     """
     if coding.is_empty(level, row, col):
         side = coding.geometry.tile_side(level)
-        return np.broadcast_to(np.array(coding.background, np.uint8)[:, None, None], (3, side, side))
+        return _cut(np.broadcast_to(np.array(coding.background, np.uint8)[:, None, None], (3, side, side)), window)
     present = []
     for needed, tile in zip(needed_levels(level), tiles, strict=True):
         if tile is None:
@@ -227,8 +251,8 @@ def decode_tile(coding: Coding, level: int, row: int, col: int, tiles: Sequence[
             )
         present.append(tile)
     if level > BASE_LEVEL:
-        return predict.ycc_to_rgb(decode_base(coding, level, row, col, present[0]))
-    return decode_family(coding, row, col, present)
+        return predict.ycc_to_rgb(_cut(decode_base(coding, level, row, col, present[0]), window))
+    return decode_family(coding, row, col, present, window)
 
 
 def encode_base(coding: Coding, level: int, row: int, col: int, rgb: NDArray[np.uint8], coder: StreamCoder) -> bytes:

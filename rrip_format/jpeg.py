@@ -1,7 +1,6 @@
-"""JPEG in and out: the one boundary to imagecodecs (decode) and libvips (encode) (spec section 6.1).
+"""JPEG in and out: decoding by :mod:`rrip_format.jpeg_decoder`, and the one boundary to libvips (spec section 6.1).
 
-A stream is looked at before a decoder sees it: baseline, 8 bits, the expected size and components, no subsampling,
-and an end marker in its place. So a stream cannot make the decoder allocate more than the tile it is said to be.
+imagecodecs decodes what is not ours: the ordinary JPEG that a container is measured against.
 """
 
 from __future__ import annotations
@@ -12,72 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DamagedError, ExtraMissingError, LimitError, RripError
+from .errors import ExtraMissingError, RripError
+from .jpeg_decoder import decode_stream
 
 __all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "ordinary_jpeg"]
 
-_SOF0, _SOS = 0xC0, 0xDA
-_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 
-
-def _check_stream(data: memoryview, side: int, components: int) -> None:
-    """Raise unless `data` is a baseline JPEG of `side` x `side` px, `components` planes, not subsampled."""
-    if len(data) < 4 or bytes(data[:2]) != _SOI or bytes(data[-2:]) != _EOI:
-        raise DamagedError("not a whole JPEG stream: start or end marker is missing")
-    at = 2
-    framed = False
-    while True:
-        if at + 4 > len(data) or data[at] != 0xFF:
-            raise DamagedError(f"JPEG header is broken at byte {at}")
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _STANDALONE:  # fill byte, or a marker without a length
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if length < 2 or at + 2 + length > len(data):
-            raise DamagedError(f"JPEG segment at byte {at} is longer than its stream")
-        if marker in _FRAME_MARKERS:
-            if framed:
-                raise DamagedError("JPEG stream has two frame headers")
-            _check_frame(marker, bytes(data[at + 4 : at + 2 + length]), side, components)
-            framed = True
-        if marker == _SOS:
-            if not framed:
-                raise DamagedError("JPEG scan comes before its frame header")
-            if bytes(data).find(_EOI, at) != len(data) - 2:
-                raise DamagedError("JPEG stream goes on after its end marker")
-            return
-        at += 2 + length
-
-
-def _check_frame(marker: int, frame: bytes, side: int, components: int) -> None:
-    """Raise unless a frame header segment says what the tile's place says (spec section 6.1)."""
-    if marker != _SOF0 or len(frame) < 6 or frame[0] != 8:
-        raise DamagedError("JPEG is not baseline with 8 bits a sample, which this format requires")
-    height, width, count = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big"), frame[5]
-    if (height, width, count) != (side, side, components):
-        raise DamagedError(
-            f"JPEG is {width}x{height} px with {count} components, expected {side}x{side} px with {components}"
-        )
-    if len(frame) != 6 + 3 * count or any(frame[7 + 3 * k] != 0x11 for k in range(count)):
-        raise DamagedError("JPEG components are subsampled; this format stores none that are")
-
-
-def _decode(data: memoryview, **colorspace: str) -> NDArray[np.uint8]:
-    import imagecodecs
-
-    try:
-        pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, **colorspace)
-    except MemoryError as error:
-        raise LimitError("not enough memory to decode a JPEG tile") from error
-    except Exception as error:  # imagecodecs raises several types, all of which mean the same here
-        raise DamagedError(f"JPEG decoder: {error}") from error
-    return pixels
-
-
-def decode_gray(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
+def decode_gray(data: bytes | memoryview, side: int, rows: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Decode a JPEG-L stream.
 
     Parameters
@@ -86,6 +26,8 @@ def decode_gray(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
         One whole stream.
     side : int
         Expected width and height, px.
+    rows : two ints, optional
+        As :func:`rrip_format.jpeg_decoder.decode_stream`.
 
     Returns
     -------
@@ -94,11 +36,10 @@ def decode_gray(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
     Raises
     ------
     DamagedError
-        If the stream is not a whole baseline grayscale JPEG of that size, or the decoder refuses it.
+        If the stream is not a whole baseline grayscale JPEG of that size.
     """
-    view = memoryview(data)
-    _check_stream(view, side, 1)
-    return _decode(view)
+    plane: NDArray[np.uint8] = decode_stream(data, side, 1, rows)[0]
+    return plane
 
 
 def decode_ycc(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
@@ -111,10 +52,7 @@ def decode_ycc(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
     (3, side, side) uint8
         Y, Cb, Cr.
     """
-    view = memoryview(data)
-    _check_stream(view, side, 3)
-    pixels = _decode(view, colorspace="YCBCR", outcolorspace="YCBCR")
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return decode_stream(data, side, 3)
 
 
 @functools.cache
@@ -173,7 +111,8 @@ def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     import imagecodecs
 
     stream = imagecodecs.jpeg8_encode(np.ascontiguousarray(rgb), level=quality, subsampling="420")
-    return _decode(memoryview(stream))
+    pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(stream)
+    return pixels
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["kernel"]
+__all__ = ["inlined", "kernel"]
 
 
 def kernel(function: Any) -> Any:
@@ -19,3 +19,8 @@ def kernel(function: Any) -> Any:
         return numba.njit(nogil=True, cache=True, boundscheck=False)(function)
     except RuntimeError:  # Numba found no cache directory that it can write: compile once a process instead
         return numba.njit(nogil=True, boundscheck=False)(function)
+
+
+def inlined(function: Any) -> Any:
+    """A part of a kernel that becomes one with it: a call would cost more than what it does."""
+    return numba.njit(nogil=True, boundscheck=False, forceinline=True)(function)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .slide import Slide, open_slide
+from .slide import open_slide
 
 __all__ = ["imread"]
 
@@ -41,6 +39,8 @@ def imread(
         If there is no such level, or the rectangle reaches outside it.
     MissingTileError, DamagedError
         If a stored tile that it needs is absent or is not what was written.
+    LimitError
+        If there is not enough memory for it.
     StorageError
         If the container cannot be read.
     """
@@ -50,28 +50,4 @@ def imread(
                 f"{slide.name}: level {level} does not exist, there are levels 0 … {len(slide.levels) - 1}"
             )
         y, x, height, width = region if region is not None else (0, 0, *slide.geometry.shape(level))
-        return _read(slide, level, y, x, height, width)
-
-
-def _read(slide: Slide, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
-    """A rectangle, its rows of tiles decoded on all cores."""
-    side = slide.geometry.tile_side(level)
-    rows, cols = slide.geometry.shape(level)
-    inside = min(y, x, height, width) >= 0 and y + height <= rows and x + width <= cols
-    if not inside or y // side == (y + height - 1) // side:
-        return slide.read_region(level, y, x, height, width)  # little work, or an error
-    out = np.empty((height, width, 3), np.uint8)
-    edges = [y, *range((y // side + 1) * side, y + height, side), y + height]
-
-    def fill(top: int, bottom: int) -> None:
-        out[top - y : bottom - y] = slide.read_region(level, top, x, bottom - top, width)
-
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rrip") as executor:
-        jobs = [executor.submit(fill, *pair) for pair in pairwise(edges)]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            executor.shutdown(cancel_futures=True)
-            raise
-    return out
+        return slide.read_region(level, y, x, height, width, workers=os.cpu_count() or 1)

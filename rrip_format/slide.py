@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
+from .errors import LimitError
 from .family import decode_tile, needed_levels
 from .geometry import Geometry
+from .predict import Window, interleave
 
 if TYPE_CHECKING:
     import zarr
@@ -125,8 +129,18 @@ class Slide:
         """
         return read_associated(self.container)
 
-    def read_tile(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
-        """RGB of one tile, (3, side, side) uint8, padding included.
+    def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
+        """RGB of one tile, padding included, or of a part of it.
+
+        Parameters
+        ----------
+        level, row, col : int
+        window : (top, bottom, left, right), optional
+            Rows and columns of the tile that are wanted; what only others need is not decoded.
+
+        Returns
+        -------
+        (3, height, width) uint8
 
         Raises
         ------
@@ -141,9 +155,11 @@ class Slide:
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
-        return decode_tile(coding, level, row, col, tiles)
+        return decode_tile(coding, level, row, col, tiles, window)
 
-    def read_region(self, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def read_region(
+        self, level: int, y: int, x: int, height: int, width: int, *, workers: int = 1
+    ) -> NDArray[np.uint8]:
         """RGB of a rectangle of one level.
 
         Parameters
@@ -153,6 +169,8 @@ class Slide:
             Upper left corner, px of that level.
         height, width : int
             Size, px of that level; the rectangle lies inside the level.
+        workers : int
+            Threads that decode tiles. One is right where many regions are read at the same time.
 
         Returns
         -------
@@ -164,18 +182,36 @@ class Slide:
             If there is no such level, or the rectangle reaches outside it.
         MissingTileError, DamagedError
             If a stored tile that it needs is absent or is not what was written.
+        LimitError
+            If there is not enough memory for it.
         """
         if not 0 <= level < len(self.levels):
             raise IndexError(f"level {level} does not exist, there are levels 0 … {len(self.levels) - 1}")
         rows, cols = self.geometry.shape(level)
         if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
-        out = np.empty((height, width, 3), np.uint8)
+        out = _empty_pixels(height, width)
         side = self.geometry.tile_side(level)
-        for row, inside_y, outside_y in _overlaps(y, height, side):
-            for col, inside_x, outside_x in _overlaps(x, width, side):
-                tile = self.read_tile(level, row, col)
-                out[outside_y, outside_x] = tile[:, inside_y, inside_x].transpose(1, 2, 0)
+
+        def fill(part: tuple[_Overlap, _Overlap]) -> None:
+            (row, top, bottom, below), (col, left, right, beside) = part
+            whole = bottom - top == right - left == side
+            interleave(
+                self.read_tile(level, row, col, None if whole else (top, bottom, left, right)), out, below, beside
+            )
+
+        parts = list(product(_overlaps(y, height, side), _overlaps(x, width, side)))
+        if min(workers, len(parts)) < 2:
+            for part in parts:
+                fill(part)
+            return out
+        with ThreadPoolExecutor(min(workers, len(parts)), thread_name_prefix="rrip") as executor:
+            try:
+                for _ in executor.map(fill, parts):
+                    pass
+            except BaseException:
+                executor.shutdown(cancel_futures=True)
+                raise
         return out
 
     def close(self) -> None:
@@ -194,13 +230,31 @@ class Slide:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
 
 
-def _overlaps(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
-    """(tile index, slice inside the tile, slice inside the result) of every tile along one axis of a region."""
+def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Memory for (height, width, 3) uint8 RGB.
+
+    Raises
+    ------
+    LimitError
+        If there is not as much: a small file may promise a large slide.
+    """
+    try:
+        return np.empty((height, width, 3), np.uint8)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
+        raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
+
+
+_Overlap = tuple[int, int, int, int]
+"""Index of a tile along one axis of a region, the part of it that is wanted (two), and where that begins there."""
+
+
+def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
+    """Every tile along one axis of a region."""
     at = start
     while at < start + length:
         index = at // side
         end = min((index + 1) * side, start + length)
-        yield index, slice(at - index * side, end - index * side), slice(at - start, end - start)
+        yield index, at - index * side, end - index * side, at - start
         at = end
 
 

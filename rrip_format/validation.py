@@ -128,10 +128,11 @@ def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
     sizes = [np.zeros(geometry.grid(level), np.uint32) for level in range(geometry.levels)]
     yield from _list(container, sizes)
     for level, found in enumerate(sizes if tiles else ()):
-        doubtful = (found < TRAILER_BYTES) | (found > coding.tile_limit(level))
-        for row, col in np.argwhere(doubtful).tolist():  # a listing is a hint: what it lacks is asked for
-            if not coding.is_empty(level, row, col):
-                yield from check_batch(container, [[(level, row, col)]], pixels=False)
+        for row, lengths in enumerate(found):
+            doubtful = (lengths < TRAILER_BYTES) | (lengths > coding.tile_limit(level))
+            for col in np.flatnonzero(doubtful).tolist():  # a listing is a hint: what it lacks is asked for
+                if not coding.is_empty(level, row, col):
+                    yield from check_batch(container, [[(level, row, col)]], pixels=False)
 
 
 def _list(container: Container, sizes: list[NDArray[np.uint32]]) -> Iterator[Finding]:

@@ -174,6 +174,37 @@ def test_steps_backwards_are_refused_by_zarr(container):
         array[:, ::-1]
 
 
+def test_channel_by_channel_is_decoded_once(container, monkeypatch):
+    """Some readers ask for one channel of a chunk after the other."""
+    from rrip_format import codec
+
+    decoded = []
+    decode = codec.decode_tile
+    monkeypatch.setattr(codec, "decode_tile", lambda *args: decoded.append(args[1:4]) or decode(*args))
+    monkeypatch.setattr(codec, "_recent", codec.RecentTiles(1 << 25))
+    array = zarr.open_group(container.path, mode="r")["0"]
+    full = rgb_first(container.decoded[0])
+    for channel in range(3):
+        np.testing.assert_array_equal(array[channel, 256:400, 300:400], full[channel, 256:400, 300:400])
+    assert decoded == [(0, 1, 1)]
+    array[:, 256:400, 300:400]
+    assert len(decoded) == 2  # all channels at once are not kept
+
+
+def test_a_small_patch_is_all_that_is_decoded(container, monkeypatch):
+    from rrip_format import codec
+
+    windows = []
+    decode = codec.decode_tile
+    monkeypatch.setattr(codec, "decode_tile", lambda *args: windows.append(args[5]) or decode(*args))
+    array = zarr.open_group(container.path, mode="r")["0"]
+    array[:, 300:310, 260:290]
+    array[:, 300, 260:290]
+    array[:, 256:512, 256:512]
+    array[:, 300:310:2, 260:290]
+    assert windows == [(44, 54, 4, 34), (44, 45, 4, 34), None, None]
+
+
 def test_fancy_selections(container, pipeline):
     array = zarr.open_group(str(container.path), mode="r")["0"]
     full = rgb_first(container.decoded[0])

@@ -9,6 +9,8 @@ from uuid import UUID
 import numpy as np
 import pytest
 from conftest import tissue
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rrip_format import jpeg, predict, reference
 from rrip_format.errors import ChecksumError, DamagedError, MissingTileError
@@ -174,6 +176,31 @@ def test_an_overview_tile():
     assert found.shape == (3, 256, 256)
     np.testing.assert_array_equal(found, predict.ycc_to_rgb(decode_base(CODING, 3, 0, 1, tile)))
     assert np.abs(found.transpose(1, 2, 0).astype(int) - rgb).mean() < 8
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(st.data())
+def test_a_window_of_a_tile(way, data):
+    """The same pixels as of the whole tile, from fewer rows of each stream."""
+    coding = coding_of(way)
+    encoded = ENCODED if way == "chroma at level 1" else encode_family(coding, 1, 2, LEVELS, QUALITY)
+    level = data.draw(st.integers(0, 2))
+    side = coding.geometry.tile_side(level)
+    top, left = data.draw(st.integers(0, side - 1)), data.draw(st.integers(0, side - 1))
+    bottom, right = data.draw(st.integers(top + 1, side)), data.draw(st.integers(left + 1, side))
+    tiles = encoded.tiles[::-1][: 3 - level]
+    whole = decode_tile(coding, level, 1, 2, tiles)
+    part = decode_tile(coding, level, 1, 2, tiles, (top, bottom, left, right))
+    np.testing.assert_array_equal(part, whole[:, top:bottom, left:right])
+
+
+def test_a_window_of_an_empty_or_overview_tile():
+    window = 3, 10, 250, 256
+    empty = coding_of(empty_bits=b"\xff" * 8)
+    assert decode_tile(empty, 0, 0, 0, [], window).shape == (3, 7, 6)
+    tile = encode_base(CODING, 3, 0, 1, tissue(256, 256, 5), QUALITY)
+    whole = decode_tile(CODING, 3, 0, 1, [tile])
+    np.testing.assert_array_equal(decode_tile(CODING, 3, 0, 1, [tile], window), whole[:, 3:10, 250:256])
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ import rrip_format
 from rrip_format.associated import attachment_checksum, seal_attachment
 from rrip_format.container import load_json, open_container
 from rrip_format.errors import FormatError, LimitError, RripError
+from rrip_format.hierarchy import Hierarchy
 from rrip_format.layout import dump, tile_key
 from rrip_format.limits import LIMITS, limit
 from rrip_format.metadata import seal
 from rrip_format.tile import join_tile, split_tile
+from rrip_format.validation import find_problems
 
 MIB = 1 << 20
 
@@ -201,6 +204,28 @@ def test_a_slide_of_nothing(kinds, tmp_path):
     )
     print(found.stdout)
     assert float(found.stdout) < 256
+
+
+def test_a_slide_that_promises_petabytes(kinds, tmp_path):
+    """2^28 families that are not there: nothing is allocated or listed for all of them."""
+    path = tmp_path / "a.rrip.zarr"
+    path.mkdir()
+    (path / "zarr.json").write_bytes(dump(sealed(kinds, width=2**31 - 1, height=2**13, empty=None)))
+    with rrip_format.open(path) as slide:
+        assert slide.geometry.families == (32, 2**23)
+        for read in (lambda: slide.read_region(0, 0, 0, *slide.geometry.shape(0)), lambda: rrip_format.imread(path)):
+            with pytest.raises(LimitError, match="not enough memory") as caught:
+                read()
+            assert caught.value.rule == "limit.memory"
+    hierarchy = Hierarchy(slide.container)
+    assert list(hierarchy.children("0/c/0")) == [str(k) for k in range(32)]
+    assert list(islice(hierarchy.children("base/0/c/0/31"), 3)) == ["0", "1", "2"]
+    assert list(hierarchy.children("0/c")) == ["0"]
+    for folder in ("0/c/0/32", "0/c/0/x", "0/c/0/01", "0/c/0/1/1", "0/c/1", "nothing"):
+        assert list(hierarchy.children(folder)) == []
+    problems = find_problems(path, "checksums")
+    assert {finding.rule for finding in islice(problems, 100)} >= {"array.document", "tile.missing"}
+    problems.close()
 
 
 def resized(jpeg, height, width):

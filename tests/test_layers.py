@@ -14,12 +14,14 @@ import rrip_format
 PACKAGE = Path(rrip_format.__file__).parent
 FLOORS = [
     ["errors"],
-    ["geometry", "bytesource", "disk", "limits"],
+    ["geometry", "bytesource", "disk", "limits", "recent"],
     ["tile"],
     ["metadata", "associated"],
     ["kernels"],
-    ["reference", "predict", "jpeg", "jpeg_blocks"],
-    ["family", "jpeg_huffman"],
+    ["reference", "predict", "jpeg_blocks", "jpeg_header"],
+    ["jpeg_decoder", "jpeg_huffman"],
+    ["jpeg"],
+    ["family"],
     ["jpeg_encoder"],
     ["layout"],
     ["storage"],
@@ -173,10 +175,10 @@ def test_importing_the_package_is_light():
 
 
 def test_reading_needs_no_encoder(container):
-    """Neither libvips nor any slide reader has to be installed to read."""
+    """Neither libvips nor any slide reader nor another JPEG decoder has to be installed to read."""
     loaded = loaded_by(f"import rrip_format; rrip_format.open({str(container.path)!r}).read_region(0, 300, 300, 9, 9)")
-    assert {"numba", "zarr", "imagecodecs"} <= loaded
-    assert not loaded & {"pyvips", "openslide", "tifffile", "skimage", "dask"}
+    assert {"numba", "zarr"} <= loaded
+    assert not loaded & {"imagecodecs", "pyvips", "openslide", "tifffile", "skimage", "dask"}
 
 
 def test_public_names():

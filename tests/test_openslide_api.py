@@ -367,7 +367,7 @@ def test_the_cache(slide, monkeypatch):
     for _ in range(2):
         slide.read_region((200, 200), 0, (200, 200))
     assert len(decoded) > 6
-    assert len(slide._slide._tiles) == 1
+    assert len(slide._slide._recent._tiles) == 1
     with pytest.raises(TypeError, match="Not a cache object"):
         slide.set_cache(None)
 

@@ -120,6 +120,55 @@ def test_kernels_take_read_only_and_strided_planes():
     np.testing.assert_array_equal(predict.up2(coarse[1], SHARP), reference.up2(coarse[1], SHARP))
 
 
+@given(st.data())
+def test_a_window(data):
+    """What lies in the window is that of the whole plane, whatever it is predicted from outside."""
+    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    coarse = rng.integers(0, 256, (3, height, width)).astype(np.uint8)
+    fine = tuple(rng.integers(0, 256, (3, 2 * height, 2 * width)).astype(np.uint8))
+    top, left = data.draw(st.integers(0, 2 * height - 1)), data.draw(st.integers(0, 2 * width - 1))
+    bottom, right = data.draw(st.integers(top + 1, 2 * height)), data.draw(st.integers(left + 1, 2 * width))
+    window = top, bottom, left, right
+    used = predict.coarser_window(window, height, width)
+    spoiled = coarse.copy()
+    spoiled[:, : used[0]] ^= 255
+    spoiled[:, used[1] :] ^= 255
+    spoiled[:, :, : used[2]] ^= 255
+    spoiled[:, :, used[3] :] ^= 255
+    whole = predict.reconstruct(coarse, fine, SHARP, (20, -30))
+    part = predict.reconstruct(spoiled, fine, SHARP, (20, -30), None, window)
+    np.testing.assert_array_equal(part[:, top:bottom, left:right], whole[:, top:bottom, left:right])
+    np.testing.assert_array_equal(
+        predict.reconstruct_rgb(spoiled, fine, SHARP, (20, -30), None, window),
+        predict.ycc_to_rgb(whole)[:, top:bottom, left:right],
+    )
+
+
+@pytest.mark.parametrize("window", [(0, 9, 0, 8), (4, 4, 0, 8), (-1, 4, 0, 8), (0, 8, 7, 3)])
+def test_a_window_outside_is_refused(window):
+    coarse = np.zeros((3, 4, 4), np.uint8)
+    for reconstruct in (predict.reconstruct, predict.reconstruct_rgb):
+        with pytest.raises(ValueError, match="window"):
+            reconstruct(coarse, (None, None, None), SHARP, (0, 0), None, window)
+
+
+def test_a_plane_that_is_too_wide_is_refused():
+    with pytest.raises(ValueError, match="at most 1024"):
+        predict.up2(np.zeros((1, 1025), np.uint8), SHARP)
+
+
+def test_interleave():
+    planes = np.random.default_rng(0).integers(0, 256, (3, 5, 7)).astype(np.uint8)
+    out = np.zeros((9, 10, 3), np.uint8)
+    predict.interleave(planes, out, 2, 3)
+    np.testing.assert_array_equal(out[2:7, 3:].transpose(2, 0, 1), planes)
+    assert out[:2].sum() == out[7:].sum() == out[:, :3].sum() == 0
+    for top, left in ((5, 0), (0, 4), (-1, 0)):
+        with pytest.raises(ValueError, match="is not in"):
+            predict.interleave(planes, out, top, left)
+
+
 def test_a_residual_of_another_size_is_refused():
     with pytest.raises(ValueError, match="residual plane"):
         predict.reconstruct(np.zeros((3, 4, 4), np.uint8), (np.zeros((8, 7), np.uint8), None, None), SHARP, (0, 0))

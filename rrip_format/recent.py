@@ -1,0 +1,48 @@
+"""The tiles that were decoded last, for readers that ask for the same ones again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any
+
+__all__ = ["RecentTiles"]
+
+
+class RecentTiles:
+    """Decoded tiles by key, as many as fit; thread-safe, and safe to use after a fork.
+
+    Parameters
+    ----------
+    capacity : int
+        Bytes of pixels to keep; the last tile is always kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._start()
+
+    def _start(self) -> None:
+        self._tiles: dict[Hashable, Any] = {}  # oldest first
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+
+    def get(self, key: Hashable, decode: Callable[[], Any]) -> Any:
+        """The array of that key, read-only: one that is kept, or what `decode` gives."""
+        if self._process != os.getpid():  # another thread may have held the lock while this process was forked
+            self._start()
+        with self._lock:
+            tile = self._tiles.pop(key, None)
+            if tile is not None:
+                self._tiles[key] = tile
+                return tile
+        tile = decode()
+        tile.flags.writeable = False
+        with self._lock:
+            self._bytes += 0 if key in self._tiles else tile.nbytes
+            self._tiles[key] = tile
+            while self._bytes > self.capacity and len(self._tiles) > 1:
+                self._bytes -= self._tiles.pop(next(iter(self._tiles))).nbytes
+        return tile
