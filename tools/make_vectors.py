@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vectors import containers, invalid_containers, invalid_metadata, invalid_tiles, valid
-from vectors.case import BASE_READER, FULL_READER, VALIDATOR, WRITER, Case, sha256
+from vectors.case import BASE_READER, FULL_READER, STRICT_READER, VALIDATOR, WRITER, Case, sha256
 from vectors.check import problems_of_case
 from vectors.containers import ContainerCase
 
@@ -38,7 +38,9 @@ def make() -> dict[str, bytes]:
     """Every file of the vectors by its path, the manifest included."""
     files: dict[str, bytes] = {}
     counts = {"valid": 0, "invalid": 0}
-    classes: dict[str, list[str]] = {BASE_READER: [], FULL_READER: [], WRITER: [], VALIDATOR: []}
+    classes: dict[str, list[str]] = {
+        title: [] for title in (BASE_READER, FULL_READER, STRICT_READER, WRITER, VALIDATOR)
+    }
     for made in all_cases():
         counts["invalid" if made.rule else "valid"] += 1
         for title in made.classes:

@@ -18,7 +18,8 @@ from rrip_format.jpeg import decode_gray
 from rrip_format.metadata import Coding, parse_coding
 from rrip_format.tile import split_tile
 
-BASE_READER, FULL_READER, WRITER, VALIDATOR = "base reader", "full reader", "writer", "validator"
+BASE_READER, FULL_READER, STRICT_READER = "base reader", "full reader", "strict reader"
+WRITER, VALIDATOR = "writer", "validator"
 
 Json = Any
 Image = NDArray[np.uint8]
@@ -43,6 +44,8 @@ class Case:
         Stored tiles by level.
     rule : str or None
         Rule of spec section 12 that it breaks, None if it is valid.
+    strict : bool
+        Whether readers only should refuse it.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Case:
     col: int = 0
     tiles: dict[int, bytes] = field(default_factory=dict)
     rule: str | None = None
+    strict: bool = False
 
     @property
     def kind(self) -> str:
@@ -87,6 +91,8 @@ class Case:
     @property
     def classes(self) -> list[str]:
         """Who has to pass it (``spec/vectors/README.md``)."""
+        if self.strict:
+            return [STRICT_READER, VALIDATOR]
         if self.rule is None:
             return [BASE_READER, FULL_READER, WRITER, VALIDATOR]
         below_base = self.level is not None and self.level < BASE_LEVEL and BASE_LEVEL in self.tiles

@@ -92,7 +92,6 @@ def folder_cases() -> Iterator[ContainerCase]:
     yield damaged("tap", about, "8.5", {"zarr.json": tap}, "metadata.seal", OPEN)
     gone = "a tile is deleted"
     yield damaged("no-residual", gone, "7.3", {"0/c/0/0/0": None}, "tile.missing", FIRST[:1])
-    yield damaged("no-middle", gone, "7.3", {"1/c/0/0/0": None}, "tile.missing", FIRST[:2])
     yield damaged("no-base", gone, "7.3", {"base/0/c/0/0/0": None}, "tile.missing", FIRST)
     yield damaged("no-overview", gone, "7.3", {"base/1/c/0/0/0": None}, "tile.missing", ["3/0/0"])
     swapped: dict[str, bytes | None] = {"1/c/0/0/0": good["1/c/0/0/2"], "1/c/0/0/2": good["1/c/0/0/0"]}
@@ -160,10 +159,6 @@ def zip_cases() -> Iterator[ContainerCase]:
     yield damaged("cut", "the end of the archive is missing", "9.5", whole[:-600], "zip.structure", OPEN)
     rootless = {name: content for name, content in good.items() if name != "zarr.json"}
     yield damaged("no-root", "no zarr.json at the root", "9.2", pack(rootless), "metadata.absent", OPEN)
-    inside = {f"slide.rrip.zarr/{name}": content for name, content in good.items()}
-    yield damaged(
-        "nested", "the hierarchy is not at the root of the archive", "9.1", pack(inside), "metadata.absent", OPEN
-    )
     sealed = {**good, "zarr.json": good["zarr.json"].replace(b'"width":700', b'"width":701')}
     yield damaged("width", "the width is changed after sealing", "8.5", pack(sealed), "metadata.seal", OPEN)
     less = {name: content for name, content in good.items() if name != tile}

@@ -11,7 +11,7 @@ from rrip_format.metadata import parse_coding
 from rrip_format.tile import TRAILER_BYTES, crc32c, join_tile
 
 from .case import Case
-from .pictures import Quality, encode, smooth, waves
+from .pictures import Quality, encode, smooth, waves, with_restarts
 from .valid import built, make_coding
 
 OTHER_SLIDE = UUID("c0ffee00-1234-4abc-8def-0123456789ab")
@@ -170,6 +170,42 @@ def stream_problems(family: Case) -> Iterator[Case]:
     yield refused(family, "l1-cr-size", about, "6.1", "stream.decode", {1: tile})
 
 
+def strict_problems(family: Case) -> Iterator[Case]:
+    """Sealed base tiles whose stream breaks what readers only should check: some decoders warn, or say nothing."""
+    coding = parse_coding(family.document["coding"])
+    stream = Quality(10, flat=False).encode(smooth(64))
+    restarts = with_restarts(smooth(64), 10, 20)
+    scan = stream.index(b"\xff\xda")
+    data = scan + 14  # behind the scan header of three components
+    table = stream.index(b"\xff\xdb") + 5
+    codes = stream.rindex(b"\xff\xc4", 0, scan)
+    codes_end = codes + 2 + int.from_bytes(stream[codes + 2 : codes + 4], "big")
+
+    def put(at: int, new: bytes) -> bytes:
+        return stream[:at] + new + stream[at + len(new) :]
+
+    streams = {
+        "step-zero": (put(table + 9, b"\0"), "a quantiser step of 0"),
+        "no-codes": (stream[:codes] + stream[codes_end:], "no Huffman table for what the scan uses"),
+        "scan-order": (
+            put(scan + 5, stream[scan + 7 : scan + 9] + stream[scan + 5 : scan + 7]),
+            "Cb before Y in the scan",
+        ),
+        "spectrum": (put(scan + 12, b"\x3e"), "a scan that ends at coefficient 62"),
+        "scan-short": (stream[:-60] + stream[-2:], "a scan that ends early"),
+        "scan-long": (stream[:-2] + bytes(4) + stream[-2:], "four bytes behind the last block"),
+        "two-ends": (stream + b"\xff\xd9", "two end markers"),
+        "no-code": (stream[:data] + b"\xff\0" * 40 + stream[-2:], "a scan of ones, which are no code"),
+        "restart-order": (restarts.replace(b"\xff\xd1", b"\xff\xd3"), "restart markers 0, 3 and 2"),
+    }
+    for name, (changed, about) in streams.items():
+        tile = join_tile([changed], coding.place(2, 0, 0))
+        made = refused(
+            family, f"strict-{name}", f"{about}, in a tile with a correct checksum", "6.1", "stream.decode", {2: tile}
+        )
+        yield replace(made, strict=True)
+
+
 def overview_problems() -> Iterator[Case]:
     """Tiles coarser than the base level that have to be refused."""
     coding = make_coding(size=(2049, 1100), empty=[(0, 0), (0, 1)])
@@ -184,6 +220,6 @@ def overview_problems() -> Iterator[Case]:
 def cases() -> Iterator[Case]:
     """All of this module."""
     family = seed_family()
-    for group in (damaged_cases, misplaced_cases, stream_problems):
+    for group in (damaged_cases, misplaced_cases, stream_problems, strict_problems):
         yield from group(family)
     yield from overview_problems()
