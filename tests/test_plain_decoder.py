@@ -203,6 +203,23 @@ def test_errors_are_one_line_and_an_exit_code(tmp_path) -> None:
     assert _run("info", tmp_path / "nothing").returncode == 2
 
 
+def test_both_decoders_make_the_same_of_damage(capsys) -> None:
+    from compare_mutants import run
+
+    different = run(60, 7)
+    found = capsys.readouterr().out
+    assert different == 0, found
+    assert found.count(": 60 mutants, ") == 4
+
+
+def test_the_comparison_of_mutants_notices_a_difference(monkeypatch, capsys) -> None:
+    import compare_mutants
+
+    monkeypatch.setattr(compare_mutants, "read_metadata", lambda document: None)
+    assert compare_mutants.run(20, 7) > 0
+    assert "metadata, seed 7, mutant" in capsys.readouterr().out
+
+
 @given(st.binary(max_size=300))
 def test_the_checksum(data: bytes) -> None:
     from plain.tile import crc32c

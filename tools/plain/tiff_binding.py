@@ -49,6 +49,8 @@ class TiffContainer:
         [first] = struct.unpack("<Q", self._read(8, 8))
         if first == 0:
             raise FormatError("tiff.header", "the offset of IFD 0 is 0: the file was not written to its end")
+        if first < 16:
+            raise DamagedError("file.range", f"IFD 0 at byte {first}, inside the header")
         self.root, following = self._ifd(first)
         if METADATA not in self.root:
             raise FormatError("metadata.absent", "no tag 65380: a TIFF, but not of this format")
