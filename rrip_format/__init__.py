@@ -14,16 +14,30 @@ from .errors import RripError
 
 __version__ = "0.1.0"
 
-__all__ = ["RripError", "RripSlide", "RripStore", "Settings", "Slide", "__version__", "convert", "imread", "open"]
+__all__ = [
+    "RripError",
+    "RripSlide",
+    "RripStore",
+    "Settings",
+    "Slide",
+    "__version__",
+    "convert",
+    "imread",
+    "open",
+    "repair",
+    "validate",
+]
 
 if TYPE_CHECKING:
     from .conversion import convert
     from .encoder import Settings
     from .openslide_api import RripSlide
     from .reading import imread
+    from .repairing import repair
     from .slide import Slide
     from .slide import open_slide as open  # noqa: A004
     from .store import RripStore
+    from .validation import validate
 
 _LAZY = {
     "RripSlide": "openslide_api",
@@ -33,6 +47,8 @@ _LAZY = {
     "convert": "conversion",
     "imread": "reading",
     "open": "slide",
+    "repair": "repairing",
+    "validate": "validation",
 }
 
 

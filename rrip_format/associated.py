@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .errors import ChecksumError, DamagedError, LimitError, RripError
+from .errors import ChecksumError, DamagedError, RripError
+from .limits import check_limit
 from .tile import crc32c
 
 __all__ = [
     "ASSOCIATED_NAMES",
     "ICC_NAME",
-    "MAX_ATTACHMENT_BYTES",
     "attachment_checksum",
     "attachment_title",
     "check_associated",
@@ -29,9 +29,6 @@ ASSOCIATED_NAMES = ("label", "macro", "thumbnail")
 
 ICC_NAME = "icc_profile"
 """What the metadata call the ICC profile among the attachments."""
-
-MAX_ATTACHMENT_BYTES = 1 << 28
-"""Largest ICC profile or associated image that a reader accepts (spec section 12)."""
 
 
 def known_attachments(names: Iterable[str]) -> list[str]:
@@ -67,14 +64,15 @@ def check_attachment(stored: bytes, what: str) -> bytes:
     check_attachment_size(len(stored), what)
     data = stored[:-4]
     if len(stored) < 4 or crc32c(data).to_bytes(4, "little") != stored[-4:]:
-        raise ChecksumError(f"{what} is damaged: its CRC-32C does not match; restore it from a copy")
+        raise ChecksumError(
+            f"{what} is damaged: its CRC-32C does not match; restore it from a copy", rule="attachment.checksum"
+        )
     return data
 
 
 def check_attachment_size(size: int, what: str) -> None:
     """Raise :class:`LimitError` for an attachment that is too large to be one."""
-    if size > MAX_ATTACHMENT_BYTES:
-        raise LimitError(f"{what} has {size} bytes, this reader accepts {MAX_ATTACHMENT_BYTES}")
+    check_limit("attachment_bytes", size, what, rule="limit.attachment")
 
 
 def check_associated(name: str, jpeg: bytes) -> tuple[int, int]:
@@ -107,4 +105,6 @@ def jpeg_shape(jpeg: bytes, what: str) -> tuple[int, int]:
                 return int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
             break
         at += 2 + max(length, 2)
-    raise DamagedError(f"{what}: is not a baseline 4:4:4 JPEG of three components, which associated images are")
+    raise DamagedError(
+        f"{what}: is not a baseline 4:4:4 JPEG of three components, which associated images are", rule="attachment.jpeg"
+    )

@@ -52,7 +52,8 @@ def _check_range(source: ByteSource, offset: int, length: int) -> None:
     if min(offset, length) < 0 or offset + length > source.size:
         raise DamagedError(
             f"{source.name}: bytes {offset} … {offset + length} are wanted, but it has only {source.size}: it is "
-            "truncated, or an offset in it is damaged"
+            "truncated, or an offset in it is damaged",
+            rule="file.range",
         )
 
 
@@ -98,7 +99,9 @@ class LocalBytes:
             except OSError as error:
                 raise StorageError(f"{self.name}: cannot be read: {error}") from error
             if not part:
-                raise DamagedError(f"{self.name}: ends at byte {offset}; it was cut while it was open")
+                raise DamagedError(
+                    f"{self.name}: ends at byte {offset}; it was cut while it was open", rule="file.range"
+                )
             parts.append(part)
             offset, missing = offset + len(part), missing - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)

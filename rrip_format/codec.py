@@ -65,10 +65,12 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         """
         configuration = data.get("configuration")
         if not isinstance(configuration, dict):
-            raise FormatError("codec rrip: there is no configuration")
+            raise FormatError("codec rrip: there is no configuration", rule="array.document")
         coding, level = parse_coding(configuration.get("coding")), configuration.get("level")
         if not isinstance(level, int) or isinstance(level, bool) or not 0 <= level < coding.geometry.levels:
-            raise FormatError(f"codec rrip: level is {level!r}, expected 0 … {coding.geometry.levels - 1}")
+            raise FormatError(
+                f"codec rrip: level is {level!r}, expected 0 … {coding.geometry.levels - 1}", rule="array.document"
+            )
         return cls(level, coding)
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,10 +86,11 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         if tuple(shape) != expected or tuple(found_chunk or ()) != (3, side, side):
             raise FormatError(
                 f"codec rrip: array of shape {tuple(shape)} in chunks of {found_chunk}, expected {expected} in chunks "
-                f"of {(3, side, side)}"
+                f"of {(3, side, side)}",
+                rule="array.document",
             )
         if dtype.to_native_dtype() != "uint8":
-            raise FormatError(f"codec rrip: array of {dtype}, expected uint8")
+            raise FormatError(f"codec rrip: array of {dtype}, expected uint8", rule="array.document")
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:
         """Raise: tiles differ in size."""
@@ -129,7 +132,7 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
                 place = self.coding.uuid, self.level, source.row, source.col
                 rgb, rest = _recent.get((*place, *tiles), lambda: decode(None)), selection
         except RripError as error:
-            raise type(error)(f"{source.store}/{source.root}: {error}") from error
+            raise error.within(f"{source.store}/{source.root}") from error
         return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb)[rest]
 
     # Everything else is refused.
@@ -192,7 +195,9 @@ def _refuse_writing() -> NoReturn:
 
 
 def _refuse_other_codecs() -> NoReturn:
-    raise FormatError("codec rrip must be the only codec of its array; it cannot be read through this door")
+    raise FormatError(
+        "codec rrip must be the only codec of its array; it cannot be read through this door", rule="array.document"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +220,18 @@ class _Chunk:
         """
         if not isinstance(byte_getter, StorePath):
             raise FormatError(
-                "codec rrip: the coarser levels cannot be reached from inside another codec or store view"
+                "codec rrip: the coarser levels cannot be reached from inside another codec or store view",
+                rule="array.document",
             )
         store, parts = byte_getter.store, byte_getter.path.split("/")
         if len(parts) == 4:  # the array was opened by itself: its parent is above the root of the store
             store = _parent(store, level)
             parts = [str(level), *parts]
         if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:
-            raise FormatError(f"codec rrip: chunk key {byte_getter.path!r} does not end in {level}/c/0/ROW/COLUMN")
+            raise FormatError(
+                f"codec rrip: chunk key {byte_getter.path!r} does not end in {level}/c/0/ROW/COLUMN",
+                rule="array.document",
+            )
         return cls(store, "".join(f"{part}/" for part in parts[:-5]), int(parts[-2]), int(parts[-1]))
 
     def keys(self, level: int) -> list[str]:
@@ -242,5 +251,6 @@ def _parent(store: Store, level: int) -> Store:
             return FsspecStore(store.fs, read_only=True, path=head)
     raise FormatError(
         f"codec rrip: level {level} was opened by itself in {store}, where the coarser levels cannot be reached: open "
-        f"the container and take array {str(level)!r} of it"
+        f"the container and take array {str(level)!r} of it",
+        rule="array.document",
     )

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from .associated import (
     ICC_NAME,
-    MAX_ATTACHMENT_BYTES,
     attachment_checksum,
     attachment_title,
     check_attachment,
@@ -23,14 +22,14 @@ from .associated import (
 from .bytesource import is_url, open_bytes
 from .errors import ChecksumError, FormatError, LimitError, NewerFormatError, StorageError
 from .layout import attachment_key, tile_key
-from .metadata import MAX_METADATA_BYTES, Metadata, parse_metadata
+from .limits import check_limit, limit
+from .metadata import Metadata, parse_metadata
 from .storage import get_sync, is_synchronous, list_sizes, open_store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 __all__ = [
-    "MAX_METADATA_BYTES",
     "Container",
     "Place",
     "ZarrContainer",
@@ -41,6 +40,9 @@ __all__ = [
     "read_attachment",
     "read_icc_profile",
 ]
+
+_MAX_DIGITS = 400
+"""Of a whole number in JSON; those of the metadata have 16 (spec section 8.1)."""
 
 Place = tuple[int, int, int]
 """Level, row and column of a tile."""
@@ -101,6 +103,8 @@ class ZarrContainer:
     store : zarr.abc.store.Store
     name : str
         What to call it in errors.
+    metadata : Metadata, optional
+        Instead of those of its root.
 
     Raises
     ------
@@ -108,11 +112,10 @@ class ZarrContainer:
         If there is no RRIP container, or its metadata break a rule of the spec.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, metadata: Metadata | None = None) -> None:
         self.store = store
         self.name = name
-        (data,) = get_sync(store, ["zarr.json"], [MAX_METADATA_BYTES], LimitError)
-        self.metadata = parse_root(data, name)
+        self.metadata = metadata or parse_root(self.document("zarr.json"), name)
 
     @property
     def is_local(self) -> bool:
@@ -128,9 +131,13 @@ class ZarrContainer:
         limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
         return get_sync(self.store, [tile_key(*place) for place in places], limits)
 
+    def document(self, key: str) -> bytes | None:
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return get_sync(self.store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
+
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = get_sync(self.store, [attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        (stored,) = get_sync(self.store, [attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
@@ -152,9 +159,13 @@ def read_attachment(container: Container, name: str) -> bytes:
     """
     what, data = f"{container.name}: {attachment_title(name)}", container.attachment(name)
     if data is None:
-        raise ChecksumError(f"{what} is listed in the metadata but missing; restore it from a copy")
+        raise ChecksumError(
+            f"{what} is listed in the metadata but missing; restore it from a copy", rule="attachment.missing"
+        )
     if attachment_checksum(data) != container.metadata.attachments[name]:
-        raise ChecksumError(f"{what} is not the one that the metadata list; restore it from a copy")
+        raise ChecksumError(
+            f"{what} is not the one that the metadata list; restore it from a copy", rule="attachment.checksum"
+        )
     return data
 
 
@@ -170,25 +181,51 @@ def read_associated(container: Container) -> dict[str, bytes]:
 
 
 def load_json(data: bytes, what: str) -> Any:
-    """Parse JSON that comes from a file; :class:`FormatError` if it is none, :class:`LimitError` if it is too large."""
-    if len(data) > MAX_METADATA_BYTES:
-        raise LimitError(f"{what} has {len(data)} bytes, this reader accepts {MAX_METADATA_BYTES}")
+    """Parse JSON that comes from a file, in memory and time that the limits bound (spec section 12).
+
+    Raises
+    ------
+    FormatError
+        If it is no JSON in UTF-8.
+    LimitError
+        If it has too many bytes or values, or they are nested too deeply.
+    """
+    check_limit("metadata_bytes", len(data), what, rule="limit.metadata")
+    check_limit("metadata_marks", sum(map(data.count, (b",", b"[", b"{", b'"', b"\\"))), what, rule="limit.metadata")
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{what} is not JSON: {error}") from error
+        document = json.loads(data.decode(), parse_int=_parse_int)
+    except RecursionError as error:
+        raise LimitError(f"{what} is nested too deeply", rule="limit.metadata") from error
+    except ValueError as error:
+        raise FormatError(f"{what} is not JSON: {error}", rule="metadata.json") from error
+    depth, values = 1, [document] if isinstance(document, dict | list) else []
+    while values:
+        check_limit("metadata_depth", depth, what, rule="limit.metadata")
+        depth += 1
+        nested = (value.values() if isinstance(value, dict) else value for value in values)
+        values = [item for items in nested for item in items if isinstance(item, dict | list)]
+    return document
+
+
+def _parse_int(digits: str) -> int:
+    """A whole number, unless it is so long that a few of them would take seconds."""
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
 
 
 def parse_root(data: bytes | None, name: str) -> Metadata:
     """The metadata in the root's ``zarr.json`` (spec section 9.2)."""
     if data is None:
-        raise FormatError(f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one")
+        raise FormatError(
+            f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one", rule="metadata.absent"
+        )
     document = load_json(data, f"{name}: its zarr.json")
     attributes = document.get("attributes") if isinstance(document, dict) else None
     try:
         return parse_metadata(attributes.get("rrip") if isinstance(attributes, dict) else None)
-    except FormatError as error:
-        raise type(error)(f"{name}: {error}") from error
+    except (FormatError, LimitError) as error:
+        raise error.within(name) from error
 
 
 def open_container(path: str | bytes | os.PathLike[str]) -> Container:
@@ -235,9 +272,9 @@ def _open_file(name: str) -> Container:
 
             return TiffContainer(source)
         if magic[:2] == b"PK":
-            from .zip_reader import ZipContainer
+            from .zip_reader import Archive, ZipContainer
 
-            return ZipContainer(source)
+            return ZipContainer(Archive(source))
         raise FormatError(f"{name}: is neither a TIFF file nor a zip archive, expected an RRIP container")
     except BaseException:
         source.close()

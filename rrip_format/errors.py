@@ -15,12 +15,19 @@
     ├── ReadOnlyError         an attempt to change a container through a reading door
     └── ExtraMissingError     an optional dependency is not installed
 
-Every message says what was found, what was expected and what to do. Bytes that come from a file raise nothing else.
+Every message says what was found, what was expected and what to do. Bytes that come from a file raise nothing else, and
+such an error names the rule that they break: `rule`, an identifier of spec section 12 that stays the same when messages
+change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from reprlib import Repr
+from typing import Self
+
 __all__ = [
+    "RULES",
     "ChecksumError",
     "DamagedError",
     "ExtraMissingError",
@@ -34,19 +41,54 @@ __all__ = [
     "StorageError",
     "TargetError",
     "printable",
+    "shown",
 ]
 
 
 class RripError(Exception):
-    """Base of every exception that this package raises on purpose."""
+    """Base of every exception that this package raises on purpose.
+
+    Parameters
+    ----------
+    *args
+        The message.
+    rule : str, optional
+        What was broken, where it is not what the class stands for.
+    parts : sequence of RripError
+        The problems one by one, where the message lists several.
+
+    Attributes
+    ----------
+    rule : str or None
+        None for what is not about the bytes of a container: sources, targets, extras.
+    """
+
+    rule: str | None = None
+
+    parts: Sequence[RripError] = ()
+
+    def __init__(self, *args: object, rule: str | None = None, parts: Sequence[RripError] = ()) -> None:
+        super().__init__(*args)
+        if rule is not None:
+            self.rule = rule
+        if parts:
+            self.parts = parts
+
+    def within(self, where: str) -> Self:
+        """The same error, of the same rule, told with where it happened: ``raise error.within(name) from error``."""
+        return type(self)(f"{where}: {self}", rule=self.rule, parts=self.parts)
 
 
 class DamagedError(RripError):
     """Bytes of a container are not what a writer produced."""
 
+    rule = "stream.decode"
+
 
 class ChecksumError(DamagedError):
     """A stored tile's CRC-32C does not match its bytes (spec section 7)."""
+
+    rule = "tile.checksum"
 
 
 class MissingTileError(DamagedError):
@@ -56,17 +98,25 @@ class MissingTileError(DamagedError):
     fill value", which is the silent wrong picture that this class exists to prevent.
     """
 
+    rule = "tile.missing"
+
 
 class FormatError(RripError, ValueError):
     """Not an RRIP container, or one whose metadata breaks a rule of the spec."""
+
+    rule = "container.kind"
 
 
 class NewerFormatError(FormatError):
     """The container was written by a newer version of the format (spec section 11)."""
 
+    rule = "newer.version"
+
 
 class LimitError(RripError):
     """A size is beyond what this reader accepts (spec section 12)."""
+
+    rule = "limit.memory"
 
 
 class SourceError(RripError):
@@ -75,6 +125,8 @@ class SourceError(RripError):
 
 class StorageError(RripError, OSError):
     """The store that holds a container failed to answer."""
+
+    rule = "storage.failed"
 
 
 class TargetError(RripError, OSError):
@@ -87,6 +139,59 @@ class ReadOnlyError(RripError, TypeError):
 
 class ExtraMissingError(RripError, ImportError):
     """An optional dependency is not installed; the message names the extra."""
+
+
+RULES: dict[str, type[RripError]] = {
+    "array.document": FormatError,
+    "attachment.checksum": ChecksumError,
+    "attachment.jpeg": DamagedError,
+    "attachment.missing": ChecksumError,
+    "container.kind": FormatError,
+    "file.range": DamagedError,
+    "limit.attachment": LimitError,
+    "limit.directory": LimitError,
+    "limit.families": LimitError,
+    "limit.memory": LimitError,
+    "limit.metadata": LimitError,
+    "metadata.absent": FormatError,
+    "metadata.json": FormatError,
+    "metadata.member": FormatError,
+    "metadata.requires": FormatError,
+    "metadata.seal": FormatError,
+    "metadata.version": FormatError,
+    "newer.requires": NewerFormatError,
+    "newer.version": NewerFormatError,
+    "packet.structure": DamagedError,
+    "storage.failed": StorageError,
+    "stream.decode": DamagedError,
+    "stream.empty": DamagedError,
+    "tiff.chain": FormatError,
+    "tiff.header": FormatError,
+    "tiff.ifd": FormatError,
+    "tiff.loop": FormatError,
+    "tiff.tables": FormatError,
+    "tiff.tag": FormatError,
+    "tile.checksum": ChecksumError,
+    "tile.missing": MissingTileError,
+    "tile.place": DamagedError,
+    "tile.short": DamagedError,
+    "tile.size": DamagedError,
+    "tile.trailer": DamagedError,
+    "zip.member": DamagedError,
+    "zip.method": FormatError,
+    "zip.structure": FormatError,
+}
+"""What the bytes of a container can break, and the class of the error that says so (spec section 12)."""
+
+
+_SHOWN = Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 80
+_SHOWN.maxlist = _SHOWN.maxdict = 8
+
+
+def shown(value: object) -> str:
+    """What was found, for a message: of a value of any size a few characters."""
+    return _SHOWN.repr(value)
 
 
 def printable(line: str) -> str:

@@ -127,11 +127,11 @@ def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> 
     place = coding.place(level, row, col)
     (stream,) = split_tile(tile, place, 1)
     if stream is None:
-        raise DamagedError(f"{place} has no picture")
+        raise DamagedError(f"{place} has no picture", rule="stream.empty")
     try:
         return decode_ycc(stream, coding.geometry.tile_side(level))
     except DamagedError as error:
-        raise DamagedError(f"{place}: {error}") from error
+        raise error.within(str(place)) from error
 
 
 def _residuals(
@@ -145,7 +145,7 @@ def _residuals(
         rows = None if window is None else window[:2]
         planes = [None if stream is None else decode_gray(stream, side, rows) for stream in streams]
     except DamagedError as error:
-        raise DamagedError(f"{place}: {error}") from error
+        raise error.within(str(place)) from error
     luma, cb, cr = [*planes, None, None][:3]
     return luma, cb, cr
 

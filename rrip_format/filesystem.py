@@ -195,7 +195,7 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]
             try:
                 return function(self._opened(), key)
             except (OSError, LookupError) as error:
-                raise RripError(f"{self._name}: {key}: {error}") from error
+                raise RripError(f"{self._name}: {key}: {error}", rule=getattr(error, "rule", None)) from error
 
         return await asyncio.get_running_loop().run_in_executor(_executor(), call)
 

@@ -24,10 +24,11 @@ from .layout import (
     tile_key,
 )
 from .layout_v2 import documents_v2, parse_tile_key_v2, tile_key_v2
+from .metadata import Coding
 from .packet import join_packet
 from .tile import split_tile
 
-__all__ = ["Hierarchy", "open_hierarchy"]
+__all__ = ["Hierarchy", "check_tile", "open_hierarchy"]
 
 
 class _Documents(Mapping[str, bytes]):
@@ -112,14 +113,10 @@ class Hierarchy:
         return join_packet([self._check(needed, row, col, tile) for needed, tile in zip(levels, tiles, strict=True)])
 
     def _check(self, level: int, row: int, col: int, tile: bytes | None) -> bytes:
-        coding = self.container.metadata.coding
-        place = coding.place(level, row, col)
-        if tile is None:
-            raise MissingTileError(
-                f"{self.container.name}: {place} is missing; its family is not empty, so the container is incomplete"
-            )
-        split_tile(tile, place, coding.streams(level))
-        return tile
+        try:
+            return check_tile(self.container.metadata.coding, level, row, col, tile)
+        except MissingTileError as error:
+            raise error.within(self.container.name) from error
 
     def exists(self, key: str) -> bool:
         """Whether there is such a key, as the metadata have it."""
@@ -145,12 +142,41 @@ class Hierarchy:
     def children(self, folder: str) -> Iterator[str]:
         """Names directly under a folder, as a listing gives them."""
         prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
-        levels = range(self.container.metadata.coding.geometry.levels)
-        names = [*self.documents, *(self._chunks(level) for level in levels)]
-        if any(prefix.startswith(self._chunks(level)[:-2]) and prefix.count("/") > 1 for level in levels):
-            names = list(self.keys(prefix))
-        found = {name[len(prefix) :].split("/", 1)[0]: None for name in names if name.startswith(prefix)}
+        starts = [self._chunks(level) for level in range(self.container.metadata.coding.geometry.levels)]
+        for level, start in enumerate(starts):
+            if prefix.startswith(start):
+                yield from self._tile_names(level, prefix.removeprefix(start))
+                return
+        names = [name for name in (*self.documents, *starts) if name.startswith(prefix)]
+        found = dict.fromkeys(name[len(prefix) :].split("/", 1)[0] for name in names)
         yield from (name for name in found if name)
+
+    def _tile_names(self, level: int, row: str) -> Iterator[str]:
+        """Rows of a level that have tiles, or columns of one of its rows, given as ``5/``; never all keys at once."""
+        coding = self.container.metadata.coding
+        rows, cols = coding.geometry.grid(level)
+        if not row:
+            within = (any(not coding.is_empty(level, k, col) for col in range(cols)) for k in range(rows))
+        elif (number := row.removesuffix("/")).isdecimal() and str(int(number)) == number and int(number) < rows:
+            within = (not coding.is_empty(level, int(number), col) for col in range(cols))
+        else:
+            return
+        yield from (str(k) for k, is_there in enumerate(within) if is_there)
+
+
+def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | None) -> bytes:
+    """A stored tile that is promised, checked (spec section 6.2).
+
+    Raises
+    ------
+    MissingTileError, DamagedError
+        If it is absent, or is not what was written there.
+    """
+    place = coding.place(level, row, col)
+    if tile is None:
+        raise MissingTileError(f"{place} is missing; its family is not empty, so the container is incomplete")
+    split_tile(tile, place, coding.streams(level))
+    return tile
 
 
 def open_hierarchy(container: Container | str | os.PathLike[str], zarr_format: int) -> Hierarchy:

@@ -71,6 +71,17 @@ def _readable(slide: Slide) -> dict[str, Json]:
     return {"coding": coding, "slide": document["slide"], "writer": document["writer"]}
 
 
+def _repaired(writer: dict[str, Json]) -> list[str]:
+    """A line about tiles that are not those of the slide's conversion (spec section 8.4)."""
+    record = writer.get("repair")
+    if not isinstance(record, dict):
+        return []
+    lost, rebuilt, filled = (
+        len(found) if isinstance(found := record.get(name), list) else 0 for name in ("lost", "rebuilt", "filled")
+    )
+    return [f"  repaired   {lost} tiles lost, {rebuilt} rebuilt, {filled} filled from the coarser level"]
+
+
 class _Unknown(dict[str, Json]):
     """Members that a writer has left out."""
 
@@ -112,6 +123,7 @@ def format_info(info: dict[str, Json]) -> str:
         f"  from       {slide['source']['name']} ({slide['vendor'] or 'vendor unknown'}, {objective}, {mpp})",
         "  written by {name} {version}, settings {settings}".format_map(_Unknown(metadata["writer"])),
         f"  families   {info['families']}, {info['empty_families']} of them empty",
+        *_repaired(metadata["writer"]),
         "",
         "  level        size (px)   tile    tiles        bytes   share",
     ]

@@ -20,15 +20,14 @@ import numpy as np
 import rfc8785
 from numpy.typing import NDArray
 
-from .errors import FormatError, LimitError, NewerFormatError
+from .errors import FormatError, NewerFormatError, shown
 from .geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES, Geometry, ceil_div
+from .limits import check_limit
 from .tile import TilePlace, crc32c
 
 __all__ = [
     "BILINEAR",
     "FORMAT_VERSION",
-    "MAX_FAMILIES",
-    "MAX_METADATA_BYTES",
     "SHARP",
     "Coding",
     "Metadata",
@@ -49,12 +48,6 @@ SHARP = (-6, 58, 14, -2)
 
 BILINEAR = (0, 48, 16, 0)
 """The taps of the original method, in 64ths."""
-
-MAX_FAMILIES = 2**28
-"""Most families that a reader accepts: their bitmap then fits 32 MiB (spec section 12)."""
-
-MAX_METADATA_BYTES = 1 << 26
-"""Largest metadata that are parsed (spec section 12)."""
 
 MPP_RANGE = (1e-6, 1e6)
 """Smallest and largest pixel size, µm (spec section 8.3)."""
@@ -123,9 +116,20 @@ class Coding:
         """Whether a tile is absent because every family under it is empty (spec section 7.3)."""
         if not self.empty_bits:
             return False
+        rows, cols = self.geometry.families
         span = 1 if level <= BASE_LEVEL else 4 << (level - BASE_LEVEL)
-        families = self.empty[row * span : (row + 1) * span, col * span : (col + 1) * span]
-        return bool(families.size) and bool(families.all())  # outside the grid nothing is empty
+        first, last = max(0, col * span), min((col + 1) * span, cols)
+        within = range(max(0, row * span), min((row + 1) * span, rows))
+        # Outside the grid nothing is empty. The bits stay packed: a small file may promise a large bitmap.
+        return first < last and bool(within) and all(self._are_empty(k * cols + first, last - first) for k in within)
+
+    def _are_empty(self, start: int, count: int) -> bool:
+        """Whether `count` families from number `start` on are all empty."""
+        skipped = start % 8
+        size = (skipped + count + 7) // 8
+        bits = int.from_bytes(self.empty_bits[start // 8 : start // 8 + size], "big")
+        mask = (1 << count) - 1
+        return bits >> (8 * size - skipped - count) & mask == mask
 
     def streams(self, level: int) -> int:
         """Number of JPEG streams in a tile of `level`."""
@@ -247,13 +251,27 @@ def seal(document: dict[str, Json]) -> dict[str, Json]:
     return {**body, "crc32c": f"{crc32c(rfc8785.dumps(body)):08x}"}
 
 
+class _SealProblem(str):
+    """A problem of a seal, among those of members."""
+
+    __slots__ = ()
+
+
+def _error_of(problems: list[str]) -> FormatError:
+    """All problems as one error, of the rule of the first."""
+    rules = ["metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems]
+    parts = [FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)]
+    return FormatError("; ".join(problems), rule=rules[0], parts=parts)
+
+
 def _seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
     try:
         expected = seal(dict(document))["crc32c"]
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
-        return [f"{where}: has no canonical JSON form: {error}"]
+        return [_SealProblem(f"{where}: has no canonical JSON form: {error}")]
     if document.get("crc32c") != expected:
-        return [f"{where}.crc32c: is {document.get('crc32c')!r}, its content gives {expected!r}; the file is damaged"]
+        found = f"is {shown(document.get('crc32c'))}, its content gives {shown(expected)}"
+        return [_SealProblem(f"{where}.crc32c: {found}; the file is damaged")]
     return []
 
 
@@ -273,12 +291,12 @@ def _residual_problems(residual: Json, where: str) -> list[str]:
         taps: Json = residual.get(name)
         if not _is_ints(taps, 4, -90, 90) or sum(taps) != 64 or sum(map(abs, taps)) > 90:
             problems.append(
-                f"{where}.{name}: is {taps!r}, expected four integers with sum 64, sum of magnitudes at most 90"
+                f"{where}.{name}: is {shown(taps)}, expected four integers with sum 64, sum of magnitudes at most 90"
             )
     if not _is_ints(residual.get("cfl"), 2, -127, 127):
-        problems.append(f"{where}.cfl: is {residual.get('cfl')!r}, expected two integers in -127 … 127")
+        problems.append(f"{where}.cfl: is {shown(residual.get('cfl'))}, expected two integers in -127 … 127")
     if not (_is_int(residual.get("planes"), 1, 3) and residual["planes"] != 2):
-        problems.append(f"{where}.planes: is {residual.get('planes')!r}, expected 1 or 3")
+        problems.append(f"{where}.planes: is {shown(residual.get('planes'))}, expected 1 or 3")
     return problems
 
 
@@ -296,11 +314,11 @@ def validate_coding(document: Json) -> list[str]:
     problems = _seal_problems(document, "coding")
     for name in ("width", "height"):
         if not _is_int(document.get(name), 1, MAX_SIDE):
-            problems.append(f"coding.{name}: is {document.get(name)!r}, expected an integer in 1 … {MAX_SIDE}")
+            problems.append(f"coding.{name}: is {shown(document.get(name))}, expected an integer in 1 … {MAX_SIDE}")
     if not (_is_int(document.get("tile"), 1, 512) and document["tile"] in TILE_SIZES):
-        problems.append(f"coding.tile: is {document.get('tile')!r}, expected a multiple of 16 in 64 … 512")
+        problems.append(f"coding.tile: is {shown(document.get('tile'))}, expected a multiple of 16 in 64 … 512")
     if not _is_uuid(document.get("uuid")):
-        problems.append(f"coding.uuid: is {document.get('uuid')!r}, expected a UUID in lower case")
+        problems.append(f"coding.uuid: is {shown(document.get('uuid'))}, expected a UUID in lower case")
     residuals = document.get("residuals")
     if not isinstance(residuals, list) or len(residuals) != BASE_LEVEL:
         problems.append(f"coding.residuals: expected a list of {BASE_LEVEL} objects")
@@ -309,7 +327,7 @@ def validate_coding(document: Json) -> list[str]:
             problems += _residual_problems(residual, f"coding.residuals[{k}]")
     background: Json = document.get("background")
     if not _is_ints(background, 3, 0, 255):
-        problems.append(f"coding.background: is {background!r}, expected three integers in 0 … 255")
+        problems.append(f"coding.background: is {shown(background)}, expected three integers in 0 … 255")
     elif document.get("empty") is not None and len(set(background)) != 1:
         problems.append("coding.background: must be a grey where families are empty")
     return problems
@@ -323,18 +341,22 @@ def parse_coding(document: Json) -> Coding:
     NewerFormatError
         If its version is newer than this reader, or it requires a feature that this reader does not know.
     LimitError
-        If it has more than ``MAX_FAMILIES`` families.
+        If it has more families than this reader accepts.
     FormatError
         If it breaks a rule of spec section 8.2.
     """
     _check_version(document)
     problems = validate_coding(document)
     if problems:
-        raise FormatError("; ".join(problems))
+        raise _error_of(problems)
+    return _coding_of(document)
+
+
+def _coding_of(document: Json) -> Coding:
+    """The same of an object that keeps the rules, as far as its seal and members go."""
     geometry = Geometry(document["width"], document["height"], document["tile"])
     rows, cols = geometry.families
-    if rows * cols > MAX_FAMILIES:
-        raise LimitError(f"the slide has {rows * cols} families of tiles, this reader accepts {MAX_FAMILIES}")
+    check_limit("families", rows * cols, "the slide", rule="limit.families")
     first, second = (
         ResidualCoding(tuple(r["taps"]), tuple(r["cfl"]), r["planes"], tuple(r["chroma_taps"]))  # lengths are validated
         for r in document["residuals"]
@@ -349,16 +371,21 @@ def _check_version(document: Json) -> None:
     """Refuse what a newer writer has said cannot be read by an older reader (spec section 11)."""
     version: Json = document.get("version") if isinstance(document, dict) else None
     if not _is_int(version, 1, 2**31):
-        raise FormatError(f"coding.version: is {version!r}, expected a positive integer; is this an RRIP container?")
+        raise FormatError(
+            f"coding.version: is {shown(version)}, expected a positive integer; is this an RRIP container?",
+            rule="metadata.version",
+        )
     if version > FORMAT_VERSION:
         raise NewerFormatError(
             f"the container has format version {version}, this rrip_format reads up to {FORMAT_VERSION}: upgrade it"
         )
     requires = document.get("requires")
     if not isinstance(requires, list):
-        raise FormatError(f"coding.requires: is {requires!r}, expected a list")
+        raise FormatError(f"coding.requires: is {shown(requires)}, expected a list", rule="metadata.requires")
     if requires:
-        raise NewerFormatError(f"the container requires {requires!r}, unknown to this rrip_format: upgrade it")
+        raise NewerFormatError(
+            f"the container requires {shown(requires)}, unknown to this rrip_format: upgrade it", rule="newer.requires"
+        )
 
 
 def _unpack_empty(text: Json, size_bytes: int) -> bytes:
@@ -369,9 +396,9 @@ def _unpack_empty(text: Json, size_bytes: int) -> bytes:
         inflate = zlib.decompressobj()
         bits = inflate.decompress(base64.b64decode(text, validate=True), size_bytes + 1)
     except (TypeError, ValueError, binascii.Error, zlib.error) as error:
-        raise FormatError(f"coding.empty: is not zlib data in base64: {error}") from error
+        raise FormatError(f"coding.empty: is not zlib data in base64: {error}", rule="metadata.member") from error
     if len(bits) != size_bytes or not inflate.eof or inflate.unused_data:
-        raise FormatError(f"coding.empty: expected exactly {size_bytes} bytes when inflated")
+        raise FormatError(f"coding.empty: expected exactly {size_bytes} bytes when inflated", rule="metadata.member")
     return bits
 
 
@@ -397,18 +424,18 @@ def validate_metadata(document: Json) -> list[str]:
         return [*problems, "rrip.slide: expected an object"]
     mpp, objective, vendor = slide.get("mpp"), slide.get("objective"), slide.get("vendor")
     if mpp is not None and not (isinstance(mpp, list) and len(mpp) == 2 and all(map(_is_mpp, mpp))):
-        problems.append(f"rrip.slide.mpp: is {mpp!r}, expected null or two numbers in 1e-6 … 1e6")
+        problems.append(f"rrip.slide.mpp: is {shown(mpp)}, expected null or two numbers in 1e-6 … 1e6")
     if objective is not None and not _is_positive(objective):
-        problems.append(f"rrip.slide.objective: is {objective!r}, expected null or a positive number")
+        problems.append(f"rrip.slide.objective: is {shown(objective)}, expected null or a positive number")
     if vendor is not None and not isinstance(vendor, str):
-        problems.append(f"rrip.slide.vendor: is {vendor!r}, expected null or a string")
+        problems.append(f"rrip.slide.vendor: is {shown(vendor)}, expected null or a string")
     properties, source = slide.get("properties"), slide.get("source")
     if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
         problems.append("rrip.slide.properties: expected an object of strings")
     if not isinstance(source, dict) or not isinstance(source.get("name"), str):
         problems.append("rrip.slide.source: expected an object with a name")
     elif source.get("bytes") is not None and not _is_int(source["bytes"], 0, 2**53 - 1):
-        problems.append(f"rrip.slide.source.bytes: is {source['bytes']!r}, expected null or a size in bytes")
+        problems.append(f"rrip.slide.source.bytes: is {shown(source['bytes'])}, expected null or a size in bytes")
     if not isinstance(writer, dict):
         problems.append("rrip.writer: expected an object")
     attachments = document.get("attachments")
@@ -420,14 +447,14 @@ def validate_metadata(document: Json) -> list[str]:
 def parse_metadata(document: Json) -> Metadata:
     """The :class:`Metadata` of an ``rrip`` attribute; errors as in :func:`parse_coding`."""
     if not isinstance(document, dict):
-        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container")
+        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container", rule="metadata.absent")
     _check_version(document.get("coding"))
     problems = validate_metadata(document)
     if problems:
-        raise FormatError("; ".join(problems))
+        raise _error_of(problems)
     slide = document["slide"]
     return Metadata(
-        parse_coding(document["coding"]),
+        _coding_of(document["coding"]),
         SlideMetadata(
             mpp=None if slide.get("mpp") is None else (float(slide["mpp"][0]), float(slide["mpp"][1])),
             objective=None if slide.get("objective") is None else float(slide["objective"]),

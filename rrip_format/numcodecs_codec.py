@@ -34,7 +34,10 @@ class RripPacket(Codec):  # type: ignore[misc]  # numcodecs has no types
     def __init__(self, level: int, coding: dict[str, Any]) -> None:
         self._coding = parse_coding(coding)
         if not isinstance(level, int) or isinstance(level, bool) or not 0 <= level < self._coding.geometry.levels:
-            raise FormatError(f"codec rrip: level is {level!r}, expected 0 … {self._coding.geometry.levels - 1}")
+            raise FormatError(
+                f"codec rrip: level is {level!r}, expected 0 … {self._coding.geometry.levels - 1}",
+                rule="array.document",
+            )
         self.level = level
 
     def encode(self, buf: Any) -> NoReturn:

@@ -56,11 +56,11 @@ def _openslide_errors() -> Iterator[None]:
     try:
         yield
     except NewerFormatError as error:
-        raise RripSlideError(str(error)) from error
+        raise RripSlideError(str(error), rule=error.rule) from error
     except FormatError as error:
-        raise UnsupportedSlideError(str(error)) from error
+        raise UnsupportedSlideError(str(error), rule=error.rule) from error
     except RripError as error:
-        raise RripSlideError(str(error)) from error
+        raise RripSlideError(str(error), rule=error.rule) from error
 
 
 class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]

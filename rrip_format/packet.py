@@ -52,17 +52,23 @@ def split_packet(packet: bytes, count: int) -> tuple[int, int, list[bytes]]:
     end, row, col = len(packet), 0, 0
     for _ in range(count):
         if end < TRAILER_BYTES:
-            raise DamagedError(f"a packet of {len(packet)} bytes ends before its {count} tiles do")
+            raise DamagedError(
+                f"a packet of {len(packet)} bytes ends before its {count} tiles do", rule="packet.structure"
+            )
         *lengths, tile_row, tile_col = _TRAILER.unpack_from(packet, end - TRAILER_BYTES)
         start = end - TRAILER_BYTES - sum(lengths)
         if start < 0:
-            raise DamagedError(f"a packet of {len(packet)} bytes has streams of {lengths} bytes at byte {end}")
+            raise DamagedError(
+                f"a packet of {len(packet)} bytes has streams of {lengths} bytes at byte {end}", rule="packet.structure"
+            )
         if not tiles:
             row, col = tile_row, tile_col
         tiles.insert(0, packet[start:end])
         end = start
     if end:
-        raise DamagedError(f"a packet of {len(packet)} bytes has {end} bytes before its {count} tiles")
+        raise DamagedError(
+            f"a packet of {len(packet)} bytes has {end} bytes before its {count} tiles", rule="packet.structure"
+        )
     return row, col, tiles
 
 
@@ -77,5 +83,8 @@ def decode_packet(coding: Coding, level: int, packet: bytes) -> NDArray[np.uint8
     row, col, tiles = split_packet(packet, len(needed_levels(level)))
     rows, cols = coding.geometry.grid(level)
     if row >= rows or col >= cols or coding.is_empty(level, row, col):
-        raise DamagedError(f"a packet says that it is of {coding.place(level, row, col)}, where the slide has no tile")
+        raise DamagedError(
+            f"a packet says that it is of {coding.place(level, row, col)}, where the slide has no tile",
+            rule="packet.structure",
+        )
     return decode_tile(coding, level, row, col, tiles)

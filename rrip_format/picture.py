@@ -7,7 +7,9 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .associated import jpeg_shape
 from .errors import DamagedError, ExtraMissingError
+from .limits import check_limit
 
 __all__ = ["decode_picture"]
 
@@ -30,14 +32,20 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     Raises
     ------
     DamagedError
-        If it cannot be decoded, or is too large to be an associated image.
+        If it cannot be decoded.
+    LimitError
+        If it is too large to be an associated image.
     """
     try:
         from PIL import Image
     except ImportError as error:
         raise ExtraMissingError(f"{what}: Pillow is not installed, which it needs: pip install pillow") from error
+    height, width = jpeg_shape(jpeg, what)
+    check_limit("attachment_px", height * width, what, rule="limit.attachment")
     try:
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
             return np.array(image.convert("RGB"))
-    except Exception as error:  # Pillow raises several types for damage, and one for pictures that are too large
-        raise DamagedError(f"{what}: cannot be decoded: {error}; restore it from a copy") from error
+    except Exception as error:  # Pillow raises several types
+        raise DamagedError(
+            f"{what}: cannot be decoded: {error}; restore it from a copy", rule="attachment.jpeg"
+        ) from error

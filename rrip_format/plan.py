@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .calibration import find_quality, keep_promise
+from .container import load_json
 from .encoder import Pair, Settings, Target, fit_chroma_from_luma
 from .errors import RripError, SourceError
 from .geometry import Geometry
+from .layout import dump
 from .metadata import Coding, Metadata, SlideMetadata, parse_metadata
 from .sampling import even_families, pad_levels, tissue_families
 from .source import Source
@@ -155,7 +157,7 @@ def make_metadata(source: Source, plan: Plan, empty: NDArray[np.bool_] | None = 
     writer = {"name": "rrip_format", "version": __version__, "settings": plan.settings.to_json()}
     metadata = Metadata(coding, slide, writer)
     try:
-        parse_metadata(metadata.to_json())
+        parse_metadata(load_json(dump(metadata.to_json()), "the object rrip"))
     except Exception as error:
         raise SourceError(f"{info.name}: its metadata cannot be stored: {error}") from error
     return metadata

@@ -39,6 +39,8 @@ def imread(
         If there is no such level, or the rectangle reaches outside it.
     MissingTileError, DamagedError
         If a stored tile that it needs is absent or is not what was written.
+    LimitError
+        If there is not enough memory for it.
     StorageError
         If the container cannot be read.
     """

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
+from .errors import LimitError
 from .family import decode_tile, needed_levels
 from .geometry import Geometry
 from .predict import Window, interleave
@@ -181,13 +182,15 @@ class Slide:
             If there is no such level, or the rectangle reaches outside it.
         MissingTileError, DamagedError
             If a stored tile that it needs is absent or is not what was written.
+        LimitError
+            If there is not enough memory for it.
         """
         if not 0 <= level < len(self.levels):
             raise IndexError(f"level {level} does not exist, there are levels 0 … {len(self.levels) - 1}")
         rows, cols = self.geometry.shape(level)
         if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
-        out = np.empty((height, width, 3), np.uint8)
+        out = _empty_pixels(height, width)
         side = self.geometry.tile_side(level)
 
         def fill(part: tuple[_Overlap, _Overlap]) -> None:
@@ -225,6 +228,20 @@ class Slide:
 
     def __repr__(self) -> str:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
+
+
+def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Memory for (height, width, 3) uint8 RGB.
+
+    Raises
+    ------
+    LimitError
+        If there is not as much: a small file may promise a large slide.
+    """
+    try:
+        return np.empty((height, width, 3), np.uint8)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
+        raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
 
 
 _Overlap = tuple[int, int, int, int]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .bytesource import is_url
-from .errors import DamagedError, ExtraMissingError, RripError, StorageError
+from .errors import RULES, ExtraMissingError, RripError, StorageError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -47,7 +47,7 @@ def is_synchronous(store: Store) -> bool:
 
 
 async def get_async(
-    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
+    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
 ) -> list[bytes | None]:
     """Values of several keys at once, None where there is none.
 
@@ -57,8 +57,8 @@ async def get_async(
     keys : sequence of str
     limits : sequence of int
         Most bytes that each value may have; not many more are read.
-    too_large : type
-        What is raised where a value has more.
+    too_large : str
+        What a value with more breaks.
 
     Raises
     ------
@@ -88,7 +88,7 @@ async def get_async(
 
 
 def get_sync(
-    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
+    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
 ) -> list[bytes | None]:
     """As :func:`get_async`, from synchronous code in any thread."""
     from zarr.abc.store import RangeByteRequest
@@ -118,21 +118,47 @@ def _check_sizes(
     keys: Sequence[str],
     limits: Sequence[int],
     found: Sequence[bytes | None],
-    too_large: type[RripError],
+    too_large: str,
 ) -> None:
     for key, limit, value in zip(keys, limits, found, strict=True):
         if value is not None and len(value) > limit:
-            raise too_large(f"{store}: {key} has more than {limit} bytes, the most that this reader accepts there")
+            raise RULES[too_large](
+                f"{store}: {key} has more than {limit} bytes, the most that this reader accepts there", rule=too_large
+            )
 
 
 def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
-    """(key, size in bytes) of everything in a store."""
+    """(key, size in bytes) of everything in a store.
+
+    Raises
+    ------
+    StorageError
+        If the store cannot be listed.
+    """
     from zarr.core.sync import sync
+    from zarr.storage import FsspecStore, LocalStore
 
     async def collect() -> list[tuple[str, int]]:
+        if isinstance(store, FsspecStore):  # one listing tells what would else be one request a key
+            found = await store.fs._find(store.path, withdirs=False, detail=True)  # noqa: SLF001
+            if all(entry.get("size") is not None for entry in found.values()):
+                return [(name.removeprefix(f"{store.path}/"), entry["size"]) for name, entry in found.items()]
         return [(key, await store.getsize(key)) async for key in store.list()]
 
     try:
-        yield from sync(collect())
+        yield from _walk(str(store.root)) if isinstance(store, LocalStore) else sync(collect())
     except (OSError, NotImplementedError) as error:
         raise StorageError(f"{store}: cannot be listed: {error}") from error
+
+
+def _walk(root: str) -> Iterator[tuple[str, int]]:
+    """(path below `root`, size in bytes) of every file; links to folders are not followed."""
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name, entry.stat(follow_symlinks=entry.is_file()).st_size

@@ -91,7 +91,9 @@ class Index:
 
     def _kind(self, field: Field) -> Kind:
         if field.kind not in Kind.__members__.values():
-            raise FormatError(f"{self.source.name}: a tag has values of the unexpected type {field.kind}")
+            raise FormatError(
+                f"{self.source.name}: a tag has values of the unexpected type {field.kind}", rule="tiff.tag"
+            )
         return Kind(field.kind)
 
 
@@ -102,13 +104,18 @@ def read_start(source: ByteSource) -> int:
     order, version, offset_bytes, zero, start = HEADER.unpack(header)
     if (order, version, offset_bytes, zero) != (b"II", 43, 8, 0):
         raise FormatError(
-            f"{source.name}: is not a little-endian BigTIFF, which RRIP files are; 'rrip convert' makes one of it"
+            f"{source.name}: is not a little-endian BigTIFF, which RRIP files are; 'rrip convert' makes one of it",
+            rule="tiff.header",
         )
     if start == 0:
-        raise FormatError(f"{source.name}: its header points nowhere: it was not written to the end; write it again")
+        raise FormatError(
+            f"{source.name}: its header points nowhere: it was not written to the end; write it again",
+            rule="tiff.header",
+        )
     if not HEADER.size <= start <= source.size - 16:
         raise DamagedError(
-            f"{source.name}: its first IFD is at byte {start} of {source.size}: it is truncated or its header damaged"
+            f"{source.name}: its first IFD is at byte {start} of {source.size}: it is truncated or its header damaged",
+            rule="file.range",
         )
     return start
 
@@ -126,20 +133,25 @@ def read_ifd(index: Index, offset: int) -> Ifd:
     source = index.source
     count = int.from_bytes(index.read(offset, 8), "little")
     if not 1 <= count <= MAX_FIELDS:
-        raise FormatError(f"{source.name}: the IFD at byte {offset} has {count} tags, expected 1 … {MAX_FIELDS}")
+        raise FormatError(
+            f"{source.name}: the IFD at byte {offset} has {count} tags, expected 1 … {MAX_FIELDS}", rule="tiff.ifd"
+        )
     data = index.read(offset + 8, count * ENTRY.size + 8)
     fields: dict[int, Field] = {}
     last = -1
     for position in range(count):
         tag, kind, values, inline = ENTRY.unpack_from(data, position * ENTRY.size)
         if tag <= last:
-            raise FormatError(f"{source.name}: tags {last} and {tag} at byte {offset} are not in ascending order")
+            raise FormatError(
+                f"{source.name}: tags {last} and {tag} at byte {offset} are not in ascending order", rule="tiff.ifd"
+            )
         last = tag
         field = Field(kind, values, 0)
         at = int.from_bytes(inline, "little") if field.size > 8 else offset + 8 + position * ENTRY.size + 12
         if at + field.size > source.size:
             raise DamagedError(
-                f"{source.name}: tag {tag} has {values} values at byte {at}, beyond the file's {source.size} bytes"
+                f"{source.name}: tag {tag} has {values} values at byte {at}, beyond the file's {source.size} bytes",
+                rule="file.range",
             )
         fields[tag] = Field(kind, values, at)
     return Ifd(offset, fields, int.from_bytes(data[-8:], "little"))
@@ -156,12 +168,16 @@ def walk(index: Index, start: int, expected: int, visited: set[int]) -> Iterator
     at = start
     for position in range(expected):
         if at in visited:
-            raise FormatError(f"{index.source.name}: the IFD at byte {at} is met twice")
+            raise FormatError(f"{index.source.name}: the IFD at byte {at} is met twice", rule="tiff.loop")
         if at == 0:
-            raise FormatError(f"{index.source.name}: there are {position} IFDs, the metadata promise {expected}")
+            raise FormatError(
+                f"{index.source.name}: there are {position} IFDs, the metadata promise {expected}", rule="tiff.chain"
+            )
         visited.add(at)
         ifd = read_ifd(index, at)
         yield ifd
         at = ifd.following
     if at:
-        raise FormatError(f"{index.source.name}: another IFD at byte {at} follows the {expected} of the metadata")
+        raise FormatError(
+            f"{index.source.name}: another IFD at byte {at} follows the {expected} of the metadata", rule="tiff.chain"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,14 +14,18 @@ from .container import Container, Place, load_json, open_container
 from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError
 from .geometry import BASE_LEVEL
 from .layout import ICC_KEY, associated_key, tile_key
-from .metadata import MAX_METADATA_BYTES, Metadata, parse_metadata
+from .limits import check_limit
+from .metadata import Metadata, parse_metadata
 from .tiff_layout import Kind, Tag, Value, level_tags
 from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
 from .tile import crc32c
 
-__all__ = ["TiffContainer"]
+__all__ = ["INDEX_KEY", "TiffContainer"]
 
-_OFFSET_KINDS = (Kind.LONG, Kind.LONG8, Kind.IFD8)
+INDEX_KEY = "index"
+"""What :meth:`TiffContainer.sizes` calls all that is neither tile nor attachment."""
+
+_OFFSET_KINDS = (Kind.LONG, Kind.LONG8)
 _COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
 
 
@@ -75,25 +80,29 @@ class TiffContainer:
     def _read_metadata(self) -> Metadata:
         field = self._first.fields.get(Tag.RRIP_METADATA)
         if field is None:
-            raise FormatError(f"{self.name}: is a TIFF file without RRIP metadata; 'rrip convert' makes one with them")
+            raise FormatError(
+                f"{self.name}: is a TIFF file without RRIP metadata; 'rrip convert' makes one with them",
+                rule="metadata.absent",
+            )
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
-            raise FormatError(f"{self.name}: the metadata are of TIFF type {field.kind}, expected 7")
-        if field.size > MAX_METADATA_BYTES:
-            raise LimitError(f"{self.name}: {field.size} bytes of metadata, this reader accepts {MAX_METADATA_BYTES}")
+            raise FormatError(f"{self.name}: the metadata are of TIFF type {field.kind}, expected 7", rule="tiff.tag")
+        check_limit("metadata_bytes", field.size, f"{self.name}: the object rrip", rule="limit.metadata")
         document = load_json(self._index.value(field).data, f"{self.name}: its metadata")
         try:
             return parse_metadata(document)
-        except FormatError as error:
-            raise type(error)(f"{self.name}: {error}") from error
+        except (FormatError, LimitError) as error:
+            raise error.within(self.name) from error
 
     def _field(self, ifd: Ifd, tag: Tag, kinds: Sequence[Kind], count: int) -> Field:
         """A field that must be there, in one of `kinds`, with exactly `count` values."""
         field = ifd.fields.get(tag)
         if field is None or field.kind not in kinds or field.count != count:
             found = "is missing" if field is None else f"has {field.count} values of type {field.kind}"
+            is_table = field is not None and field.kind in kinds and tag in {Tag.TILE_OFFSETS, Tag.TILE_BYTES}
             raise FormatError(
                 f"{self.name}: tag {tag} ({tag.name.lower()}) of the IFD at byte {ifd.offset} {found}, expected "
-                f"{count} of type {' or '.join(str(int(kind)) for kind in kinds)}"
+                f"{count} of type {' or '.join(str(int(kind)) for kind in kinds)}",
+                rule="tiff.tables" if is_table else "tiff.tag",
             )
         return field
 
@@ -101,7 +110,7 @@ class TiffContainer:
         field = self._field(self._first, tag, (Kind.IFD8, Kind.LONG8), count)
         for offset in self._index.numbers(field, 0, count):
             if offset in visited:
-                raise FormatError(f"{self.name}: the IFD at byte {offset} is met twice")
+                raise FormatError(f"{self.name}: the IFD at byte {offset} is met twice", rule="tiff.loop")
             visited.add(offset)
             yield read_ifd(self._index, offset)
 
@@ -117,7 +126,8 @@ class TiffContainer:
                 continue
             raise FormatError(
                 f"{self.name}: tag {tag} of the IFD of {what} {found}, expected {value.count} values of type "
-                f"{int(value.kind)}, {value.data.hex()}"
+                f"{int(value.kind)}, {value.data.hex()}",
+                rule="tiff.tag",
             )
 
     def _table(self, ifd: Ifd, level: int) -> _Table:
@@ -132,14 +142,18 @@ class TiffContainer:
         if field is None:
             return
         if not 1 <= field.count <= len(ASSOCIATED_NAMES):
-            raise FormatError(f"{self.name}: {field.count} associated images, expected 1 … {len(ASSOCIATED_NAMES)}")
+            raise FormatError(
+                f"{self.name}: {field.count} associated images, expected 1 … {len(ASSOCIATED_NAMES)}", rule="tiff.tag"
+            )
         for ifd in self._private_ifds(Tag.RRIP_ASSOCIATED, field.count, visited):
             title = ifd.fields.get(Tag.PAGE_NAME)
             known = {f"{name}\0".encode(): name for name in ASSOCIATED_NAMES}
             is_text = title is not None and title.kind == Kind.ASCII and title.size < 64
             name = known.get(self._index.value(title).data) if title and is_text else None
             if name is None:
-                raise FormatError(f"{self.name}: the IFD at byte {ifd.offset} has no name of an associated image")
+                raise FormatError(
+                    f"{self.name}: the IFD at byte {ifd.offset} has no name of an associated image", rule="tiff.tag"
+                )
             (offset,) = self._index.numbers(self._field(ifd, Tag.STRIP_OFFSETS, _OFFSET_KINDS, 1), 0, 1)
             (length,) = self._index.numbers(self._field(ifd, Tag.STRIP_BYTES, _COUNT_KINDS, 1), 0, 1)
             check_attachment_size(length, f"{self.name}: the {name} image")
@@ -166,7 +180,8 @@ class TiffContainer:
         if length > most or offset + length > self._source.size:
             raise DamagedError(
                 f"{self.name}: {coding.place(level, row, col)} is said to have {length} bytes at byte {offset}; a tile "
-                f"has at most {most}, the file {self._source.size}; it is truncated or damaged"
+                f"has at most {most}, the file {self._source.size}; it is truncated or damaged",
+                rule="tile.size" if length > most else "file.range",
             )
         return offset, length
 
@@ -196,23 +211,42 @@ class TiffContainer:
         profile = self._index.value(field).data if field.size else b""
         checksum = self._field(self._first, Tag.RRIP_ICC_CHECKSUM, (Kind.LONG,), 1)
         if self._index.numbers(checksum, 0, 1) != [crc32c(profile)]:
-            raise ChecksumError(f"{self.name}: the ICC profile is damaged; restore it from a copy")
+            raise ChecksumError(
+                f"{self.name}: the ICC profile is damaged; restore it from a copy", rule="attachment.checksum"
+            )
         return profile
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything in the file; what is not tile or attachment is "index"."""
+        """(key, bytes) of everything in the file; what is not tile or attachment is ``INDEX_KEY``."""
         rest = self._source.size
         for key, size in self._sizes():
             rest -= size
             yield key, size
-        yield "index", rest
+        yield INDEX_KEY, rest
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(rule, key, what was found) of what readers pass over and a validator does not: tables at empty places."""
+        coding = self.metadata.coding
+        for level, table in self._tables.items():
+            cols = coding.geometry.grid(level)[1]
+            for row, col in coding.geometry.tiles(level):
+                if not coding.is_empty(level, row, col):
+                    continue
+                (offset,) = self._index.numbers(table.offsets, row * cols + col, 1)
+                (length,) = self._index.numbers(table.lengths, row * cols + col, 1)
+                found = f"there are {length} bytes at byte {offset}, where the tile is empty"
+                if level < BASE_LEVEL and (offset or length):
+                    yield "tile.unexpected", tile_key(level, row, col), found
+                elif level >= BASE_LEVEL and not 0 < length <= self._source.size - offset:
+                    yield "file.range", tile_key(level, row, col), found
 
     def _sizes(self) -> Iterator[tuple[str, int]]:
         for level in self._tables:
             for row, col in self.metadata.coding.geometry.tiles(level):
-                place = self.locate(level, row, col)
-                if place is not None:
-                    yield tile_key(level, row, col), place[1]
+                with suppress(DamagedError):  # what reaches outside the file is not there
+                    place = self.locate(level, row, col)
+                    if place is not None:
+                        yield tile_key(level, row, col), place[1]
         icc = self._first.fields.get(Tag.ICC_PROFILE)
         if icc is not None:
             yield ICC_KEY, icc.size

@@ -134,10 +134,13 @@ class TiffWriter(ContainerWriter):
         row, col = written[:, 0].astype(np.intp), written[:, 1].astype(np.intp)
         offsets[row, col], lengths[row, col] = written[:, 2], written[:, 3]
         for place in np.argwhere(offsets == 0).tolist():
-            if not coding.is_empty(level, *place):
+            if not coding.is_empty(level, *place) and (level, *place) not in self.lost:
                 raise RripError(f"{coding.place(level, *place)} was never written, and its family is not empty")
         if level >= BASE_LEVEL and background:
             absent = offsets == 0
+            for lost in self.lost:
+                if lost[0] == level:
+                    absent[lost[1:]] = False  # a lost tile has length 0 (spec section 10.8), an empty one a picture
             offsets[absent], lengths[absent] = background[coding.geometry.tile_side(level)]
         tags = level_tags(coding.geometry, level)
         if metadata.slide.mpp is not None:

@@ -91,7 +91,9 @@ def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | N
         If the tile is too short, or its trailer contradicts `place`, `count` or its own length.
     """
     if len(data) < TRAILER_BYTES:
-        raise DamagedError(f"{place} has {len(data)} bytes, fewer than its {TRAILER_BYTES} byte trailer")
+        raise DamagedError(
+            f"{place} has {len(data)} bytes, fewer than its {TRAILER_BYTES} byte trailer", rule="tile.short"
+        )
     stored, computed = _CRC.unpack_from(data, len(data) - 4)[0], crc32c(data[:-4])
     if stored != computed:
         raise ChecksumError(
@@ -100,9 +102,13 @@ def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | N
     *lengths, row, col, level, found, zero, slide = _TRAILER.unpack_from(data, len(data) - TRAILER_BYTES)
     if (level, row, col, slide) != (place.level, place.row, place.col, place.slide.bytes[:8]):
         origin = "of this slide" if slide == place.slide.bytes[:8] else f"of another slide ({slide.hex()}…)"
-        raise DamagedError(f"{place} holds the tile (level {level}, row {row}, column {col}) {origin}")
+        raise DamagedError(
+            f"{place} holds the tile (level {level}, row {row}, column {col}) {origin}", rule="tile.place"
+        )
     if found != count or zero or sum(lengths) + TRAILER_BYTES != len(data) or any(lengths[count:]):
-        raise DamagedError(f"{place}: {found} streams of {lengths} bytes do not make its {len(data)} bytes")
+        raise DamagedError(
+            f"{place}: {found} streams of {lengths} bytes do not make its {len(data)} bytes", rule="tile.trailer"
+        )
     view = memoryview(data)
     streams: list[memoryview | None] = []
     at = 0

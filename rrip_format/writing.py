@@ -19,7 +19,8 @@ from .disk import Span, Workplace, as_target_error, recover
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
 from .journal import read_journal
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
-from .metadata import MAX_METADATA_BYTES, Metadata
+from .limits import LIMITS
+from .metadata import Metadata
 from .sinks import DirectorySink, Sink, ZipSink
 
 __all__ = [
@@ -77,7 +78,7 @@ def _has_our_traces(target: Path) -> bool:
     """Whether a folder or zip archive that does not open has an ``rrip`` attribute, or a tile as its first member."""
     try:
         with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
-            data = file.read(MAX_METADATA_BYTES if target.is_dir() else 1 << 8)
+            data = file.read(LIMITS["metadata_bytes"] if target.is_dir() else 1 << 8)
     except OSError:
         return False
     if target.is_dir():
@@ -103,6 +104,8 @@ class ContainerWriter(ABC):
         self.place = place
         self.resumable = False
         self._complete = False
+        self.lost: set[tuple[int, int, int]] = set()
+        """Promised tiles that are never written, because a repair has not found them: readers fail there."""
         self._checksums: dict[str, str] = {}
 
     @abstractmethod

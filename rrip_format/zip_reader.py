@@ -12,15 +12,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .associated import MAX_ATTACHMENT_BYTES, attachment_title, check_attachment
+from .associated import attachment_title, check_attachment
 from .bytesource import ByteSource
 from .container import Place, parse_root
-from .errors import DamagedError, FormatError, LimitError, RripError
-from .layout import attachment_key, tile_key
-from .metadata import MAX_METADATA_BYTES
+from .errors import RULES, DamagedError, FormatError, LimitError
+from .layout import attachment_key, parse_tile_key, tile_key
+from .limits import limit
+from .metadata import Metadata
 from .tiff_reader import reopen
 
-__all__ = ["ZipContainer"]
+__all__ = ["Archive", "ZipContainer"]
 
 _LOCAL_HEADER_BYTES = 30
 _SLACK_BYTES = 64
@@ -28,85 +29,122 @@ _SLACK_BYTES = 64
 
 _TAIL_BYTES = 1 << 16
 
+_SEARCH_BYTES = 1 << 22
+"""What zipfile reads besides the directory, to find it, and ahead."""
 
-class ZipContainer:
-    """A container in a zip archive.
+
+class Archive:
+    """The members of a zip archive by name.
 
     Parameters
     ----------
     source : ByteSource
+    members : sequence of ZipInfo, optional
+        Those of its directory, if not given.
 
     Raises
     ------
     FormatError
-        If it is not a zip archive or there is no container at its root.
+        If it has no directory.
+    LimitError
+        If that is larger than this reader accepts.
     """
 
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        try:
-            with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
-                self._members = {member.filename: member for member in archive.infolist()}
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
-            raise FormatError(f"{self.name}: is not a whole zip archive: {error}") from error
-        (root,) = self._read(["zarr.json"], [MAX_METADATA_BYTES], LimitError)
-        self.metadata = parse_root(root, self.name)
+    def __init__(self, source: ByteSource, members: Sequence[zipfile.ZipInfo] | None = None) -> None:
+        self.source = source
+        members = _directory(source) if members is None else members
+        self.members = {member.filename: member for member in members}
+        self.duplicates = [member.filename for member in members if self.members[member.filename] is not member]
 
-    @property
-    def name(self) -> str:
-        """Path or URL."""
-        return self._source.name
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the file is local."""
-        return self._source.is_local
-
-    def _read(
-        self, keys: Sequence[str], limits: Sequence[int], too_large: type[RripError] = DamagedError
-    ) -> list[bytes | None]:
+    def read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
         """The members of those names, of at most so many bytes."""
-        members = [self._members.get(key) for key in keys]
-        for member, limit in zip(members, limits, strict=True):
+        members = [self.members.get(key) for key in keys]
+        for member, most in zip(members, limits, strict=True):
             size = 0 if member is None else max(member.compress_size, member.file_size)
-            if member is not None and size > limit:
-                raise too_large(f"{self.name}: {member.filename} has {size} bytes, this reader accepts {limit}")
-        found = iter(self._source.read_ranges([self._range(m) for m in members if m is not None]))
+            if member is not None and size > most:
+                what = f"{self.source.name}: {member.filename}"
+                raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {most}", rule=too_large)
+        found = iter(self.source.read_ranges([self._range(m) for m in members if m is not None]))
         return [None if member is None else self._member(member, next(found)) for member in members]
 
     def _range(self, member: zipfile.ZipInfo) -> tuple[int, int]:
         """Local header and data of a member, with some slack."""
         header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra) + _SLACK_BYTES
         length = header + member.compress_size
-        return member.header_offset, min(length, max(0, self._source.size - member.header_offset))
+        return member.header_offset, min(length, max(0, self.source.size - member.header_offset))
 
     def _member(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
         start = _data_start(data)
         size = member.compress_size
         if start is None:
-            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+            raise DamagedError(
+                f"{self.source.name}: there is no member of the archive at byte {member.header_offset}",
+                rule="zip.member",
+            )
         if start + size > len(data):
-            data, start = self._source.read(member.header_offset + start, size), 0
+            data, start = self.source.read(member.header_offset + start, size), 0
         stored = data[start : start + size]
         if member.compress_type == zipfile.ZIP_STORED:
             return stored
         if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise FormatError(f"{self.name}: {member.filename} is compressed in a way that this reader does not know")
+            raise FormatError(
+                f"{self.source.name}: {member.filename} is compressed in a way that this reader does not know",
+                rule="zip.method",
+            )
         try:
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, max(1, member.file_size))
         except zlib.error as error:
-            raise DamagedError(f"{self.name}: {member.filename}: {error}") from error
+            raise DamagedError(f"{self.source.name}: {member.filename}: {error}", rule="zip.member") from error
+
+    def document(self, key: str) -> bytes | None:
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return self.read([key], [limit("metadata_bytes")], "limit.metadata")[0]
+
+
+class ZipContainer:
+    """A container in a zip archive.
+
+    Parameters
+    ----------
+    archive : Archive
+    metadata : Metadata, optional
+        Instead of those of its root.
+
+    Raises
+    ------
+    FormatError
+        If there is no container at its root.
+    """
+
+    def __init__(self, archive: Archive, metadata: Metadata | None = None) -> None:
+        self._archive = archive
+        self.metadata = metadata or parse_root(archive.document("zarr.json"), self.name)
+
+    @property
+    def name(self) -> str:
+        """Path or URL."""
+        return self._archive.source.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the file is local."""
+        return self._archive.source.is_local
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
         """(offset, length) of a stored tile in the file, None where there is none; reads the member's header."""
-        member = self._members.get(tile_key(level, row, col))
+        member = self._archive.members.get(tile_key(level, row, col))
         if member is None:
             return None
         if member.compress_type != zipfile.ZIP_STORED:
-            raise FormatError(f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive")
-        start = _data_start(self._source.read(member.header_offset, _LOCAL_HEADER_BYTES))
+            raise FormatError(
+                f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive",
+                rule="zip.method",
+            )
+        start = _data_start(self._archive.source.read(member.header_offset, _LOCAL_HEADER_BYTES))
         if start is None:
-            raise DamagedError(f"{self.name}: there is no member of the archive at byte {member.header_offset}")
+            raise DamagedError(
+                f"{self.name}: there is no member of the archive at byte {member.header_offset}", rule="zip.member"
+            )
         return member.header_offset + start, member.file_size
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
@@ -116,23 +154,44 @@ class ZipContainer:
     def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
         """Several tiles, one range each."""
         limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
-        return self._read([tile_key(*place) for place in places], limits)
+        return self._archive.read([tile_key(*place) for place in places], limits)
+
+    def document(self, key: str) -> bytes | None:
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return self._archive.document(key)
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(rule, key, what was found) of what readers pass over and a validator does not."""
+        for key in self._archive.duplicates:
+            yield "zip.duplicate", key, "is there more than once, and the last one is read"
+        for key, member in self._archive.members.items():
+            if member.compress_type != zipfile.ZIP_STORED and parse_tile_key(key) is not None:
+                yield "zip.method", key, f"is compressed by method {member.compress_type}"
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = self._read([attachment_key(name)], [MAX_ATTACHMENT_BYTES], LimitError)
+        (stored,) = self._archive.read([attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """(key, bytes) of every member."""
-        return ((key, member.file_size) for key, member in self._members.items())
+        return ((key, member.file_size) for key, member in self._archive.members.items())
 
     def close(self) -> None:
         """Release the file."""
-        self._source.close()
+        self._archive.source.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (self.name, self.metadata.coding.uuid)
+
+
+def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
+    """The members that the directory of an archive lists."""
+    try:
+        with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
+        raise FormatError(f"{source.name}: is not a whole zip archive: {error}", rule="zip.structure") from error
 
 
 def _data_start(header: bytes) -> int | None:
@@ -148,7 +207,7 @@ class _Tail(io.RawIOBase):
     def __init__(self, source: ByteSource) -> None:
         super().__init__()
         self._source = source
-        self._at = 0
+        self._at = self._served = 0
         self._start = max(0, source.size - _TAIL_BYTES)
         self._tail = source.read(self._start, source.size - self._start)
 
@@ -167,6 +226,13 @@ class _Tail(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         length = max(0, min(len(buffer), self._source.size - self._at))
+        self._served += length
+        most = limit("directory_bytes")
+        if self._served > most + _SEARCH_BYTES:  # before zipfile makes an object of each member
+            what = f"{self._source.name}: its directory"
+            raise LimitError(
+                f"{what} has more than {most} bytes, which RRIP_MAX_DIRECTORY_BYTES changes", rule="limit.directory"
+            )
         if self._at < self._start:
             length = min(length, self._start - self._at)
             data = self._source.read(self._at, length)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from rrip_format.errors import FormatError, LimitError, NewerFormatError, RripError
 from rrip_format.geometry import MAX_SIDE, TILE_SIZES, Geometry
+from rrip_format.limits import LIMITS
 from rrip_format.metadata import (
     FORMAT_VERSION,
-    MAX_FAMILIES,
     Coding,
     Metadata,
     ResidualCoding,
@@ -413,7 +413,7 @@ def test_too_many_families():
     side = 256 * 2**14
     coding = resealed(resealed(resealed(coding, ["empty"], None), ["width"], side), ["height"], side)
     assert parse_coding(coding).geometry.families == (2**14, 2**14)  # exactly as many as there may be
-    assert MAX_FAMILIES == 2**28
+    assert LIMITS["families"] == 2**28
     with pytest.raises(LimitError, match="families"):
         parse_coding(resealed(coding, ["width"], side + 1))
 

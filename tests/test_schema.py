@@ -25,12 +25,15 @@ CODING = Draft202012Validator({**SCHEMA["$defs"]["coding"], "$defs": SCHEMA["$de
 
 CASES = {path.parent.relative_to(SPEC / "vectors").as_posix(): json.loads(path.read_bytes())
          for path in sorted((SPEC / "vectors").rglob("case.json"))}  # fmt: skip
+DOCUMENTS = [name for name, case in CASES.items() if case["kind"] != "container"]
 
 BEYOND_A_SCHEMA = {
     "invalid/coding-seal-wrong": "the checksum of a seal",
     "invalid/coding-seal-extra": "the checksum of a seal",
     "invalid/metadata-seal-wrong": "the checksum of a seal",
     "invalid/metadata-seal-inner": "the checksum of a seal",
+    "invalid/metadata-integer-huge": "the canonical form",
+    "invalid/coding-width-point-zero": "an integer that is written with a fraction",
     "invalid/coding-taps-sum": "the sum of the taps",
     "invalid/coding-chroma-taps-sum": "the sum of the taps",
     "invalid/coding-background-colour": "three equal values, where families are empty",
@@ -63,7 +66,7 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_schema_and_package_agree_on_the_vectors(name: str) -> None:
     case = CASES[name]
     if name in BEYOND_A_SCHEMA:

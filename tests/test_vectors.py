@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,21 +14,25 @@ from typing import Any
 import numpy as np
 import pytest
 import rfc8785
+import zarr
 from numpy.typing import NDArray
 
 from rrip_format import errors, predict, reference
+from rrip_format.container import open_container
 from rrip_format.family import decode_base, decode_tile, needed_levels
 from rrip_format.geometry import BASE_LEVEL
 from rrip_format.jpeg import decode_gray, decode_ycc
-from rrip_format.metadata import Coding, parse_coding, parse_metadata
-from rrip_format.tile import split_tile
+from rrip_format.metadata import Coding, parse_coding, parse_metadata, seal
+from rrip_format.tile import join_tile, split_tile
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
+TOOLS = SPEC.parent / "tools"
 VECTORS = SPEC / "vectors"
 CASES = sorted(path.parent.relative_to(VECTORS).as_posix() for path in VECTORS.rglob("case.json"))
 VALID = [name for name in CASES if not name.startswith("invalid/")]
 INVALID = [name for name in CASES if name.startswith("invalid/")]
-CLASSES = {"family", "overview", "empty", "coding", "metadata"}
+KINDS = {"family", "overview", "empty", "coding", "metadata", "container"}
+MANIFEST = json.loads((VECTORS / "manifest.json").read_bytes())
 
 
 def _load_islow() -> ModuleType:
@@ -46,7 +51,7 @@ def _tiles(name: str, case: dict[str, Any]) -> dict[int, bytes]:
 
 
 def _pixel_cases(kind: str) -> list[str]:
-    return [name for name in VALID if _case(name)["class"] == kind]
+    return [name for name in VALID if _case(name)["kind"] == kind]
 
 
 def _sha256(array: NDArray[np.uint8]) -> str:
@@ -73,29 +78,56 @@ def _planes_by_level(name: str, kernel: ModuleType) -> dict[int, NDArray[np.uint
 
 
 def test_the_manifest_lists_every_file() -> None:
-    manifest = json.loads((VECTORS / "manifest.json").read_bytes())
     stored = {
         path.relative_to(VECTORS).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in VECTORS.rglob("*")
         if path.is_file() and path.name != "manifest.json"
     }
-    assert stored == manifest["sha256"]
-    assert manifest["cases"] == {"valid": len(VALID), "invalid": len(INVALID)}
+    assert stored == MANIFEST["sha256"]
+    assert MANIFEST["cases"] == {"valid": len(VALID), "invalid": len(INVALID)}
 
 
 def test_no_case_was_lost() -> None:
-    assert (len(VALID), len(INVALID)) == (48, 131)
+    assert (len(VALID), len(INVALID)) == (56, 213)
+    sizes = {title: len(names) for title, names in MANIFEST["classes"].items()}
+    assert sizes == {"base reader": 190, "full reader": 251, "strict reader": 9, "writer": 49, "validator": 269}
+    assert set(MANIFEST["classes"]["validator"]) == set(CASES)
+    assert set(MANIFEST["classes"]["base reader"]) < set(MANIFEST["classes"]["full reader"])
+
+
+def test_the_set_is_small() -> None:
+    assert sum(path.stat().st_size for path in VECTORS.rglob("*") if path.is_file()) < 1_500_000
 
 
 def test_every_file_of_a_case_is_named_by_it() -> None:
     for name in CASES:
-        case = _case(name)
-        files = {path.name for path in (VECTORS / name).iterdir() if path.is_file()}
-        assert files == {"case.json", *case.get("tiles", {}).values()}, name
-        assert case["class"] in CLASSES
-        assert ("error" in case) == name.startswith("invalid/")
+        case, folder = _case(name), VECTORS / name
+        assert case["kind"] in KINDS
+        if case["kind"] == "container":
+            assert {path.name for path in folder.iterdir()} == {"case.json", case["container"]}, name
+            assert ("at" in case) == ("error" in case)
+        else:
+            assert {path.name for path in folder.iterdir()} == {"case.json", *case.get("tiles", {}).values()}, name
+        assert ("rule" in case) == name.startswith("invalid/")
+        for_readers = {*MANIFEST["classes"]["full reader"], *MANIFEST["classes"]["strict reader"]}
+        assert ("error" in case) == (name in for_readers and "rule" in case)
         assert case["description"]
         assert case["sections"]
+
+
+def test_every_rule_of_the_spec_has_a_case() -> None:
+    tables = (SPEC / "rrip.md").read_text(encoding="utf-8").partition("### 10.8")[2]
+    rules = set(re.findall(r"^\| `([a-z]+\.[a-z]+)` \|", tables, re.MULTILINE))
+    assert rules > errors.RULES.keys()
+    found = {_case(name)["rule"] for name in INVALID}
+    for name in VALID:
+        found |= set(_case(name).get("warnings", []))
+    assert {rule for rule in rules - found if not rule.startswith("limit.")} == {
+        "packet.structure",  # no container stores packets
+        "source.size",  # needs the slide that was converted
+        "storage.failed",  # says nothing about bytes
+    }
+    assert not found - rules
 
 
 def _headings() -> set[str]:
@@ -206,13 +238,14 @@ def test_metadata(name: str) -> None:
     assert parse_metadata(document).to_json() == document
 
 
-@pytest.mark.parametrize("name", INVALID)
+@pytest.mark.parametrize("name", [name for name in INVALID if _case(name)["kind"] != "container"])
 def test_invalid(name: str) -> None:
     case = _case(name)
     expected = getattr(errors, case["error"])
     with pytest.raises(expected) as caught:
         _decode_whatever_it_is(name, case)
     assert caught.type is expected
+    assert caught.value.rule == case["rule"]
 
 
 def _decode_whatever_it_is(name: str, case: dict[str, Any]) -> None:
@@ -224,13 +257,53 @@ def _decode_whatever_it_is(name: str, case: dict[str, Any]) -> None:
     decode_tile(coding, case["level"], case["row"], case["col"], [tiles.get(k) for k in needed_levels(case["level"])])
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if _case(name)["kind"] == "container"])
+def test_container(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)
+    from vectors.check import problems_of_case
+
+    assert list(problems_of_case(VECTORS / name)) == []
+
+
+def test_an_array_that_says_another_level_is_refused_by_its_codec() -> None:
+    folder = VECTORS / "invalid" / "container-folder-level"
+    group = zarr.open_group(folder / "slide.rrip.zarr", mode="r")
+    assert group["0"][:, :1, :1].shape == (3, 1, 1)
+    with pytest.raises(errors.FormatError) as caught:
+        group["1"][:, :1, :1]
+    assert caught.value.rule == _case("invalid/container-folder-level")["rule"]
+
+
+def test_a_compressed_tile_is_no_byte_range() -> None:
+    container = open_container(VECTORS / "invalid" / "container-zip-deflated-tile" / "slide.rrip.zarr.zip")
+    with pytest.raises(errors.FormatError) as caught:
+        container.locate(0, 0, 2)
+    assert caught.value.rule == "zip.method"
+
+
+@pytest.mark.parametrize("name", [name for kind in ("family", "overview") for name in _pixel_cases(kind)])
+def test_the_writer_makes_the_same_stored_tiles(name: str) -> None:
+    case = _case(name)
+    coding = parse_coding(case["coding"])
+    assert name in MANIFEST["classes"]["writer"]
+    for level, tile in _tiles(name, case).items():
+        streams = [bytes(stream or b"") for stream in _streams(coding, case, level, tile)]
+        assert join_tile(streams, coding.place(level, case["row"], case["col"])) == tile
+
+
+@pytest.mark.parametrize("name", MANIFEST["classes"]["writer"])
+def test_the_writer_makes_the_same_seals(name: str) -> None:
+    case = _case(name)
+    for document in (case.get("rrip"), case.get("coding") or case["rrip"]["coding"]):
+        assert document is None or seal(document) == document
+
+
 def test_the_tool_finds_a_changed_vector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = importlib.util.spec_from_file_location("make_vectors", SPEC.parent / "tools" / "make_vectors.py")
-    tool = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "make_vectors", tool)  # its dataclasses look for their module there
-    spec.loader.exec_module(tool)
+    monkeypatch.syspath_prepend(TOOLS)
+    import make_vectors as tool
+
     folder = tmp_path / "luma-only"
     folder.mkdir()
     names = [path.name for path in (VECTORS / "luma-only").iterdir()]

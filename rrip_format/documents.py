@@ -1,0 +1,112 @@
+"""Whether a container's documents and attachments are those that its sealed metadata imply (spec section 9).
+
+No pixel of a reader of ours depends on the documents: it goes by the root's metadata. Everyone else's do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from .associated import known_attachments
+from .container import Container, load_json
+from .errors import RripError, shown
+from .findings import Finding, findings_of
+from .hierarchy import Hierarchy
+from .layout import attachment_key
+
+__all__ = ["check_attachments", "check_documents", "expected_documents"]
+
+Json = Any
+
+
+def check_attachments(container: Container) -> Iterator[Finding]:
+    """Attachments that are absent or not what the metadata list (spec section 8.7)."""
+    documents = Hierarchy(container).documents
+    for name in known_attachments(container.metadata.attachments):
+        try:
+            documents[attachment_key(name)]
+        except RripError as error:
+            yield from findings_of(error, attachment_key(name))
+
+
+def expected_documents(container: Container) -> Iterator[tuple[str, bytes]]:
+    """Every ``zarr.json`` that the metadata and the readable attachments imply, the root's last."""
+    documents = Hierarchy(container).documents
+    for key in sorted(documents, key=lambda key: (key == "zarr.json", key)):
+        if key.endswith("zarr.json"):
+            try:
+                yield key, documents[key]
+            except RripError:  # of a damaged attachment, which is reported by itself
+                continue
+
+
+def check_documents(container: Container) -> Iterator[Finding]:
+    """Documents that are absent or say something else than the metadata; none for a TIFF file, which has none."""
+    read = getattr(container, "document", None)
+    if read is None:
+        return
+    for key, wanted in expected_documents(container):
+        try:
+            stored = read(key)
+            found = None if stored is None else load_json(stored, key)
+        except RripError as error:
+            yield from findings_of(error, key)
+            continue
+        yield from _compare(key, found, json.loads(wanted))
+
+
+def _compare(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding]:
+    is_array = wanted["node_type"] == "array"
+    rule = "array.document" if is_array else "group.document"
+    if not isinstance(found, dict):
+        yield Finding(rule, key, "is absent" if found is None else "is no object")
+        return
+    for name, value in wanted.items():
+        if name != "attributes" and not _same(found.get(name), value):
+            yield Finding(rule, key, f"{name} is {shown(found.get(name))}", expected=f"{name} {shown(value)}")
+    if is_array:
+        if found.get("storage_transformers"):
+            yield Finding(rule, key, f"storage_transformers are {shown(found['storage_transformers'])}")
+        return
+    if found.get("consolidated_metadata") is not None:
+        yield Finding("group.consolidated", key, "consolidated_metadata is there")
+    ome = wanted["attributes"].get("ome")
+    if ome is not None:
+        attributes = found.get("attributes")
+        yield from _compare_ome(key, attributes.get("ome") if isinstance(attributes, dict) else None, ome)
+
+
+def _compare_ome(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding]:
+    """Version, axes, paths and transformations; names and how to show channels are the writer's own."""
+    images = found.get("multiscales") if isinstance(found, dict) else None
+    image = images[0] if isinstance(images, list) and len(images) == 1 and isinstance(images[0], dict) else None
+    if not isinstance(found, dict) or image is None:
+        yield Finding("group.ome", key, "attribute ome has no single multiscales")
+        return
+    wanted_image = wanted["multiscales"][0]
+    pairs = {"version": (found.get("version"), wanted["version"])}
+    pairs["axes"] = image.get("axes"), wanted_image["axes"]
+    datasets, wanted_datasets = image.get("datasets"), wanted_image["datasets"]
+    if not isinstance(datasets, list) or len(datasets) != len(wanted_datasets):
+        pairs["datasets"] = datasets, wanted_datasets
+    else:
+        pairs.update({f"datasets[{k}]": pair for k, pair in enumerate(zip(datasets, wanted_datasets, strict=True))})
+    for name, (value, right) in pairs.items():
+        if not _same(value, right):
+            yield Finding("group.ome", key, f"{name} is {shown(value)}", expected=f"{name} {shown(right)}")
+
+
+def _same(value: Json, wanted: Json) -> bool:
+    """Whether two values mean the same: a codec may leave out an empty configuration, a number may be rounded."""
+    if isinstance(value, dict) and isinstance(wanted, dict):
+        empty: dict[str, Json] = {"configuration": {}}
+        value, wanted = ({**empty, **part} if "name" in part else part for part in (value, wanted))
+        return value.keys() == wanted.keys() and all(_same(value[name], wanted[name]) for name in wanted)
+    if isinstance(value, list) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(_same, value, wanted))
+    if isinstance(value, float) or isinstance(wanted, float):
+        return isinstance(value, int | float) and math.isclose(value, wanted, rel_tol=1e-9)
+    return type(value) is type(wanted) and bool(value == wanted)

@@ -1,0 +1,319 @@
+"""Writing a new container with all that a damaged one still has (spec section 8.4).
+
+Nothing is invented in silence. What can be derived again is: documents, tables, and lost tiles of level 3 and coarser,
+from the level below. What cannot stays absent, so that readers fail there and nowhere else, or, if asked for, is filled
+from the coarser level. The metadata say what was done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import rfc8785
+
+from . import __version__, predict
+from .associated import ICC_NAME, attachment_title, check_associated, known_attachments
+from .container import Container, Place, read_attachment
+from .errors import RULES, DamagedError, RripError, TargetError
+from .family import decode_base, decode_tile
+from .findings import Finding
+from .geometry import BASE_LEVEL
+from .hierarchy import check_tile
+from .jpeg import encode
+from .metadata import SHARP, Coding, Metadata, parse_metadata, seal
+from .overview import pad
+from .pool import in_order
+from .salvage import open_damaged
+from .tile import join_tile, split_tile
+from .validation import Unit, batches, check_batch, read_each
+from .writing import open_writer
+
+__all__ = ["Repair", "repair"]
+
+_QUALITY = 95
+"""JPEG quality of tiles that are encoded again; they have been through JPEG before."""
+
+
+_SHOWN = 20
+"""Findings that are told to a person."""
+
+_SPAN = 8
+"""Base tiles along the side of a tile of level 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair has done.
+
+    Parameters
+    ----------
+    path : str
+        The new container.
+    lost : sequence of Place
+        Level, row and column of tiles that are absent: readers fail there.
+    rebuilt : sequence of Place
+        Tiles of level 3 and coarser that were made again from the level below.
+    filled : sequence of Place
+        Tiles of levels 0 to 2 that have nothing but what the coarser level shows.
+    lost_attachments : sequence of str
+        ICC profile or associated images that are gone.
+    lost_root : bool
+        Whether the root's metadata are gone, and with them pixel size, properties and the list of attachments.
+    findings : sequence of Finding
+        What was wrong with the tiles.
+    """
+
+    path: str
+    lost: tuple[Place, ...] = ()
+    rebuilt: tuple[Place, ...] = ()
+    filled: tuple[Place, ...] = ()
+    lost_attachments: tuple[str, ...] = ()
+    lost_root: bool = False
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """What the metadata say of it: ``repair`` of ``rrip.writer``."""
+        places = {name: list(map(list, getattr(self, name))) for name in ("lost", "rebuilt", "filled")}
+        return {**places, "lost_attachments": list(self.lost_attachments), "lost_root": self.lost_root}
+
+    def lines(self) -> Iterator[str]:
+        """For people: what is lost, what was made again, and what each was."""
+        for finding in self.findings[:_SHOWN]:
+            yield str(finding)
+        if len(self.findings) > _SHOWN:
+            yield f"  and {len(self.findings) - _SHOWN} more; 'rrip validate --json' tells all"
+        if self.lost_root:
+            yield "lost: the root's metadata: pixel size, properties, list of attachments"
+        yield from (f"lost: {attachment_title(name)}" for name in self.lost_attachments)
+        counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in ("lost", "rebuilt", "filled"))
+        yield f"{self.path}: {counts} tiles"
+
+    def __bool__(self) -> bool:
+        """Whether anything is not as it was."""
+        return any(self.to_json().values())
+
+
+def repair(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    fill_lost: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Repair:
+    """Write what a damaged container still has as a new one.
+
+    Every stream is decoded before it is taken over. Where nothing but documents or tables was wrong, the new container
+    has the same tiles, byte for byte, and the same UUID; where a tile was rebuilt or filled, another UUID.
+
+    Parameters
+    ----------
+    source : path or URL
+        Of a folder or archive, the metadata of the root or of one array have to be whole; of others, the root's.
+    target : path
+        Another place, of any kind; it appears when it is complete.
+    fill_lost : bool
+        Fill lost tiles of levels 0 to 2 from the coarser level, where that is there, instead of leaving them out.
+    overwrite : bool
+        Replace a container at the target.
+    workers : int, optional
+        Threads; all cores if not given.
+    progress : callable, optional
+        Called with (tiles done, tiles in all), of looking and then of writing.
+
+    Returns
+    -------
+    Repair
+
+    Raises
+    ------
+    FormatError, LimitError
+        If the metadata cannot be read.
+    StorageError
+        If the storage fails: what cannot be read now is not lost.
+    TargetError
+        If the target cannot be written, or is the source.
+    """
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):  # noqa: PTH110, PTH121
+        raise TargetError(f"{os.fsdecode(target)}: a container is not repaired in place: name another target")
+    opened, lost_root = open_damaged(source)
+    with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
+        geometry = container.metadata.coding.geometry
+        total = 2 * sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
+        told = _Progress(progress, total)
+        findings = _look(container, workers, told)
+        plan = _plan(container.metadata.coding, findings, fill=fill_lost)
+        attachments, lost_attachments = _attachments(container)
+        lost, rebuilt, filled = (tuple(sorted(places)) for places in plan)
+        name = os.fsdecode(target)
+        done = Repair(name, lost, rebuilt, filled, tuple(lost_attachments), lost_root, tuple(findings))
+        metadata = _metadata(container.metadata, done)
+        writer.lost.update(done.lost)
+        for place, tile in _tiles(container, done, metadata.coding, told):
+            writer.write_tile(*place, tile)
+        for name, data in attachments.items():
+            if name != ICC_NAME:
+                writer.write_associated(name, data)
+        writer.finish(metadata, attachments.get(ICC_NAME))
+        return done
+
+
+class _Progress:
+    """Counts tiles twice: they are looked at, then written."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _look(container: Container, workers: int | None, told: _Progress) -> list[Finding]:
+    """What is wrong with tiles, streams included.
+
+    Raises
+    ------
+    RripError
+        If that cannot be said of one: a failing disk is no damage.
+    """
+
+    def check(batch: Sequence[Unit]) -> tuple[int, list[Finding]]:
+        return sum(map(len, batch)), check_batch(container, batch, pixels=True)
+
+    found: list[Finding] = []
+    for count, findings in in_order(check, batches(container.metadata.coding), workers):
+        found += findings
+        told.add(count)
+        for finding in findings:
+            if finding.rule.partition(".")[0] in {"limit", "storage"}:
+                raise RULES[finding.rule](finding.found, rule=finding.rule)
+    return found
+
+
+def _plan(coding: Coding, findings: Iterable[Finding], *, fill: bool) -> tuple[set[Place], set[Place], set[Place]]:
+    """Which tiles stay lost, which are rebuilt and which are filled."""
+    geometry = coding.geometry
+    lost = {finding.tile for finding in findings if finding.tile is not None}
+    rebuilt: set[Place] = set()
+    for place in sorted(lost):  # finer levels first
+        if place[0] > BASE_LEVEL and lost.isdisjoint(set(_under(coding, *place)) - rebuilt):
+            rebuilt.add(place)
+    filled: set[Place] = set()
+    for row, col in {place[1:] for place in lost if fill and place[0] <= BASE_LEVEL}:
+        coarsest = max(level for level in range(BASE_LEVEL + 1) if (level, row, col) in lost)
+        over = (BASE_LEVEL + 1, row // _SPAN, col // _SPAN)
+        if coarsest < BASE_LEVEL or (geometry.levels > over[0] and over not in lost):
+            # A finer residual belongs to a prediction that is gone, so all below are filled.
+            filled |= {(level, row, col) for level in range(coarsest + 1)}
+    return lost - rebuilt - filled, rebuilt, filled
+
+
+def _under(coding: Coding, level: int, row: int, col: int) -> Iterator[Place]:
+    """The tiles of the next finer level that a tile of an overview level is made from, as far as they are stored."""
+    geometry, span = coding.geometry, _SPAN if level == BASE_LEVEL + 1 else 2
+    rows, cols = geometry.grid(level - 1)
+    for below_row in range(row * span, min((row + 1) * span, rows)):
+        for below_col in range(col * span, min((col + 1) * span, cols)):
+            if not coding.is_empty(level - 1, below_row, below_col):
+                yield level - 1, below_row, below_col
+
+
+def _attachments(container: Container) -> tuple[dict[str, bytes], list[str]]:
+    """Attachments that are whole, and the names of those that are not."""
+    whole, lost = {}, []
+    for name in known_attachments(container.metadata.attachments):
+        try:
+            data = read_attachment(container, name)
+            if name != ICC_NAME:
+                check_associated(name, data)
+            whole[name] = data
+        except DamagedError:
+            lost.append(name)
+    return whole, sorted(lost)
+
+
+def _metadata(old: Metadata, done: Repair) -> Metadata:
+    """The metadata of the new container: what was done is said, and other pixels have another UUID (spec 7.2)."""
+    if not done:
+        return old
+    document = old.to_json()
+    coding, attachments = document["coding"], document["attachments"]
+    record: dict[str, Any] = {"program": f"rrip_format {__version__}", **done.to_json()}
+    if "repair" in document["writer"]:
+        record["earlier"] = document["writer"]["repair"]
+    if done.rebuilt or done.filled:
+        record["uuid"] = coding["uuid"]
+        digest = hashlib.sha256(rfc8785.dumps(record)).digest()
+        coding = seal({**coding, "uuid": str(UUID(bytes=digest[:16], version=4))})
+    kept = {name: value for name, value in attachments.items() if name not in done.lost_attachments}
+    writer = {**document["writer"], "repair": record}
+    return parse_metadata(seal({**document, "coding": coding, "writer": writer, "attachments": kept}))
+
+
+def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) -> Iterator[tuple[Place, bytes]]:
+    """Every tile of the new container, with the trailer that it has there."""
+    old, made = container.metadata.coding, dict[Place, bytes]()
+    lost, rebuilt, filled = set(done.lost), set(done.rebuilt), set(done.filled)
+    for batch in batches(old):
+        places = [place for unit in batch for place in reversed(unit) if not old.is_empty(*place)]
+        kept = [place for place in places if place not in lost | rebuilt | filled]
+        tiles = read_each(container, kept)
+        for place in places:
+            if place in rebuilt:
+                tile = made[place] = _rebuild(container, place, made)
+            elif place in filled:
+                tile = _fill(container, place)
+            elif place in lost:
+                continue
+            else:
+                found = tiles[place]
+                if isinstance(found, RripError):
+                    raise found
+                tile = check_tile(old, *place, found)
+            if coding.uuid != old.uuid:
+                streams = split_tile(tile, old.place(*place), old.streams(place[0]))
+                tile = join_tile([b"" if stream is None else bytes(stream) for stream in streams], coding.place(*place))
+            yield place, tile
+        told.add(sum(map(len, batch)))
+
+
+def _rebuild(container: Container, place: Place, made: Mapping[Place, bytes]) -> bytes:
+    """A tile of an overview level from the decoded pixels of the level below (spec section 4.3)."""
+    coding, (level, row, col) = container.metadata.coding, place
+    geometry = coding.geometry
+    side, below_side = geometry.tile_side(level), geometry.tile_side(level - 1)
+    top, left = 2 * side * row, 2 * side * col
+    height, width = (min(2 * side, size - at) for size, at in zip(geometry.shape(level - 1), (top, left), strict=True))
+    rgb = np.empty((height, width, 3), np.uint8)
+    rgb[:] = coding.background
+    for below in _under(coding, *place):
+        tile = decode_tile(coding, *below, [made.get(below) or container.read_tile(*below)])
+        y, x = below[1] * below_side - top, below[2] * below_side - left
+        part = rgb[y : y + below_side, x : x + below_side]
+        part[:] = tile.transpose(1, 2, 0)[: part.shape[0], : part.shape[1]]
+    return join_tile([encode(pad(predict.box2(rgb), side), _QUALITY)], coding.place(*place))
+
+
+def _fill(container: Container, place: Place) -> bytes:
+    """A tile that shows what the next coarser level does, and nothing more."""
+    coding, (level, row, col) = container.metadata.coding, place
+    where = coding.place(*place)
+    if level < BASE_LEVEL:
+        return join_tile([b""] * coding.streams(level), where)  # no residual: the prediction itself
+    over = (BASE_LEVEL + 1, row // _SPAN, col // _SPAN)
+    planes = decode_base(coding, *over, check_tile(coding, *over, container.read_tile(*over)))
+    side = coding.geometry.tile // 2
+    y, x = row % _SPAN * side, col % _SPAN * side
+    upsampled = [predict.up2(np.ascontiguousarray(plane), SHARP) for plane in planes[:, y : y + side, x : x + side]]
+    rgb = predict.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
+    return join_tile([encode(rgb, _QUALITY)], where)

@@ -1,0 +1,150 @@
+"""Opening what readers refuse, for a repair: a root that is lost, an archive whose directory is.
+
+Every array has a sealed copy of the coding, and every member of an archive says what it is, so pixels survive both.
+What only the root knew does not: pixel size, properties, and which attachments there were.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .associated import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
+from .bytesource import ByteSource, is_url, open_bytes
+from .container import Container, ZarrContainer, load_json, open_container
+from .errors import DamagedError, FormatError, NewerFormatError, RripError
+from .limits import check_limit, limit
+from .metadata import Coding, Metadata, SlideMetadata, parse_coding
+from .storage import get_sync, open_store
+from .zip_reader import Archive, ZipContainer
+
+__all__ = ["open_damaged"]
+
+Json = Any
+
+_LOCAL_HEADER_BYTES = 30
+_ENTRY_BYTES = 46
+"""Least bytes of a member in the directory of an archive."""
+
+_WINDOW_BYTES = 1 << 20
+
+
+def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
+    """A container, as far as it can be opened, and whether its root metadata are lost.
+
+    Raises
+    ------
+    FormatError
+        If there is no coding left, or it is a TIFF file or URL, which have but one.
+    """
+    name = os.fsdecode(path)
+    try:
+        return open_container(name), False
+    except NewerFormatError:
+        raise
+    except FormatError as error:
+        if is_url(name) or str(error.rule).partition(".")[0] not in {"metadata", "zip"}:
+            raise
+        failure = error
+    if os.path.isdir(name):  # noqa: PTH112
+        store = open_store(name)
+
+        def read(key: str) -> bytes | None:
+            return get_sync(store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
+
+        return _with_attachments(ZarrContainer(store, name, _metadata_without_root(read, failure))), True
+    source = open_bytes(name)
+    if source.read(0, min(2, source.size)) != b"PK":
+        raise failure
+    archive = Archive(source, list(scan_members(source)))
+    try:
+        return ZipContainer(archive), False
+    except NewerFormatError:
+        raise
+    except FormatError as error:
+        metadata = _metadata_without_root(archive.document, error)
+        return _with_attachments(ZipContainer(archive, metadata)), True
+
+
+def _metadata_without_root(read: Callable[[str], bytes | None], failure: FormatError) -> Metadata:
+    """Metadata of the first whole coding among a container's documents."""
+    for key in ("zarr.json", *(f"{level}/zarr.json" for level in range(3))):
+        try:
+            data = read(key)
+            coding = None if data is None else _coding_in(load_json(data, key))
+        except NewerFormatError:
+            raise
+        except RripError:
+            continue
+        if coding is not None:
+            return Metadata(coding, SlideMetadata(source_name="unknown"), {})
+    raise failure
+
+
+def _coding_in(document: Json) -> Coding | None:
+    """The coding of a root or of an array, None where there is none."""
+    parts = [("attributes", "rrip", "coding"), ("codecs", 0, "configuration", "coding")]
+    for path in parts:
+        value = document
+        for step in path:
+            fits = isinstance(value, list) and value if step == 0 else isinstance(value, dict) and step in value
+            value = value[step] if fits else None
+        if value is not None:
+            return parse_coding(value)
+    return None
+
+
+def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
+    """List the attachments that are there and have the checksum behind them."""
+    found = {}
+    for name in (ICC_NAME, *ASSOCIATED_NAMES):
+        try:
+            data = container.attachment(name)
+        except DamagedError:
+            continue
+        if data is not None:
+            found[name] = attachment_checksum(data)
+    container.metadata = replace(container.metadata, attachments=found)
+    return container
+
+
+def scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
+    """The members of an archive by their own headers; what is between them is passed over."""
+    at = found = 0
+    while at + _LOCAL_HEADER_BYTES <= source.size:
+        header = source.read(at, _LOCAL_HEADER_BYTES)
+        if header[:4] != b"PK\3\4":
+            following = _next_header(source, at + 1)
+            if following is None:
+                return
+            at = following
+            continue
+        flags, method = int.from_bytes(header[6:8], "little"), int.from_bytes(header[8:10], "little")
+        packed, size = int.from_bytes(header[18:22], "little"), int.from_bytes(header[22:26], "little")
+        name_bytes, extra_bytes = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
+        end = at + _LOCAL_HEADER_BYTES + name_bytes + extra_bytes + packed
+        if flags & 8 or end > source.size:  # its size stands behind it, or it is cut
+            at += 4
+            continue
+        name = source.read(at + _LOCAL_HEADER_BYTES, name_bytes).decode("utf-8", "replace")
+        found += 1
+        check_limit("directory_bytes", found * _ENTRY_BYTES, f"{source.name}: its directory", rule="limit.directory")
+        member = zipfile.ZipInfo(name or "?")
+        member.compress_type, member.compress_size, member.file_size = method, packed, size
+        member.header_offset = at
+        yield member
+        at = end
+
+
+def _next_header(source: ByteSource, at: int) -> int | None:
+    """Where the next member may start."""
+    while at < source.size:
+        window = source.read(at, min(_WINDOW_BYTES, source.size - at))
+        found = window.find(b"PK\3\4")
+        if found >= 0:
+            return at + found
+        at += max(1, len(window) - 3)
+    return None

@@ -1,0 +1,251 @@
+"""Everything that is wrong with a container, found by the readers' own checks (spec section 12).
+
+How deep to look is a choice; each depth does all that the one before it does.
+
+::
+
+    header     the root's metadata and seals; of a TIFF file all tags, of a zip archive its directory
+    index      documents and attachments; every promised tile there and of a size that tiles have; nothing else there
+    checksums  length, CRC-32C, place and trailer of every tile
+    pixels     every stream decoded, every family put together
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bytesource import is_url
+from .container import Container, Place, open_container
+from .documents import check_attachments, check_documents
+from .errors import RripError, StorageError
+from .family import decode_base, decode_tile
+from .findings import Finding, findings_of
+from .geometry import BASE_LEVEL
+from .hierarchy import Hierarchy, check_tile
+from .jpeg import decode_gray
+from .layout import parse_tile_key
+from .metadata import Coding
+from .pool import in_order
+from .tiff_reader import INDEX_KEY
+from .tile import TRAILER_BYTES, split_tile
+
+__all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
+
+Depth = Literal["header", "index", "checksums", "pixels"]
+DEPTHS: tuple[Depth, ...] = ("header", "index", "checksums", "pixels")
+
+Progress = Callable[[int, int], None]
+
+Unit = Sequence[Place]
+"""What is decoded together: the three tiles of a family, coarsest first, or one tile of a coarser level."""
+
+_BATCH_BYTES = 1 << 25
+"""Most bytes that the tiles of one batch can have; each worker holds one."""
+
+_STORAGE_FAILURES = 100
+"""After so many the storage is given up, and not only tiles."""
+
+
+def validate(
+    path: str | os.PathLike[str],
+    depth: Depth = "checksums",
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """Everything that is wrong with a container.
+
+    Parameters
+    ----------
+    path : path or URL
+        A folder, zip archive or TIFF file.
+    depth : str
+        ``"header"``, ``"index"``, ``"checksums"`` or ``"pixels"``.
+    workers : int, optional
+        Threads; all cores if not given.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    list of Finding
+        Empty for a container without fault. Of one that cannot be opened, what keeps it from being opened.
+
+    Raises
+    ------
+    StorageError
+        If the container cannot be reached, or the storage keeps failing.
+    """
+    return list(find_problems(path, depth, workers=workers, progress=progress))
+
+
+def find_problems(
+    path: str | os.PathLike[str], depth: Depth, *, workers: int | None = None, progress: Progress | None = None
+) -> Iterator[Finding]:
+    """As :func:`validate`, one after another, so that memory does not grow with the damage."""
+    name = os.fsdecode(path)
+    if depth not in DEPTHS:
+        raise RripError(f"depth is {depth!r}, expected one of {', '.join(DEPTHS)}")
+    if not is_url(name) and not os.path.lexists(name):
+        raise StorageError(f"{name}: no such file or directory")
+    try:
+        container = open_container(path)
+    except RripError as error:
+        if isinstance(error, StorageError) or error.rule is None:  # nothing is known of the container
+            raise
+        yield from findings_of(error, _root_of(name, error))
+        return
+    with closing(container):
+        if depth == "header":
+            return
+        yield from check_attachments(container)
+        yield from check_documents(container)
+        yield from _check_index(container, tiles=depth == "index")
+        if depth != "index":
+            yield from _check_tiles(container, workers, progress, pixels=depth == "pixels")
+
+
+def _root_of(name: str, error: RripError) -> str:
+    """Where the metadata are that an error is about."""
+    if str(error.rule).partition(".")[0] not in {"metadata", "newer"}:
+        return ""
+    return "tag 65380" if name.lower().endswith((".tif", ".tiff")) else "zarr.json"
+
+
+def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
+    """What is there and should not be; with `tiles`, also what is not there or has a size that no tile has."""
+    faults = getattr(container, "faults", None)
+    if faults is not None:
+        yield from (Finding(rule, key, found, parse_tile_key(key)) for rule, key, found in faults())
+    coding = container.metadata.coding
+    geometry = coding.geometry
+    sizes = [np.zeros(geometry.grid(level), np.uint32) for level in range(geometry.levels)]
+    yield from _list(container, sizes)
+    for level, found in enumerate(sizes if tiles else ()):
+        for row, lengths in enumerate(found):
+            doubtful = (lengths < TRAILER_BYTES) | (lengths > coding.tile_limit(level))
+            for col in np.flatnonzero(doubtful).tolist():  # a listing is a hint: what it lacks is asked for
+                if not coding.is_empty(level, row, col):
+                    yield from check_batch(container, [[(level, row, col)]], pixels=False)
+
+
+def _list(container: Container, sizes: list[NDArray[np.uint32]]) -> Iterator[Finding]:
+    """Fill in the sizes of tiles from one listing, and tell what should not be in it."""
+    hierarchy, largest = Hierarchy(container), np.iinfo(np.uint32).max
+    with suppress(StorageError):  # one that cannot be listed is asked for every tile
+        for key, size in container.sizes():
+            place = hierarchy.locate(key)
+            if place is not None:
+                sizes[place[0]][place[1:]] = min(size, largest)
+            elif parse_tile_key(key) is not None:
+                yield Finding("tile.unexpected", key, f"there is a tile of {size} bytes", parse_tile_key(key))
+            elif key not in hierarchy.documents and key != INDEX_KEY and not key.endswith("/"):
+                yield Finding("key.unexpected", key, f"there are {size} bytes")
+
+
+def _check_tiles(
+    container: Container, workers: int | None, progress: Progress | None, *, pixels: bool
+) -> Iterator[Finding]:
+    """Every tile, on all workers."""
+    geometry, failures, done = container.metadata.coding.geometry, 0, 0
+    total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
+
+    def check(batch: Sequence[Unit]) -> tuple[int, list[Finding]]:
+        return sum(map(len, batch)), check_batch(container, batch, pixels=pixels)
+
+    for count, findings in in_order(check, batches(container.metadata.coding), workers):
+        yield from findings
+        failures += sum(finding.rule == "storage.failed" for finding in findings)
+        if failures > _STORAGE_FAILURES:
+            raise StorageError(f"{container.name}: {failures} tiles could not be read; is it still there?")
+        done += count
+        if progress is not None:
+            progress(done, total)
+
+
+def batches(coding: Coding) -> Iterator[list[Unit]]:
+    """All families, then all tiles of coarser levels, as many at a time as a worker may hold."""
+    geometry = coding.geometry
+    for level in range(BASE_LEVEL, geometry.levels):
+        levels = (2, 1, 0) if level == BASE_LEVEL else (level,)
+        most = max(1, _BATCH_BYTES // sum(map(coding.tile_limit, levels)))
+        batch: list[Unit] = []
+        for row, col in geometry.tiles(level):
+            batch.append([(needed, row, col) for needed in levels])
+            if len(batch) == most:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def check_batch(container: Container, batch: Sequence[Unit], *, pixels: bool) -> list[Finding]:
+    """The whole work of one worker."""
+    coding = container.metadata.coding
+    present = [unit for unit in batch if not coding.is_empty(*unit[0])]
+    tiles = read_each(container, [place for unit in present for place in unit])
+    return [finding for unit in present for finding in _check_unit(coding, unit, tiles, pixels=pixels)]
+
+
+def read_each(container: Container, places: Sequence[Place]) -> dict[Place, bytes | RripError | None]:
+    """Stored tiles by place, unchecked; where one cannot be read, why, without harm to the others."""
+    try:
+        return dict(zip(places, container.read_tiles(places), strict=True))
+    except RripError as error:
+        if len(places) == 1:
+            return {places[0]: error}
+    return {place: tile for one in places for place, tile in read_each(container, [one]).items()}
+
+
+def _check_unit(
+    coding: Coding, unit: Unit, tiles: Mapping[Place, bytes | RripError | None], *, pixels: bool
+) -> Iterator[Finding]:
+    whole: dict[Place, bytes] = {}
+    for place in unit:
+        tile = tiles[place]
+        try:
+            if isinstance(tile, RripError):
+                raise tile
+            whole[place] = check_tile(coding, *place, tile)
+        except RripError as error:
+            yield from findings_of(error, place)
+    if not pixels:
+        return
+    failure: RripError | None = None
+    if len(whole) == len(unit):
+        try:
+            decode_tile(coding, *unit[-1], [whole[place] for place in unit])
+        except RripError as error:
+            failure = error
+        else:
+            return
+    told = False
+    for place, tile in whole.items():  # one by one, so that each damaged tile is told
+        try:
+            _decode_streams(coding, place, tile)
+        except RripError as error:
+            told = True
+            yield from findings_of(error, place)
+    if failure is not None and not told:
+        yield from findings_of(failure, unit[-1])
+
+
+def _decode_streams(coding: Coding, place: Place, tile: bytes) -> None:
+    """Raise if one of a tile's streams cannot be decoded; what it is predicted from does not matter."""
+    level, row, col = place
+    if level >= BASE_LEVEL:
+        decode_base(coding, level, row, col, tile)
+        return
+    where = coding.place(level, row, col)
+    for stream in split_tile(tile, where, coding.streams(level)):
+        try:
+            if stream is not None:
+                decode_gray(stream, coding.geometry.tile_side(level))
+        except RripError as error:
+            raise error.within(str(where)) from error
