@@ -6,9 +6,10 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rrip_format.errors import DamagedError
 from rrip_format.geometry import BASE_LEVEL
 from rrip_format.layout import tile_key
 from rrip_format.layout_v2 import parse_tile_key_v2
@@ -20,13 +21,28 @@ from rrip_format.tile import crc32c
 
 from .specimens import MAIN_FILE, Files, Place
 
-__all__ = ["entry_at", "ifds_of", "members_of", "reseal_tile", "seal_all", "with_members", "with_rrip", "with_tile"]
+__all__ = [
+    "MemoryBytes",
+    "entry_at",
+    "ifds_of",
+    "members_of",
+    "reseal_tile",
+    "seal_all",
+    "with_members",
+    "with_rrip",
+    "with_tile",
+]
 
 Json = Any
 
 
-class _Bytes:
-    """Bytes in memory as the source of a TIFF parser."""
+class MemoryBytes:
+    """Bytes in memory as a source of byte ranges.
+
+    Parameters
+    ----------
+    data : bytes
+    """
 
     name = "specimen"
     is_local = True
@@ -35,18 +51,22 @@ class _Bytes:
         self.data, self.size = data, len(data)
 
     def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`."""
+        if min(offset, length) < 0 or offset + length > self.size:
+            raise DamagedError(f"bytes {offset} … {offset + length} of {self.size}")
         return self.data[offset : offset + length]
 
-    def read_ranges(self, ranges: Any) -> list[bytes]:
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Several ranges."""
         return [self.read(*place) for place in ranges]
 
     def close(self) -> None:
-        pass
+        """Nothing."""
 
 
 def ifds_of(data: bytes) -> list[Ifd]:
     """Every IFD of a valid file: the main chain, those of levels 0 and 1, those of associated images."""
-    source = _Bytes(data)
+    source = MemoryBytes(data)
     index, at = Index(source, read_start(source)), read_start(source)
     chain = []
     while at:
