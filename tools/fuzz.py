@@ -3,11 +3,12 @@
     python tools/fuzz.py --seconds 60               every target for a minute
     python tools/fuzz.py tiff --seconds 600         one target
     python tools/fuzz.py --replay [FILE …]          the kept corpus, or files, without atheris
+    python tools/fuzz.py tiff --merge FOLDER        keep what reaches something new
 
 An exception that is not ours is a finding: the input is kept as ``TARGET.crash-…`` in the working directory, and the
 exit code is 1. Checksums and seals are made right before a target sees its input, as far as there are any, so that
-what stands behind them is reached. The corpus in ``tools/corpus`` is what former runs found worth keeping, less than
-100 kB; ``--merge`` adds what is new in a folder of inputs.
+what stands behind them is reached. The corpus in ``tools/corpus``, less than 100 kB, is what former runs have found
+worth keeping.
 
 Modules with kernels are not instrumented, since Numba cannot compile what is. The target ``kernel`` runs the kernels in
 the interpreter, instrumented, where an index outside an array is an exception.
@@ -16,12 +17,14 @@ the interpreter, instrumented, where an index outside an array is an exception.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +94,20 @@ def _tile() -> Target:
 
 
 def _packet() -> Target:
-    """A packet of level 1."""
-    from rrip_format.packet import decode_packet
+    """A packet of level 1, as it is, and with the checksums of its tiles made again."""
+    from damage.edit import reseal_tile
+
+    from rrip_format.packet import decode_packet, join_packet, split_packet
 
     coding = _slide().truth.coding
-    return lambda data: _ours(decode_packet, coding, 1, data)
+
+    def run(data: bytes) -> None:
+        _ours(decode_packet, coding, 1, data)
+        found = _ours(split_packet, data, 2)
+        if found is not None:
+            _ours(decode_packet, coding, 1, join_packet([reseal_tile(tile) for tile in found[2]]))
+
+    return run
 
 
 def _tiff() -> Target:
@@ -179,7 +191,8 @@ def seeds(target: str) -> list[bytes]:
     places = [((0, 0, 0), slide.truth.coding.streams(0)), ((2, 0, 0), 1)]
     match target:
         case "metadata":
-            return [slide.files["folder"]["zarr.json"]]
+            root = {"attributes": {"rrip": dict(slide.truth.document)}}
+            return [json.dumps(root, separators=(",", ":")).encode()]
         case "tile":
             truth = slide.truth
             streams = [split_tile(truth.tiles[place], truth.coding.place(*place), count)[0] for place, count in places]
@@ -194,21 +207,31 @@ def seeds(target: str) -> list[bytes]:
             return [slide.files[target][MAIN_FILE[target]]]
 
 
-def corpus(target: str) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the kept inputs of a target, and of the sound ones."""
-    for number, data in enumerate(seeds(target)):
-        yield f"seed {number}", data
-    folder = CORPUS / ("jpeg" if target == "kernel" else target)
-    yield from ((path.name, path.read_bytes()) for path in sorted(folder.glob("*")))
+def kept(target: str) -> dict[str, bytes]:
+    """Name and content of the inputs of a target that former runs have kept."""
+    path = CORPUS / f"{'jpeg' if target == 'kernel' else target}.tar.xz"
+    if not path.exists():
+        return {}
+    with tarfile.open(path) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+
+
+def keep(target: str, inputs: list[bytes]) -> None:
+    """Keep these inputs, and no others, in an archive that is the same for the same inputs."""
+    with tarfile.open(CORPUS / f"{target}.tar.xz", "w:xz", preset=9) as archive:
+        for number, data in enumerate(sorted(set(inputs), key=lambda data: (len(data), data))):
+            member = tarfile.TarInfo(f"{number:03}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
 
 
 def replay(target: str, files: list[Path]) -> int:
-    """Run a target on files, or on its corpus; how many it has run on."""
-    run, count = TARGETS[target](), 0
-    for _, data in ((path.name, path.read_bytes()) for path in files) if files else corpus(target):
+    """Run a target on files, or on its corpus; how many inputs it has run on."""
+    run = TARGETS[target]()
+    inputs = [path.read_bytes() for path in files] or [*seeds(target), *kept(target).values()]
+    for data in inputs:
         run(data)
-        count += 1
-    return count
+    return len(inputs)
 
 
 def _mutator(target: str) -> Callable[[bytes, int, int], bytes]:
@@ -240,51 +263,78 @@ def _with_kernels() -> list[str]:
     return [f"rrip_format.{path.stem}" for path in package.glob("*.py") if "@kernel" in path.read_text("utf-8")]
 
 
-def fuzz(target: str, seconds: int, merge: str | None) -> None:
-    """Fuzz in this process; does not return."""
+def fuzz(target: str, options: list[str]) -> None:
+    """Hand this process to libFuzzer; does not return."""
     if target == "kernel":
         os.environ["NUMBA_DISABLE_JIT"] = "1"
     import atheris
 
     with atheris.instrument_imports(include=["rrip_format"], exclude=[] if target == "kernel" else _with_kernels()):
         run = TARGETS[target]()
-    kept = CORPUS / target
-    kept.mkdir(parents=True, exist_ok=True)
-    options = [f"-artifact_prefix={target}.", "-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
-    if merge:
-        options += ["-merge=1", str(kept), merge]
-    else:
-        start = Path(tempfile.mkdtemp(prefix=f"rrip-{target}-"))
-        for number, (_, data) in enumerate(corpus(target)):
-            (start / f"{number}").write_bytes(data)
-        print(f"{target}: new inputs go to {start}", flush=True)
-        options += [f"-max_total_time={seconds}", "-print_final_stats=1", str(start)]
     own = {"custom_mutator": _mutator(target)} if target in {"metadata", "tile", "jpeg", "kernel"} else {}
-    atheris.Setup([sys.argv[0], *options], run, **own)
+    usual = [f"-artifact_prefix={target}.", "-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
+    again = f"{sys.executable} {__file__} {target} --libfuzzer"  # how a merge starts its helpers, through a shell
+    atheris.Setup([again, *usual, *options], run, **own)
     atheris.Fuzz()
+
+
+def _child(target: str, *options: str) -> int:
+    """Hand another process to libFuzzer; its exit code."""
+    return subprocess.run([sys.executable, __file__, target, "--libfuzzer", *options], check=False).returncode
+
+
+def _start(target: str, folder: str) -> str:
+    """A new folder with all inputs that there are of a target."""
+    start = tempfile.mkdtemp(prefix=f"{target}-", dir=folder)
+    for number, data in enumerate((*seeds(target), *kept(target).values())):
+        Path(start, str(number)).write_bytes(data)
+    return start
+
+
+def run_and_keep(target: str, seconds: int) -> int:
+    """Fuzz one target; what it finds stays in a folder that is named."""
+    start = _start(target, tempfile.gettempdir())
+    code = _child(target, f"-max_total_time={seconds}", "-print_final_stats=1", start)
+    print(f"{target}: {'a finding' if code else 'nothing found'}; inputs are in {start}", flush=True)
+    return code
+
+
+def merge(target: str, folder: str) -> int:
+    """Keep the fewest inputs of the corpus and of a folder that reach all that they reach together."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch, "merged")
+        out.mkdir()
+        code = _child(target, "-merge=1", str(out), _start(target, scratch), folder)
+        if not code:
+            sound = seeds(target)
+            keep(target, [data for path in out.iterdir() if (data := path.read_bytes()) not in sound])
+        return code
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all if none is given")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
-    parser.add_argument("--merge", metavar="FOLDER", help="keep those inputs of a folder that reach something new")
+    parser.add_argument("--merge", metavar="FOLDER", help="of one target: keep what reaches something new")
     parser.add_argument("--replay", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--libfuzzer", nargs=argparse.REMAINDER, help="of one target: options of libFuzzer, as they are"
+    )
     given = parser.parse_args()
     targets = given.targets or list(TARGETS)
     if unknown := set(targets) - set(TARGETS):
         parser.error(f"unknown target {', '.join(sorted(unknown))}, expected some of {', '.join(TARGETS)}")
+    if (given.merge or given.libfuzzer is not None) and len(targets) != 1:
+        parser.error("name one target")
     if given.replay is not None:
         for target in targets:
             print(f"{target}: {replay(target, given.replay)} inputs, nothing found")
         return 0
-    if len(targets) == 1:
-        fuzz(targets[0], given.seconds, given.merge)
-    found = []
-    for target in targets:
-        command = [sys.executable, __file__, target, "--seconds", str(given.seconds)]
-        if subprocess.run(command, check=False).returncode:
-            found.append(target)
+    if given.libfuzzer is not None:
+        fuzz(targets[0], given.libfuzzer)
+    if given.merge:
+        return merge(targets[0], given.merge)
+    found = [target for target in targets if run_and_keep(target, given.seconds)]
     print(f"findings in {', '.join(found)}" if found else "nothing found")
     return bool(found)
 
