@@ -6,10 +6,11 @@
     python tools/mutants.py --boundscheck …      the kernels compiled with every index checked
 
 A mutant of a container must read as the slide that it was, or be refused with an error that its door promises, within
-2 s of processor time and 256 MiB of memory, and never end the process. Where checksums were made again over the damage,
-other pixels are what was asked for; everything else still holds. Mutants of streams are fed to the decoder of stored
-JPEG streams directly, whose verdict and pixels are compared with those of libjpeg-turbo. Exit code 1 if there are
-findings.
+2 s of processor time and 256 MiB of memory, and never end the process. Where checksums were made again over the damage
+("accepted"), other pixels are what was asked for; everything else still holds. "Uncovered" are arrays whose document
+was exchanged for one without our codec, so that Zarr reads them without us. Mutants of streams are fed to the decoder
+of stored JPEG streams directly, and its verdict and pixels are compared with those of libjpeg-turbo. Exit code 1 if
+there are findings.
 """
 
 from __future__ import annotations
@@ -85,6 +86,8 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
             return group, "memory", f"{what}: {judge.refused}"
         if judge.refused:
             return group, "refused", f"{what}: {type(judge.refused[0]).__name__}: {judge.refused[0]}"
+        if judge.uncovered:
+            return group, "uncovered", f"{what}: {judge.uncovered}"
         return group, "accepted" if mutant.resealed else "equal", what
 
     for kind in KINDS:  # compile, import, start threads: not part of any case

@@ -233,7 +233,7 @@ EDITS = (
         "tiff_reader.py",
         "if container.metadata.coding.uuid != uuid:",
         "if False:",
-        "tests/test_robustness.py -k replaced",
+        "tests/test_transmux.py -k replaced",
     ),
     # Bytes, stores and archives
     Edit(

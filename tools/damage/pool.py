@@ -25,6 +25,9 @@ MEMORY_BYTES = 256 << 20
 SLOW_SECONDS = 2.0
 """Processor time that a case may take."""
 
+START_SECONDS = 600.0
+"""Time on the clock that a child may take before its first case: with checked indices kernels compile for minutes."""
+
 SILENT_SECONDS = 15.0
 """Time on the clock after which a child that says nothing is taken for hung."""
 
@@ -140,7 +143,7 @@ class _Child:
         self.process.start()
         theirs.close()
         self.at: int | None = None
-        self.heard = time.monotonic() + 120  # it imports and compiles before its first case
+        self.heard = time.monotonic() + START_SECONDS  # it imports and compiles before its first case
         self.done = False
 
     def receive(self) -> Outcome | None:

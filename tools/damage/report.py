@@ -37,13 +37,13 @@ def summarise(outcomes: Iterator[Outcome], total: int) -> dict[str, Any]:
 
 def print_table(report: dict[str, Any]) -> None:
     """Counts for people."""
-    columns = ("equal", "refused", "accepted", *FINDINGS)
-    print(f"{'':<58}" + "".join(f"{name:>9}" for name in columns))
+    columns = ("equal", "refused", "accepted", "uncovered", *FINDINGS)
+    print(f"{'':<58}" + "".join(f"{name:>10}" for name in columns))
     sums: Counter[str] = Counter()
     for name, counts in report["groups"].items():
         sums.update(counts)
-        print(f"{name:<58}" + "".join(f"{counts.get(column, 0):>9}" for column in columns))
-    print(f"{'all, ' + str(report['cases']):<58}" + "".join(f"{sums[column]:>9}" for column in columns))
+        print(f"{name:<58}" + "".join(f"{counts.get(column, 0):>10}" for column in columns))
+    print(f"{'all, ' + str(report['cases']):<58}" + "".join(f"{sums[column]:>10}" for column in columns))
     print(
         f"in {report['seconds']:.0f} s; slowest {report['slowest_seconds']:.2f} s of processor time, most memory "
         f"{report['largest_bytes'] / 2**20:.0f} MiB more than before"

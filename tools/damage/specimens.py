@@ -176,7 +176,7 @@ class Bench:
     def put(self, kind: str, files: Files) -> Path:
         """The folder of a container of that kind, which has `files` now; only what differs is written."""
         folder, there = self.scratch / kind, self._there.setdefault(kind, {})
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in [name for name in there if name not in files]:
             (folder / name).unlink()
             del there[name]
