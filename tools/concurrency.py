@@ -191,7 +191,7 @@ def run(seconds: float, processes: int, threads: int, *, is_replaced: bool) -> d
         context.set_forkserver_preload(["concurrency", "rrip_format.codec"])
     pictures = pair(SIDE)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as scratch:
+    with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:
         sources = []
         for number, slide in enumerate(pictures):
             sources.append(str(Path(scratch, f"{number}.rrip.tif")))

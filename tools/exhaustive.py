@@ -162,7 +162,7 @@ def run(kinds: Sequence[str], step: int, workers: int) -> dict[str, Any]:
     """One in `step` of all damages of each kind; the reports by kind."""
     slide, reports = specimen(), {}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as scratch:
+    with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:
         os.environ["RRIP_SCRATCH"] = scratch
         for kind in kinds:
             size = sum(map(len, slide.files[kind].values()))

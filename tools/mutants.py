@@ -174,7 +174,7 @@ def main() -> int:
     streams = given.streams if given.streams is not None else 20_000 if given.quick else 100_000
     found, reports = 0, {}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as scratch:
+    with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:
         os.environ["RRIP_SCRATCH"] = scratch
         for name, setup, number in (("containers", container_case, count), ("streams", stream_case, streams)):
             outcomes = run_cases(setup, (given.seed, slides), range(number), given.workers)
