@@ -1,6 +1,6 @@
 """Every single bit flipped and every truncation of a tiny container: none may be read as anything but the truth.
 
-    python tools/exhaustive.py                  all of them, in each binding; some minutes
+    python tools/exhaustive.py                  all of them, in each binding; a quarter of an hour on two cores
     python tools/exhaustive.py --step 97        one in 97
     python tools/exhaustive.py --kind tiff      one binding
 

@@ -211,9 +211,14 @@ def seeds(target: str) -> list[bytes]:
             return [slide.files[target][MAIN_FILE[target]]]
 
 
+def _archive(target: str) -> Path:
+    """Where the inputs of a target are kept; two of them share theirs."""
+    return CORPUS / f"{'jpeg' if target == 'kernel' else target}.tar.xz"
+
+
 def kept(target: str) -> dict[str, bytes]:
     """Name and content of the inputs of a target that former runs have kept."""
-    path = CORPUS / f"{'jpeg' if target == 'kernel' else target}.tar.xz"
+    path = _archive(target)
     if not path.exists():
         return {}
     with tarfile.open(path) as archive:
@@ -222,7 +227,7 @@ def kept(target: str) -> dict[str, bytes]:
 
 def keep(target: str, inputs: list[bytes]) -> None:
     """Keep these inputs, and no others, in an archive that is the same for the same inputs."""
-    with tarfile.open(CORPUS / f"{target}.tar.xz", "w:xz", preset=9) as archive:
+    with tarfile.open(_archive(target), "w:xz", preset=9) as archive:
         for number, data in enumerate(sorted(set(inputs), key=lambda data: (len(data), data))):
             member = tarfile.TarInfo(f"{number:03}")
             member.size = len(data)
