@@ -47,9 +47,10 @@ class _Jpeg(ArrayBytesCodec):
 
         try:
             pixels = imagecodecs.jpeg8_decode(chunk_data.to_bytes(), shape=chunk_spec.shape[:2])
+            pixels = pixels.reshape(chunk_spec.shape)  # fails for other numbers of components
         except Exception as error:  # imagecodecs raises several types
             raise DamagedError(f"codec imagecodecs_jpeg: {error}") from error
-        return chunk_spec.prototype.nd_buffer.from_numpy_array(pixels.reshape(chunk_spec.shape))
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(pixels)
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
         return await asyncio.to_thread(self._decode_sync, chunk_data, chunk_spec)

@@ -131,6 +131,12 @@ class Coding:
         mask = (1 << count) - 1
         return bits >> (8 * size - skipped - count) & mask == mask
 
+    @property
+    def empty_count(self) -> int:
+        """How many families are empty."""
+        rows, cols = self.geometry.families
+        return (int.from_bytes(self.empty_bits, "big") >> (-rows * cols % 8)).bit_count()
+
     def streams(self, level: int) -> int:
         """Number of JPEG streams in a tile of `level`."""
         return self.residuals[level].planes if level < BASE_LEVEL else 1

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["get_async", "get_sync", "is_synchronous", "list_sizes", "open_store"]
 
+_MUCH_BYTES = 1 << 24
+"""Above the largest tile: for values that may be larger it is worth to look at the size of the file first."""
+
 
 def open_store(path: str | os.PathLike[str]) -> Store:
     """A read-only Zarr store over a directory or a URL that fsspec knows.
@@ -104,13 +107,25 @@ def get_sync(
     for key, limit in zip(keys, limits, strict=True):
         try:
             value = store.get_sync(  # type: ignore[attr-defined]
-                key, prototype=prototype, byte_range=RangeByteRequest(0, limit + 1)
+                key, prototype=prototype, byte_range=RangeByteRequest(0, _most(store, key, limit) + 1)
             )
         except (OSError, ValueError) as error:
             raise StorageError(f"{key}: cannot be read from {store}: {error}") from error
         found.append(None if value is None else value.to_bytes())
     _check_sizes(store, keys, limits, found, too_large)
     return found
+
+
+def _most(store: Store, key: str, limit: int) -> int:
+    """Bytes to ask for: Python makes room for all that a file is asked for, however small the file is."""
+    from zarr.storage import LocalStore
+
+    if limit < _MUCH_BYTES or not isinstance(store, LocalStore):
+        return limit
+    try:
+        return min(limit, (store.root / key).stat().st_size)
+    except OSError:  # there is none
+        return limit
 
 
 def _check_sizes(

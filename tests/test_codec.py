@@ -39,7 +39,9 @@ from rrip_format.errors import (
     StorageError,
 )
 from rrip_format.family import decode_family, decode_tile, needed_levels
-from rrip_format.tile import split_tile
+from rrip_format.jpeg import encode
+from rrip_format.jpeg_codec import Jpeg
+from rrip_format.tile import join_tile, split_tile
 
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
 PIPELINES = ["zarr.core.codec_pipeline.BatchedCodecPipeline"]
@@ -579,6 +581,16 @@ def test_every_tile_with_one_flipped_bit_is_named(container, spoiled, pipeline):
         path.write_bytes(data)
     for read in doors:
         read(0, 1, 1)
+
+
+@pytest.mark.skipif(
+    not Jpeg.__module__.startswith("rrip_format"), reason="the codec of imagecodecs, with its own errors"
+)
+def test_a_base_tile_of_another_number_of_components_is_damage(container, spoiled):
+    place = container.coding.place(2, 1, 1)
+    tile_path(spoiled, 2, 1, 1).write_bytes(join_tile([encode(np.zeros((64, 64), np.uint8), 90)], place))
+    with pytest.raises(DamagedError, match="imagecodecs_jpeg"):
+        zarr.open_group(str(spoiled), mode="r")["base/0"][:]
 
 
 def test_an_error_in_one_tile_fails_the_whole_selection(container, spoiled, pipeline):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import copy
+import dataclasses
 import json
 import sys
+import tracemalloc
 import zlib
 from contextlib import suppress
 from uuid import UUID
@@ -179,6 +181,29 @@ def test_a_tile_is_empty_when_all_families_under_it_are(coding):
         for row, col in list(coding.geometry.tiles(level))[:50]:
             under = coding.geometry.families_under(level, row, col)
             assert coding.is_empty(level, row, col) == all(coding.empty[family] for family in under)
+    assert coding.empty_count == coding.empty.sum()
+    rows, cols = coding.geometry.families
+    assert not any(coding.is_empty(0, *place) for place in ((rows, 0), (0, cols), (-1, 0), (0, -1)))
+
+
+def test_bits_beyond_the_last_family_count_for_nothing():
+    coding = dataclasses.replace(CODING, empty_bits=b"\x80\x1f")
+    assert coding.empty_count == coding.empty.sum() == 2
+    assert not coding.is_empty(3, 0, 0)
+
+
+def test_the_largest_bitmap_takes_little_memory():
+    """2**28 families have 32 MiB of bits; as one byte each they would take a tile's reader 512 MiB."""
+    coding = Coding(SLIDE, Geometry(1 << 22, 1 << 22, 64), CODING.residuals, empty_bits=bytes((1 << 25) - 1) + b"\1")
+    assert coding.geometry.families == (1 << 14, 1 << 14)
+    tracemalloc.start()
+    try:
+        assert coding.empty_count == 1
+        assert coding.is_empty(0, (1 << 14) - 1, (1 << 14) - 1)
+        assert not any(coding.is_empty(level, 0, 0) for level in range(coding.geometry.levels))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 27
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("value", [None, bitmap(bytes(2))])

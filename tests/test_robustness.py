@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -266,6 +267,20 @@ def test_a_folder_with_a_huge_file(folder, key):
             zarr.open_group(folder, mode="r")["0"][:]
         with pytest.raises(expected):
             get(RripStore(folder), key)
+
+
+def test_small_files_take_little_memory(folder):
+    """Python makes room for what a file is asked for: the limits of 64 and 256 MiB are not to be asked for."""
+    with rrip_format.open(folder) as slide:  # imports
+        slide.associated_images()
+    tracemalloc.start()
+    try:
+        with rrip_format.open(folder) as slide:
+            assert slide.icc_profile() == ICC
+            assert slide.associated_images()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_tile_of_the_largest_size_is_read(folder, kinds):

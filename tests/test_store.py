@@ -33,6 +33,7 @@ from rrip_format.mapping import RripMapping
 from rrip_format.packet import join_packet, split_packet
 from rrip_format.references import references
 from rrip_format.store import RripStore
+from rrip_format.tile import join_tile
 
 KINDS = ("zarr", "zip", "tif")
 
@@ -303,6 +304,14 @@ def test_damaged_packets(kinds):
     for data in bad:
         with pytest.raises(DamagedError):
             codec.decode(data)
+    with rrip_format.open(kinds.tif) as slide:
+        coding = slide.metadata.coding
+    rows, cols = coding.geometry.families
+    empty = next(place for place in coding.geometry.tiles(0) if coding.is_empty(0, *place))
+    for place in (empty, (rows, 0), (0, cols)):  # sound tiles, which say that they are where there are none
+        tiles = [join_tile([b""] * coding.streams(level), coding.place(level, *place)) for level in (2, 1, 0)]
+        with pytest.raises(DamagedError, match="where the slide has no tile"):
+            codec.decode(join_packet(tiles))
     import numcodecs
 
     for wrong in ({**config, "level": 4}, {**config, "level": True}, {**config, "coding": None}, {"id": "rrip"}):

@@ -1,0 +1,191 @@
+"""Damage containers in every way that we can think of, and read them through every door.
+
+    python tools/mutants.py                      200,000 mutants of containers, 100,000 of JPEG streams
+    python tools/mutants.py --quick              5,000 and 20,000, in less than a minute
+    python tools/mutants.py --only 4711          one of them in this process, with all that it did
+    python tools/mutants.py --boundscheck …      the kernels compiled with every index checked
+
+A mutant of a container must read as the slide that it was, or be refused with an error that its door promises, within
+2 s of processor time and 256 MiB of memory, and never end the process. Where checksums were made again over the damage
+("accepted"), other pixels are what was asked for; everything else still holds. "Uncovered" are arrays whose document
+was exchanged for one without our codec, so that Zarr reads them without us. Mutants of streams are fed to the decoder
+of stored JPEG streams directly, and its verdict and pixels are compared with those of libjpeg-turbo. Exit code 1 if
+there are findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from damage.doors import DOORS, ForeignError, Judge, WrongError, path_of
+from damage.mutate import TURNS, make_mutant
+from damage.pool import FINDINGS, Case, blame, is_out_of_memory, run_case, run_cases
+from damage.report import print_table, summarise
+from damage.specimens import KINDS, Bench, Files, Slides, pair
+from damage.streams import mutate_stream
+
+from rrip_format.errors import RripError
+from rrip_format.jpeg import decode_gray, decode_ycc
+from rrip_format.tile import split_tile
+
+SIDE = 272
+"""Width and height of the slides, px: four families, of which one is empty, and a fourth level."""
+
+
+def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = None) -> Case:
+    """What is done with one mutant of a container; called in a child, which it warms up.
+
+    Parameters
+    ----------
+    seed : int
+    slides : two Slides
+    keep : str, optional
+        Folder to work in and to leave the mutant in; a temporary one if not given.
+    """
+    scratch = Path(keep or tempfile.mkdtemp(dir=os.environ.get("RRIP_SCRATCH"))).absolute()
+    bench = Bench(scratch)
+    truths = {slide.truth.coding.to_json()["uuid"]: slide.truth for slide in slides}
+
+    def put(kind: str, files: Files) -> str:
+        folder = bench.put(kind, files)
+        os.chdir(folder if kind == "references" else scratch)  # references name their file relative to it
+        return path_of(kind, folder)
+
+    def case(number: int) -> tuple[str, str, str]:
+        mutant = make_mutant(seed, number, slides)
+        names = [name for name, door in DOORS.items() if mutant.kind in door.kinds]
+        name = names[number // len(TURNS) % len(names)]
+        door, judge = DOORS[name], Judge(truths, is_strict=not mutant.resealed)
+        group, what = f"{mutant.kind}: {name}", f"{mutant.what} [{'resealed' if mutant.resealed else 'as it is'}]"
+        path = put(mutant.kind, mutant.files)
+        try:
+            door.read(path, judge)
+        except WrongError as error:
+            return group, "wrong", f"{what}: {error}"
+        except RripError as error:
+            judge.refused.append(error)
+        except Exception as error:  # noqa: BLE001  (this is what is looked for)
+            result, detail = blame(error)
+            if (
+                result == "foreign"
+                and door.is_zarr_first
+                and mutant.is_document
+                and not isinstance(error, ForeignError)
+            ):
+                result = "refused"  # by Zarr, which reads its own documents and archives in its own way
+            return group, result, f"{what}: {detail}"
+        if any(map(is_out_of_memory, judge.refused)):
+            return group, "memory", f"{what}: {judge.refused}"
+        if judge.refused:
+            return group, "refused", f"{what}: {type(judge.refused[0]).__name__}: {judge.refused[0]}"
+        if judge.uncovered:
+            return group, "uncovered", f"{what}: {judge.uncovered}"
+        return group, "accepted" if mutant.resealed else "equal", what
+
+    for kind in KINDS:  # compile, import, start threads: not part of any case
+        for door in DOORS.values():
+            if kind in door.kinds:
+                judge = Judge(truths, is_strict=True)
+                door.read(put(kind, slides[0].files[kind]), judge)
+                if judge.refused:
+                    raise RuntimeError(f"a sound {kind} was refused: {judge.refused}")
+    return case
+
+
+def stream_case(seed: int, slides: tuple[Slides, Slides]) -> Case:
+    """What is done with one mutant of a JPEG stream; called in a child, which it warms up."""
+    coding = slides[0].truth.coding
+    streams = [
+        (bytes(stream), coding.geometry.tile_side(place[0]), place[0] >= 2)
+        for place, tile in slides[0].truth.tiles.items()
+        for stream in split_tile(tile, coding.place(*place), coding.streams(place[0]))
+        if stream is not None
+    ]
+    streams.sort(key=lambda entry: len(entry[0]))
+
+    def case(number: int) -> tuple[str, str, str]:
+        rng = np.random.default_rng([seed, number, 1])
+        stream, side, is_colour = streams[int(len(streams) * rng.random() ** 2)]  # short ones more often
+        what, damaged = mutate_stream(rng, stream)
+        group = "stream, colour" if is_colour else "stream, gray"
+        top, bottom = (0, side) if is_colour or rng.random() < 0.7 else sorted(rng.integers(0, side + 1, 2).tolist())
+        try:
+            ours = decode_ycc(damaged, side) if is_colour else decode_gray(damaged, side, (top, bottom))
+        except RripError as error:
+            return group, "memory" if is_out_of_memory(error) else "refused", f"{what}: {error}"
+        theirs = _libjpeg(damaged, is_colour)
+        if theirs is None:
+            return f"{group}, which libjpeg-turbo refuses", "accepted", what
+        if theirs.shape != ours.shape or not np.array_equal(theirs[..., top:bottom, :], ours[..., top:bottom, :]):
+            return f"{group}, which libjpeg-turbo decodes to other pixels", "accepted", what
+        return f"{group}, the same pixels", "accepted", what
+
+    for stream, side, is_colour in streams:
+        (decode_ycc if is_colour else decode_gray)(stream, side)
+    return case
+
+
+def _libjpeg(stream: bytes, is_colour: bool) -> Any:
+    """What libjpeg-turbo makes of a stream; None if it refuses it."""
+    colours = {"colorspace": "YCBCR", "outcolorspace": "YCBCR"} if is_colour else {}
+    try:
+        pixels = imagecodecs.jpeg8_decode(stream, **colours)
+    except Exception:  # noqa: BLE001  (imagecodecs raises several types)
+        return None
+    return pixels.transpose(2, 0, 1) if is_colour else pixels
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few mutants")
+    parser.add_argument("--count", type=int, help="mutants of containers")
+    parser.add_argument("--streams", type=int, help="mutants of JPEG streams")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="this mutant of a container alone, in this process")
+    parser.add_argument("--only-stream", type=int, help="this mutant of a stream alone, in this process")
+    parser.add_argument("--keep", help="with --only, a folder to leave the mutant in")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--boundscheck", action="store_true", help="compile kernels with every index checked")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return parser.parse_args()
+
+
+def main() -> int:
+    given = _arguments()
+    slides = pair(SIDE)
+    if given.boundscheck:
+        os.environ["NUMBA_BOUNDSCHECK"] = "1"  # for the children; kernels of other settings must not be found
+        os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir(), "rrip-boundscheck"))
+    if given.only is not None or given.only_stream is not None:
+        is_stream = given.only is None
+        case = stream_case(given.seed, slides) if is_stream else container_case(given.seed, slides, given.keep)
+        outcome = run_case(case, given.only_stream if is_stream else given.only)
+        print(f"{outcome.group}\n{outcome.result}, {outcome.seconds:.2f} s\n{outcome.detail}")
+        return outcome.result in FINDINGS
+    count = given.count if given.count is not None else 5_000 if given.quick else 200_000
+    streams = given.streams if given.streams is not None else 20_000 if given.quick else 100_000
+    found, reports = 0, {}
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:
+        os.environ["RRIP_SCRATCH"] = scratch
+        for name, setup, number in (("containers", container_case, count), ("streams", stream_case, streams)):
+            outcomes = run_cases(setup, (given.seed, slides), range(number), given.workers)
+            reports[name] = summarise(outcomes, number)
+            found += len(reports[name]["findings"])
+            if not given.json:
+                print_table(reports[name])
+    if given.json:
+        print(json.dumps({"seed": given.seed, **reports}))
+    return found > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

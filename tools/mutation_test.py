@@ -1,0 +1,449 @@
+"""Take a check out of the package, and see that a test fails: for every check that keeps a promise.
+
+    python tools/mutation_test.py                all of them; some minutes
+    python tools/mutation_test.py NAME …         those whose name contains one of these
+    python tools/mutation_test.py --list         what there is
+
+Each edit is made in a copy of the package, one at a time, and its tests are run on the copy. An edit that survives
+shows a missing test, one whose text is not found exactly once is out of date, and tests that fail without any edit
+prove nothing: each of the three gives exit code 1. A test that does not end is stopped, and counts as failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = 300
+"""After which a run of tests is stopped."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A check to be taken out.
+
+    Parameters
+    ----------
+    name : str
+        What no longer happens.
+    file : str
+        Module of the package.
+    old, new : str
+        Text that is there exactly once, and what comes in its place.
+    tests : str
+        What to hand to pytest, as for a shell.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+EDITS = (
+    # Stored tiles (spec sections 6 and 7)
+    Edit("checksum of a tile", "tile.py", "if stored != computed:", "if False:", "tests/test_tile.py"),
+    Edit(
+        "slide of a tile",
+        "tile.py",
+        "if (level, row, col, slide) != (place.level, place.row, place.col, place.slide.bytes[:8]):",
+        "if (level, row, col) != (place.level, place.row, place.col):",
+        "tests/test_tile.py",
+    ),
+    Edit(
+        "place of a tile",
+        "tile.py",
+        "if (level, row, col, slide) != (place.level, place.row, place.col, place.slide.bytes[:8]):",
+        "if slide != place.slide.bytes[:8]:",
+        "tests/test_tile.py",
+    ),
+    Edit(
+        "sum of the lengths of streams",
+        "tile.py",
+        "sum(lengths) + TRAILER_BYTES != len(data)",
+        "False",
+        "tests/test_tile.py",
+    ),
+    Edit("lengths of unused streams", "tile.py", " or any(lengths[count:])", "", "tests/test_tile.py"),
+    Edit("number of streams", "tile.py", "if found != count or zero or", "if zero or", "tests/test_tile.py"),
+    Edit("size before slicing a tile", "tile.py", "if len(data) < TRAILER_BYTES:", "if False:", "tests/test_tile.py"),
+    Edit(
+        "place of a packet",
+        "packet.py",
+        "if row >= rows or col >= cols or coding.is_empty(level, row, col):",
+        "if False:",
+        "tests/test_store.py -k packet",
+    ),
+    # Metadata (section 8)
+    Edit(
+        "seals",
+        "metadata.py",
+        'if document.get("crc32c") != expected:',
+        "if False:",
+        "tests/test_metadata.py -k seal_notices",
+    ),
+    Edit(
+        "number of families",
+        "metadata.py",
+        "if rows * cols > MAX_FAMILIES:",
+        "if False:",
+        "tests/test_metadata.py -k too_many",
+    ),
+    Edit(
+        "length of the bitmap of empty families",
+        "metadata.py",
+        "if len(bits) != size_bytes or",
+        "if",
+        "tests/test_metadata.py -k bitmaps",
+    ),
+    Edit("end of the bitmap's stream", "metadata.py", " or not inflate.eof", "", "tests/test_metadata.py -k bitmaps"),
+    Edit("bytes behind the bitmap", "metadata.py", " or inflate.unused_data", "", "tests/test_metadata.py -k bitmaps"),
+    Edit(
+        "bound on inflating the bitmap",
+        "metadata.py",
+        "validate=True), size_bytes + 1)",
+        "validate=True))",
+        "tests/test_metadata.py -k bomb",
+    ),
+    Edit("version", "metadata.py", "if version > FORMAT_VERSION:", "if False:", "tests/test_metadata.py -k newer"),
+    Edit("required features", "metadata.py", "if requires:", "if False:", "tests/test_metadata.py -k required"),
+    Edit(
+        "range of the taps",
+        "metadata.py",
+        " or sum(taps) != 64 or sum(map(abs, taps)) > 90",
+        "",
+        "tests/test_metadata.py -k every_rule",
+    ),
+    Edit(
+        "grey where families are empty",
+        "metadata.py",
+        'elif document.get("empty") is not None and len(set(background)) != 1:',
+        "elif False:",
+        "tests/test_metadata.py -k every_rule",
+    ),
+    # Absent tiles (section 7.3)
+    Edit(
+        "an absent tile is an error",
+        "family.py",
+        "        if tile is None:\n",
+        "        if tile is None:\n            return np.full((3, 64, 64), 255, np.uint8)\n",
+        "tests/test_family.py -k missing_tiles",
+    ),
+    Edit(
+        "an absent tile is an error through Zarr",
+        "hierarchy.py",
+        "        if tile is None:\n",
+        "        if tile is None:\n            return b''\n",
+        "tests/test_store.py -k missing_tile",
+    ),
+    Edit(
+        "a tile is checked before it is served",
+        "hierarchy.py",
+        "        split_tile(tile, place, coding.streams(level))\n",
+        "",
+        'tests/test_store.py -k "damaged_tile or another_place"',
+    ),
+    Edit(
+        "what is copied is checked",
+        "transmux.py",
+        "split_tile(tile, coding.place(*place), coding.streams(place[0]))",
+        "pass",
+        "tests/test_transmux.py -k damaged_tile",
+    ),
+    # TIFF (section 10.8)
+    Edit(
+        "visited IFDs of the chain",
+        "tiff_parse.py",
+        "if at in visited:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "visited private IFDs",
+        "tiff_reader.py",
+        "if offset in visited:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "extent of a tag",
+        "tiff_parse.py",
+        "if at + field.size > source.size:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "number of tags",
+        "tiff_parse.py",
+        "if not 1 <= count <= MAX_FIELDS:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit("order of tags", "tiff_parse.py", "if tag <= last:", "if False:", "tests/test_tiff.py -k bad_files"),
+    Edit("end of the chain", "tiff_parse.py", "    if at:\n", "    if False:\n", "tests/test_tiff.py -k bad_files"),
+    Edit(
+        "length of a tile in the tables",
+        "tiff_reader.py",
+        "if length > most or offset + length > self._source.size:",
+        "if offset + length > self._source.size:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "size of the metadata",
+        "tiff_reader.py",
+        "if field.size > MAX_METADATA_BYTES:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "checksum of the ICC profile",
+        "tiff_reader.py",
+        "if self._index.numbers(checksum, 0, 1) != [crc32c(profile)]:",
+        "if False:",
+        "tests/test_tiff.py -k bad_files",
+    ),
+    Edit(
+        "another container in its place",
+        "tiff_reader.py",
+        "if container.metadata.coding.uuid != uuid:",
+        "if False:",
+        "tests/test_transmux.py -k replaced",
+    ),
+    # Bytes, stores and archives
+    Edit(
+        "range inside the file",
+        "bytesource.py",
+        "if min(offset, length) < 0 or offset + length > source.size:",
+        "if False:",
+        'tests/test_tiff.py -k "bad_files or truncated"',
+    ),
+    Edit(
+        "short answers of a server",
+        "bytesource.py",
+        "if len(part) != length:",
+        "if False:",
+        "tests/test_store.py -k server",
+    ),
+    Edit(
+        "size of a value",
+        "storage.py",
+        "if value is not None and len(value) > limit:",
+        "if False:",
+        "tests/test_robustness.py -k huge_file",
+    ),
+    Edit(
+        "size of a small file",
+        "storage.py",
+        "RangeByteRequest(0, _most(store, key, limit) + 1)",
+        "RangeByteRequest(0, limit + 1)",
+        "tests/test_robustness.py -k memory",
+    ),
+    Edit(
+        "size of a member of an archive",
+        "zip_reader.py",
+        "if member is not None and size > limit:",
+        "if False:",
+        "tests/test_robustness.py -k huge_member",
+    ),
+    Edit(
+        "bound on inflating a member",
+        "zip_reader.py",
+        ".decompress(stored, max(1, member.file_size))",
+        ".decompress(stored)",
+        "tests/test_robustness.py -k member",
+    ),
+    Edit(
+        "the listed attachment",
+        "container.py",
+        "if attachment_checksum(data) != container.metadata.attachments[name]:",
+        "if False:",
+        'tests/test_robustness.py tests/test_slide.py tests/test_tiff.py -k "attachment or profile or bad_files"',
+    ),
+    Edit(
+        "checksum of an attachment",
+        "associated.py",
+        'if len(stored) < 4 or crc32c(data).to_bytes(4, "little") != stored[-4:]:',
+        "if False:",
+        'tests/test_robustness.py tests/test_slide.py tests/test_tiff.py -k "attachment or profile or bad_files"',
+    ),
+    # The Zarr codec (section 9.3)
+    Edit(
+        "shape around the codec",
+        "codec.py",
+        "if tuple(shape) != expected or tuple(found_chunk or ()) != (3, side, side):",
+        "if False:",
+        "tests/test_codec.py -k document",
+    ),
+    Edit(
+        "name of the array around the codec",
+        "codec.py",
+        'if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:',
+        "if len(parts) < 5:",
+        "tests/test_codec.py -k told_by_its_key",
+    ),
+    # Writing (section 9.5)
+    Edit("fsync", "disk.py", "os.fsync(handle)", "pass", "tests/test_durability.py"),
+    Edit("fsync of the folder above", "disk.py", "    flush(target.parent)\n", "", "tests/test_durability.py"),
+    Edit(
+        "fsync of the files of a folder",
+        "writing.py",
+        "                for name in files:\n                    flush(Path(folder, name))\n",
+        "",
+        "tests/test_durability.py",
+    ),
+    Edit(
+        "fsync of the folders of a folder",
+        "writing.py",
+        "                flush(Path(folder))\n",
+        "",
+        "tests/test_durability.py",
+    ),
+    Edit(
+        "fsync of an archive",
+        "writing.py",
+        "            self._zip.close()\n            flush(self._path)\n",
+        "            self._zip.close()\n",
+        "tests/test_durability.py",
+    ),
+    Edit(
+        "fsync before the header of a TIFF",
+        "tiff_writer.py",
+        "            flush(self._path)  # the header must not be there before what it points to\n",
+        "",
+        "tests/test_durability.py",
+    ),
+    Edit(
+        "fsync of the header of a TIFF",
+        "tiff_writer.py",
+        "            self._file.close()\n            flush(self._path)\n",
+        "            self._file.close()\n",
+        "tests/test_durability.py",
+    ),
+    # JPEG streams (section 6.1); last, because kernels are compiled anew
+    Edit(
+        "frame size before decoding",
+        "jpeg_header.py",
+        "if found[0] != side or found[1] != side or found[2] != planes:",
+        "if found[2] != planes:",
+        "tests/test_jpeg.py -k a_size_that",
+    ),
+    Edit(
+        "subsampling",
+        "jpeg_header.py",
+        "if data[at + 7 + 3 * c] != 0x11:",
+        "if False:",
+        "tests/test_jpeg.py -k subsampled",
+    ),
+    Edit(
+        "end of the scan's data",
+        "jpeg_scan.py",
+        "return _EARLY if spent > bits else (",
+        "return (",
+        "tests/test_jpeg_decoder.py -k ends_early",
+    ),
+    Edit(
+        "data behind the last block",
+        "jpeg_scan.py",
+        "(_LATE if bits - spent >= 8 else 0)",
+        "0",
+        "tests/test_jpeg_decoder.py -k goes_on",
+    ),
+    Edit(
+        "order of restart markers",
+        "jpeg_scan.py",
+        " or data[here + 1] & 7 != (count - 1) & 7",
+        "",
+        "tests/test_jpeg_decoder.py -k out_of_order",
+    ),
+)
+
+
+def out_of_date(edits: tuple[Edit, ...] = EDITS) -> list[str]:
+    """Names of edits whose text is not in its file exactly once."""
+    texts = {edit.file: (ROOT / "rrip_format" / edit.file).read_text("utf-8") for edit in edits}
+    return [edit.name for edit in edits if texts[edit.file].count(edit.old) != 1]
+
+
+def copy_project(target: Path) -> None:
+    """A copy to edit; the machine code that Numba keeps beside the modules comes along, by the times of the files."""
+    for name in ("rrip_format", "tests", "tools", "spec"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(".pytest_cache"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy2(ROOT / name, target / name)
+
+
+def passes(project: Path, tests: str, **environment: str) -> bool:
+    """Whether tests pass on a copy."""
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(tests)]
+    try:
+        return not subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, timeout=SECONDS, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def survives(project: Path, edit: Edit) -> bool:
+    """Whether the tests of an edit pass with it, which they must not."""
+    path = project / "rrip_format" / edit.file
+    sound = path.read_text("utf-8")
+    try:
+        path.write_text(sound.replace(edit.old, edit.new), "utf-8")
+        if "@kernel" not in sound:
+            return passes(project, edit.tests)
+        with tempfile.TemporaryDirectory() as cache:  # Numba does not see that a kernel in another module has changed
+            return passes(project, edit.tests, NUMBA_CACHE_DIR=cache)
+    finally:
+        path.write_text(sound, "utf-8")
+
+
+def run(edits: tuple[Edit, ...], *, is_fast: bool = False) -> list[str]:
+    """Make every edit and run its tests, first without any edit if it is not to be fast; what is wrong with them."""
+    faults = [f"{name}: its text is not there exactly once" for name in out_of_date(edits)]
+    with tempfile.TemporaryDirectory() as scratch:
+        project = Path(scratch)
+        copy_project(project)
+        selections = [] if is_fast else sorted({edit.tests for edit in edits})
+        faults += [f"{tests}: fails without any edit" for tests in selections if not passes(project, tests)]
+        for number, edit in enumerate(edits, 1):
+            started = time.monotonic()
+            survivor = survives(project, edit)
+            if survivor:
+                faults.append(f"{edit.name}: taken out of {edit.file}, and {edit.tests} still passes")
+            seconds = time.monotonic() - started
+            print(
+                f"{number:>3}/{len(edits)} {'SURVIVES' if survivor else 'noticed':<9}{seconds:>5.0f} s  {edit.name}",
+                flush=True,
+            )
+    return faults
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--fast", action="store_true", help="do not run the tests without any edit first")
+    given = parser.parse_args()
+    edits = tuple(edit for edit in EDITS if not given.names or any(name in edit.name for name in given.names))
+    if given.list:
+        for edit in edits:
+            print(f"{edit.file:<18}{edit.name:<45}{edit.tests}")
+        return 0
+    faults = run(edits, is_fast=given.fast)
+    print(f"{len(edits)} edits, {len(faults)} faults", *faults, sep="\n")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
