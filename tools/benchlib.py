@@ -15,10 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import numpy as np
@@ -148,6 +148,9 @@ def _pinned(cores: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+_LOOK_SECONDS = 0.02
+"""How often memory is looked at."""
+
 _THREAD_LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -169,9 +172,9 @@ class Child:
     cpu_seconds : float
         Of all its threads.
     peak_bytes : int
-        Most resident memory of the process, as the system counted.
+        Most resident memory of the process, as the system counted it.
     peak_tree_bytes : int
-        Most resident memory of the process and its children at one time, looked at every 20 ms.
+        Most of the process and its children together, looked at every 20 ms, and not less than `peak_bytes`.
     """
 
     output: str
@@ -199,43 +202,62 @@ def run_child(command: Sequence[str | os.PathLike[str]], cores: int, env: Mappin
             text=True,
             env={**os.environ, **limits, **(env or {})},
         )
-    errors: list[str] = []
-    outputs: list[str] = []
-    readers = [
-        threading.Thread(target=lambda pipe=pipe, kept=kept: kept.append(pipe.read()))
-        for pipe, kept in ((process.stdout, outputs), (process.stderr, errors))
+    texts: dict[str, str] = {}
+    memory, done = _Memory(), threading.Event()
+
+    def keep(name: str, pipe: IO[str]) -> None:
+        texts[name] = pipe.read()
+
+    def look() -> None:
+        while not done.wait(_LOOK_SECONDS):
+            memory.look(process.pid)
+
+    assert process.stdout is not None
+    assert process.stderr is not None
+    threads = [
+        threading.Thread(target=keep, args=("output", process.stdout)),
+        threading.Thread(target=keep, args=("errors", process.stderr)),
+        threading.Thread(target=look),
     ]
-    for reader in readers:
-        reader.start()
-    most = 0
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        most = max(most, _tree_bytes(process.pid))
-        time.sleep(0.02)
+    for thread in threads:
+        thread.start()
+    _, status, usage = os.wait4(process.pid, 0)  # reaped here, for its resource usage
     seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, for its resource usage
-    for reader in readers:
-        reader.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    done.set()
+    for thread in threads:
+        thread.join()
     if process.returncode:
-        raise click.ClickException(f"{' '.join(map(str, command))} failed: {errors[0].strip()[-500:]}")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Child(outputs[0], seconds, usage.ru_utime + usage.ru_stime, peak, max(most, peak))
+        raise click.ClickException(f"{' '.join(map(str, command))} failed: {texts['errors'].strip()[-500:]}")
+    cpu = usage.ru_utime + usage.ru_stime
+    # ru_maxrss, the fallback, counts what this process held when it started the other
+    peak = memory.process or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Child(texts["output"], seconds, cpu, peak, max(memory.tree, peak))
 
 
-def _tree_bytes(pid: int) -> int:
-    """Resident memory of a process and its children, pages that they share counted in each; 0 where it has gone."""
-    try:
+class _Memory:
+    """Most resident memory that a process, and it with its children, has had so far, bytes; Linux only."""
+
+    def __init__(self) -> None:
+        self.process = 0
+        self.tree = 0
+
+    def look(self, pid: int) -> None:
+        """Once; a process that has gone changes nothing."""
+        with suppress(OSError, IndexError, ValueError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            self.process = max(self.process, 1024 * int(status.partition("VmHWM:")[2].split()[0]))
+            self.tree = max(self.tree, self._tree(pid))
+
+    def _tree(self, pid: int) -> int:
+        """Now, pages that processes share counted in each of them."""
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         children = [
             int(child)
             for task in Path(f"/proc/{pid}/task").iterdir()
             for child in (task / "children").read_text().split()
         ]
-    except (OSError, IndexError, ValueError):
-        return 0
-    return resident + sum(map(_tree_bytes, children))
+        return resident + sum(map(self._tree, children))
 
 
 # ------------------------------------------------------------------------------------------------------------ reports
