@@ -141,16 +141,14 @@ def read_child(families: list[Image], folder: Path, gigapixels: float, share: fl
     places = slide.tissue_places(_READS)
     paths = {"folder": folder / "slide.rrip.zarr", "tiff": folder / "slide.rrip.tif"}
     choice = random.Random(1)
-    corners = [
-        tuple(
-            min(at * SIDE + choice.randrange(SIDE), side - SIDE)
-            for at, side in zip(place, slide.shape[:2], strict=True)
-        )
-        for place in places
-    ]
 
-    def read(opened: rrip_format.Slide, corner: tuple[int, ...]) -> Image:
-        return opened.read_region(0, corner[0], corner[1], SIDE, SIDE)
+    def inside(at: int, side: int) -> int:
+        return min(at * SIDE + choice.randrange(SIDE), side - SIDE)
+
+    corners = [(inside(row, slide.shape[0]), inside(col, slide.shape[1])) for row, col in places]
+
+    def read(opened: rrip_format.Slide, corner: tuple[int, int]) -> Image:
+        return opened.read_region(0, *corner, SIDE, SIDE)
 
     def read_first(path: Path) -> None:
         with rrip_format.open(path) as opened:
