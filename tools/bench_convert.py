@@ -22,7 +22,7 @@ from pathlib import Path
 
 import benchlib
 import click
-from bench_tissue import KINDS, mosaic, pyramid, tissue, write_ordinary_tiff
+from bench_tissue import all_tissue, mosaic, pyramid, write_ordinary_tiff
 from benchlib import Child, Json, Spread, Times, ratio
 
 import rrip_format
@@ -97,15 +97,15 @@ class Job:
         }
 
 
-def jobs(source: Path, efforts: tuple[str, ...], workers: tuple[int, ...]) -> dict[str, Job]:
+def jobs(source: Path, efforts: tuple[str, ...], workers: tuple[int, ...], preset: str | None) -> dict[str, Job]:
     """Every way to convert a source."""
     found: dict[str, Job] = {}
     for count in workers:
+        command = [sys.executable, "-m", "rrip_format", "convert", str(source), "--json", "--workers", str(count)]
+        command += ["--preset", preset] if preset else []
         for effort in efforts:
-            command = [sys.executable, "-m", "rrip_format", "convert", str(source), "--json", "--workers", str(count)]
-            command += ["--effort", effort]
-            found[f"{effort}-{count}"] = Job(f"RRIP, {effort}", count, command, "out.rrip.zarr")
-        command = [*command[: command.index("--effort")], "--effort", "default"]
+            chosen = [*command, "--effort", effort]
+            found[f"{effort}-{count}"] = Job(f"RRIP, {effort}", count, chosen, "out.rrip.zarr")
         found[f"tiff-{count}"] = Job("RRIP TIFF, default", count, command, "out.rrip.tif")
         for key, (label, code, target) in PEERS.items():
             found[f"{key}-{count}"] = Job(label, count, [sys.executable, "-c", code, str(source)], target)
@@ -122,12 +122,13 @@ def measure(source: Path, found: dict[str, Job], rounds: int, scratch: Path) -> 
 
 def make_sources(testdata: Path, scratch: Path, megapixels: float, *, glass: bool) -> dict[str, Path]:
     """A mosaic of tissue as an ordinary TIFF, and the slide that is mostly glass."""
-    families = [family for kind in KINDS if (testdata / KINDS[kind][0]).exists() for family in tissue(testdata, kind)]
-    rgb = mosaic(families or tissue(testdata, "fields"), megapixels)
+    rgb = mosaic(all_tissue(testdata), megapixels)
     sources = {"tissue": scratch / "tissue.tif"}
     write_ordinary_tiff(sources["tissue"], pyramid(rgb), tile=256)
     rrip_format.convert(rgb[:1024, :1024], scratch / "warm.rrip.zarr")  # compiles the kernels
-    if glass and (testdata / GLASS).exists():
+    if glass:
+        if not (testdata / GLASS).exists():
+            raise click.ClickException(f"{testdata} has no {GLASS}; set --testdata, or pass --no-glass")
         sources["mostly glass"] = testdata / GLASS
     return sources
 
@@ -179,9 +180,17 @@ def requirements(name: str, found: dict[str, Job], taken: Times) -> list[dict[st
 @click.command()
 @benchlib.common_options
 @click.option("--megapixels", type=float, help="Size of the mosaic of tissue.")
+@click.option("--preset", help="Of `rrip convert`, instead of measuring a sample of the slide.")
 @click.option("--glass/--no-glass", default=None, help=f"Convert {GLASS} too. [not with --quick]")
 def main(
-    *, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None, glass: bool | None
+    *,
+    testdata: Path,
+    rounds: int | None,
+    quick: bool,
+    as_json: bool,
+    megapixels: float | None,
+    preset: str | None,
+    glass: bool | None,
 ) -> None:
     """Measure speed and memory of conversions, beside libvips."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
@@ -193,7 +202,7 @@ def main(
         sources = make_sources(testdata, scratch, size, glass=not quick if glass is None else glass)
         for what, source in sources.items():
             benchlib.say(f"converting {source.name}, {rounds} rounds", quiet=as_json)
-            found = jobs(source, QUICK_EFFORTS if quick else EFFORTS, WORKERS[-1:] if quick else WORKERS)
+            found = jobs(source, QUICK_EFFORTS if quick else EFFORTS, WORKERS[-1:] if quick else WORKERS, preset)
             pixels, taken = measure(source, found, rounds, scratch)
             data["sources"][what] = {
                 "file": source.name,

@@ -25,7 +25,7 @@ from pathlib import Path
 import benchlib
 import click
 import numpy as np
-from bench_equal import Inputs, make_inputs, read_inputs
+from bench_equal import CODECS, Inputs, make_inputs, read_inputs
 from bench_tissue import KINDS, SIDE, Image, mosaic, pyramid, tissue
 from benchlib import Json, Spread, Times, ratio
 from numpy.typing import NDArray
@@ -205,13 +205,15 @@ def measure_child(folder: Path, cores: int, rounds: int) -> dict[str, Json]:
 # ------------------------------------------------------------------------------------------------------------- report
 
 
-def measure_kind(testdata: Path, kind: str, megapixels: float, rounds: int, *, quiet: bool) -> dict[str, Json]:
+def measure_kind(
+    testdata: Path, kind: str, megapixels: float, codecs: list[str], rounds: int, *, quiet: bool
+) -> dict[str, Json]:
     """Everything about one kind of tissue."""
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as scratch:
         folder = Path(scratch) / kind
         rgb = mosaic(tissue(testdata, kind), megapixels)
         benchlib.say(f"{kind}: {rgb.shape[1]} x {rgb.shape[0]} px, looking for equal settings", quiet=quiet)
-        inputs = make_inputs(folder, rgb, pyramid(rgb))
+        inputs = make_inputs(folder, rgb, pyramid(rgb), codecs)
         runs = {}
         for cores in sorted({1, benchlib.all_cores()}):
             benchlib.say(f"{kind}: decoding on {cores} of {benchlib.all_cores()} cores", quiet=quiet)
@@ -300,6 +302,7 @@ def speed_table(kind: str, found: dict[str, Json]) -> str:
 @benchlib.common_options
 @click.option("--megapixels", type=float, help="Size of level 0.")
 @click.option("--kinds", default=",".join(KINDS), show_default=True, help="Of tissue, comma-separated.")
+@click.option("--codecs", default=",".join(CODECS[1:]), show_default=True, help="To compare with, comma-separated.")
 @click.option("--child", type=click.Path(path_type=Path), hidden=True)
 @click.option("--cores", type=int, hidden=True, default=1)
 def main(
@@ -310,6 +313,7 @@ def main(
     as_json: bool,
     megapixels: float | None,
     kinds: str,
+    codecs: str,
     child: Path | None,
     cores: int,
 ) -> None:
@@ -322,7 +326,7 @@ def main(
     tables = []
     for kind in kinds.split(","):
         size = megapixels or (QUICK_MEGAPIXELS if quick else MEGAPIXELS)
-        found = data["kinds"][kind] = measure_kind(testdata, kind, size, rounds, quiet=as_json)
+        found = data["kinds"][kind] = measure_kind(testdata, kind, size, codecs.split(","), rounds, quiet=as_json)
         data["must_hold"] += requirements(kind, found)
         tables += [settings_table(kind, found), speed_table(kind, found)]
         tables += [f"Left out: {label} ({reason})" for label, reason in found["left_out"].items()]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from bench_tissue import SIDE, Image, psnr_y, write_ordinary_tiff
 from benchlib import Json
@@ -110,15 +111,18 @@ def read_inputs(folder: Path) -> Inputs:
     return found
 
 
-def make_inputs(folder: Path, rgb: Image, levels: Sequence[Image]) -> Inputs:
-    """Encode `rgb`, (h, w, 3) uint8 in whole families, by every codec, and write all files."""
+def make_inputs(folder: Path, rgb: Image, levels: Sequence[Image], codecs: Sequence[str]) -> Inputs:
+    """Encode `rgb`, (h, w, 3) uint8 in whole families, as JPEG, RRIP and by `codecs`, and write all files."""
     folder.mkdir()
-    methods = {method.key: method for method in peers() if method.key in CODECS}
+    methods = {method.key: method for method in peers()}
+    unknown = sorted(set(codecs) - set(methods))
+    if unknown:
+        raise click.UsageError(f"unknown codec {', '.join(unknown)}; known are {', '.join(methods)}")
     coded, left_out = [], {}
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         jpeg = _Trial(methods[ANCHOR], levels, executor).encode(JPEG_QUALITY)
         coded.append(jpeg)
-        for key in CODECS[1:]:
+        for key in codecs:
             try:
                 coded.append(_at_quality(_Trial(methods[key], levels, executor), jpeg.psnr_y))
             except Exception as error:  # noqa: BLE001 - codecs raise what they like; the reason is reported

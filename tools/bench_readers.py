@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 import numpy as np
-from bench_tissue import KINDS, Image, mosaic, pyramid, tissue, write_ordinary_tiff
+from bench_tissue import Image, all_tissue, mosaic, pyramid, write_ordinary_tiff
 
 import rrip_format
 from rrip_format.transmux import transmux
@@ -66,17 +66,12 @@ Reader = Callable[[int, int, int, int, int], Image]
 
 def make_files(testdata: Path, folder: Path, megapixels: float) -> Files:
     """A mosaic of all kinds of tissue as container, at the default quality, and as ordinary TIFF at quality 90."""
-    families = [family for kind in KINDS if _has(testdata, kind) for family in tissue(testdata, kind)]
-    levels = pyramid(mosaic(families or tissue(testdata, "fields"), megapixels))
+    levels = pyramid(mosaic(all_tissue(testdata), megapixels))
     files = Files(folder, tuple((level.shape[0], level.shape[1]) for level in levels))
     write_ordinary_tiff(files.tiff, levels)
     rrip_format.convert(levels[0], files.rrip)
     transmux(files.rrip, files.rrip_tiff)
     return files
-
-
-def _has(testdata: Path, kind: str) -> bool:
-    return any((testdata / name).exists() for name in KINDS[kind])
 
 
 def open_reader(key: str, files: Files) -> AbstractContextManager[Reader]:

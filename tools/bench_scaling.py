@@ -25,7 +25,7 @@ from pathlib import Path
 import benchlib
 import click
 import numpy as np
-from bench_tissue import KINDS, SIDE, Image, oriented, tissue
+from bench_tissue import SIDE, Image, all_tissue, oriented
 from benchlib import Child, Json, Spread
 
 import rrip_format
@@ -289,9 +289,7 @@ def run_child_step(options: dict[str, Json]) -> dict[str, Json]:
     folder = Path(options["folder"])
     if options["step"] == "copy":
         return copy_child(folder)
-    testdata = Path(options["testdata"])
-    families = [one for kind in KINDS if (testdata / KINDS[kind][0]).exists() for one in tissue(testdata, kind)]
-    families = families or tissue(testdata, "fields")
+    families = all_tissue(Path(options["testdata"]))
     if options["step"] == "read":
         return read_child(families, folder, options["gigapixels"], options["share"], options["rounds"])
     return convert_child(families, folder, options["gigapixels"], options["share"])

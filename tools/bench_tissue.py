@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from rrip_format.predict import box2, rgb_to_exact_ycc
 from rrip_format.source import open_source
 
-__all__ = ["KINDS", "SIDE", "Image", "mosaic", "oriented", "psnr_y", "pyramid", "tissue", "write_ordinary_tiff"]
+__all__ = [
+    "KINDS",
+    "SIDE",
+    "Image",
+    "all_tissue",
+    "mosaic",
+    "oriented",
+    "psnr_y",
+    "pyramid",
+    "tissue",
+    "write_ordinary_tiff",
+]
 
 Image = NDArray[np.uint8]
 
@@ -50,6 +61,12 @@ def tissue(testdata: Path, kind: str) -> list[Image]:
             f"{testdata} has no tissue of kind {kind!r}: {', '.join(KINDS[kind])}; set --testdata"
         )
     return families
+
+
+def all_tissue(testdata: Path) -> list[Image]:
+    """Families of every kind that the folder has."""
+    kinds = [kind for kind, names in KINDS.items() if any((testdata / name).exists() for name in names)]
+    return [family for kind in kinds or KINDS for family in tissue(testdata, kind)]
 
 
 def oriented(families: Sequence[Image], index: int) -> Image:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -55,9 +56,9 @@ def child(folder: Path, rounds: int) -> dict[str, Json]:
     height, width = files.shapes[0]
     areas = random_areas(files, 0, 512, _PATCHES, 0)
     cases: dict[str, Callable[[], object]] = {}
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool, ExitStack() as stack:
         for key in READERS:
-            read = open_reader(key, files).__enter__()
+            read = stack.enter_context(open_reader(key, files))
             cases[f"level {key}"] = partial(read, 0, 0, 0, height, width)
             cases[f"one {key}"] = lambda read=read: [read(*area) for area in areas]  # type: ignore[misc]
             cases[f"eight {key}"] = lambda read=read: list(pool.map(lambda area: read(*area), areas))  # type: ignore[misc]

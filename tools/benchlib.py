@@ -206,7 +206,8 @@ def run_child(command: Sequence[str | os.PathLike[str]], cores: int, env: Mappin
     memory, done = _Memory(), threading.Event()
 
     def keep(name: str, pipe: IO[str]) -> None:
-        texts[name] = pipe.read()
+        with pipe:
+            texts[name] = pipe.read()
 
     def look() -> None:
         while not done.wait(_LOOK_SECONDS):
