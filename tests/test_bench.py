@@ -299,3 +299,41 @@ def test_fields_that_are_missing_are_an_error(tmp_path):
     result = CliRunner().invoke(bench_decode.main, ["--testdata", str(tmp_path), "--quick"])
     assert result.exit_code == 1
     assert "no tissue of kind 'fields'" in result.output
+
+
+# ---------------------------------------------------------------------------------------------------------------- page
+
+
+def test_the_page_takes_what_the_tools_print():
+    import bench_page
+
+    command = "python x.py --y"
+    page = f"a\n<!-- begin must hold: {command} -->\n<!-- end -->\nb\n<!-- begin: {command} -->\nold\n<!-- end -->\nc\n"
+    assert bench_page.commands(page) == [command]
+    new = bench_page.filled(page, {command: "machine\n\n| t |\n|---|\n\n| what must hold | on |\n|---|---|\n"})
+    assert bench_page.filled(new, {}) == new
+    head, _, rest = new.partition("\nb\n")
+    assert "| what must hold | on |" in head
+    assert "machine" not in head
+    assert "machine" in rest
+    assert "| t |" in rest
+    assert "old" not in rest
+    assert rest.endswith("<!-- end -->\nc\n")
+    again = bench_page.filled(new, {command: "other\n"})
+    assert "other" in again
+    assert "| what must hold | on |" in again  # a run that has none leaves what was there
+
+
+def test_every_command_of_the_page_exists():
+    import bench_page
+
+    page = (TOOLS.parent / "docs" / "speed.md").read_text(encoding="utf-8")
+    found = bench_page.commands(page)
+    assert len(found) >= 6
+    for command in found:
+        program, tool, *options = command.split()
+        assert program == "python"
+        module = importlib.import_module(Path(tool).stem)
+        known = {flag for parameter in module.main.params for flag in parameter.opts}
+        assert {option for option in options if option.startswith("--")} <= known
+        assert f"<!-- begin: {command} -->" in page
