@@ -159,6 +159,7 @@ def test_decode(fields, given_steps, monkeypatch):
     assert abs(jpeg["psnr_y"] - jxl["psnr_y"]) < 0.05
     assert 0 < jxl["bits_per_pixel"] < jpeg["bits_per_pixel"]
     assert min(kind["seconds_by_cores"]) == "1"
+    assert 0 < kind["share_of_core"] < 2
     for run_ in kind["seconds_by_cores"].values():
         for level in ("0", "1"):
             assert {"rrip", "rrip-zarr", "jpeg-zarr", "openslide", "tifffile-zarr", "jxl"} <= set(run_[level]["wall"])

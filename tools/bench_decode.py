@@ -39,6 +39,9 @@ ROUNDS, QUICK_ROUNDS = 11, 3
 MEGAPIXELS, QUICK_MEGAPIXELS = 8.0, 1.0
 LEVELS = (0, 1)
 
+_UNDISTURBED = 0.9
+"""Part of a core below which a run is called disturbed."""
+
 Case = Callable[[], object]
 
 READERS = {
@@ -276,6 +279,13 @@ def settings_table(kind: str, found: dict[str, Json]) -> str:
     return markdown_table(head, rows)
 
 
+def busy_share(found: dict[str, Json]) -> float:
+    """Part of its core that the process on one core had: less than one where something else used it."""
+    times = [Times.of_json(found["seconds_by_cores"]["1"][str(level)]) for level in LEVELS]
+    cpu = sum(sum(map(sum, one.cpu.values())) for one in times)
+    return cpu / sum(sum(map(sum, one.wall.values())) for one in times)
+
+
 def speed_table(kind: str, found: dict[str, Json]) -> str:
     """MP/s by level and cores, and how many times RRIP's time a reader takes for level 0."""
     runs = {
@@ -326,6 +336,9 @@ def main(
         found = data["kinds"][kind] = measure_kind(testdata, kind, size, codecs.split(","), rounds, quiet=as_json)
         data["must_hold"] += requirements(kind, found)
         tables += [settings_table(kind, found), speed_table(kind, found)]
+        share = found["share_of_core"] = round(busy_share(found), 3)
+        if share < _UNDISTURBED:
+            tables.append(f"Disturbed: the process on one core had {share:.0%} of it; look at the ratios by CPU time.")
         tables += [f"Left out: {label} ({reason})" for label, reason in found["left_out"].items()]
     benchlib.emit(data, [*tables, benchlib.requirements_table(data["must_hold"])], as_json=as_json)
 
