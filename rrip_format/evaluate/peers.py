@@ -150,7 +150,7 @@ def _webp(rgb: Image, setting: float) -> bytes:
 
 
 def _avif(rgb: Image, setting: float) -> bytes:
-    data: bytes = _codecs().avif_encode(rgb, level=int(setting), speed=6, pixelformat="444", numthreads=1)
+    data: bytes = _codecs().avif_encode(rgb, level=int(setting), speed=6, pixelformat="yuv444", numthreads=1)
     return data
 
 
