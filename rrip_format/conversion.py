@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from . import __version__
 from .associated import ASSOCIATED_NAMES
 from .calibration import find_quality, keep_promise
-from .encoder import Settings, Steps, Target, fit_chroma_from_luma
+from .encoder import Settings, Steps, Target
 from .errors import SourceError
 from .family import StreamCoder, encode_base, encode_family
 from .geometry import Geometry
@@ -290,15 +290,14 @@ def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
     info, reached = source.info, None
     geometry = Geometry(info.width, info.height, settings.tile)
     tissue = tissue_families(source, geometry)
-    cfl = fit_chroma_from_luma(tissue)
     if settings.target is None:
-        settings = keep_promise(tissue, settings, cfl, executor)
+        settings, fits = keep_promise(tissue, settings, executor)
     else:
         target = Target.parse(settings.target)
         if target.kind == "ratio":  # of the slide as it is, glass too
             tissue = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
-        settings, reached = find_quality(tissue, settings, cfl, target, executor)
-    coding = Coding(_identity(source, settings), geometry, settings.residuals(cfl), info.background)
+        settings, fits, reached = find_quality(tissue, settings, target, executor)
+    coding = Coding(_identity(source, settings), geometry, settings.residuals(fits), info.background)
     return Plan(coding, settings, reached)
 
 

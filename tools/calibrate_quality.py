@@ -32,8 +32,9 @@ from numpy.typing import NDArray
 
 from rrip_format import predict
 from rrip_format.calibration import keep_promise
-from rrip_format.encoder import TUNINGS, Pair, Settings, fit_chroma_from_luma, luma_step, usual_steps
+from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
+from rrip_format.fitting import fit_chroma
 from rrip_format.geometry import Geometry
 from rrip_format.jpeg_encoder import EFFORTS
 from rrip_format.metadata import Coding
@@ -42,7 +43,7 @@ from rrip_format.source import open_source
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]
 Scores = dict[str, float]
-Cfl = tuple[Pair, Pair]
+Fits = tuple[ChromaFit, ChromaFit]
 
 METRICS = ("PSNR-Y L0", "PSNR-Y L1", "PSNR-RGB L0", "SSIM L0", "dE00 mean", "dE00 p95")
 """All so that more is better: colour differences are negative."""
@@ -154,12 +155,15 @@ def families_of(field: Field, tile: int) -> list[Levels]:
     return list(zip(*parts, strict=True))
 
 
-def container(field: Field, settings: Settings, cfl: Cfl | None = None, **how: bool) -> Result:
+def container(field: Field, settings: Settings, fits: Fits | None = None, **how: bool) -> Result:
     """The families of a field by the functions that a conversion calls."""
     tile = settings.tile
     families = families_of(field, tile)
     geometry = Geometry(field.rgb.shape[1], field.rgb.shape[0], tile)
-    coding = Coding(UUID(int=1), geometry, settings.residuals(cfl or fit_chroma_from_luma(families)))
+    if fits is None:
+        with ThreadPoolExecutor(1) as executor:
+            fits = fit_chroma(families, settings, executor)
+    coding = Coding(UUID(int=1), geometry, settings.residuals(fits))
     coder = settings.streams
     size, found = 0, [np.empty_like(rgb) for rgb in field.levels[:2]]
     for (row, col), levels in zip(geometry.tiles(0), families, strict=True):
@@ -202,9 +206,8 @@ def show_promise(fields: Sequence[Field], settings: Settings, qualities: Sequenc
         for field, quality in itertools.product(fields, qualities):
             measured, tested = halves(field, settings.tile) if held_out else (field, field)
             sample = families_of(measured, settings.tile)
-            cfl = fit_chroma_from_luma(sample)
-            found = keep_promise(sample, replace(settings, quality=quality), cfl, executor)
-            jpeg, rrip = jpeg_pyramid(tested, quality, settings.tile), container(tested, found, cfl)
+            found, fits = keep_promise(sample, replace(settings, quality=quality), executor)
+            jpeg, rrip = jpeg_pyramid(tested, quality, settings.tile), container(tested, found, fits)
             for metric in METRICS:
                 margin = rrip.scores[metric] - jpeg.scores[metric]
                 kept &= margin >= 0
@@ -272,10 +275,10 @@ def encode_jpeg(families: Sequence[Levels], quality: int) -> int:
     return sum(len(imagecodecs.jpeg8_encode(rgb, **how)) for levels in families for rgb in levels)
 
 
-def encode_rrip(families: Sequence[Levels], settings: Settings, cfl: Cfl) -> int:
+def encode_rrip(families: Sequence[Levels], settings: Settings, fits: Fits) -> int:
     """Bytes of the same families as our tiles."""
     side = 4 * settings.tile
-    coding = Coding(UUID(int=1), Geometry(side, side, settings.tile), settings.residuals(cfl))
+    coding = Coding(UUID(int=1), Geometry(side, side, settings.tile), settings.residuals(fits))
     coder = settings.streams
     return sum(len(tile) for levels in families for tile in encode_family(coding, 0, 0, levels, coder).tiles)
 
@@ -285,12 +288,11 @@ def show_speed(fields: Sequence[Field], settings: Settings) -> None:
     print(f"{'field':<34} {'encoder':<12} {'MP/s of level 0':>15} {'time to JPEG':>12} {'bytes to default':>16}")
     for field in fields:
         families = families_of(field, settings.tile)
-        cfl = fit_chroma_from_luma(families)
         with ThreadPoolExecutor(1) as executor:
-            found = keep_promise(families, settings, cfl, executor)
+            found, fits = keep_promise(families, settings, executor)
         runs = {"JPEG 4:2:0": partial(encode_jpeg, families, settings.quality)}
         for effort in EFFORTS:
-            runs[f"RRIP {effort}"] = partial(encode_rrip, families, replace(found, effort=effort), cfl)
+            runs[f"RRIP {effort}"] = partial(encode_rrip, families, replace(found, effort=effort), fits)
         sizes = {name: run() for name, run in runs.items()}
         times = dict.fromkeys(runs, math.inf)
         for _, (name, run) in itertools.product(range(5), runs.items()):
