@@ -203,6 +203,16 @@ def test_the_promise_on_a_real_field(testdata, executor):
     assert all(ours[name] <= jpeg[name] * 1.02 for name in ours)
 
 
+@pytest.mark.parametrize("offset", [0, 4, 6])
+def test_the_grid_of_a_picture_that_was_jpeg_is_not_met(offset, executor):
+    """Wherever it lies, JPEG's quality is that of a fresh picture, not of a second pass over the same blocks."""
+    once = imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(tissue(280, 280), level=75, subsampling="444"))
+    cut = np.ascontiguousarray(once[offset : offset + 256, offset : offset + 256])
+    loss = calibration._Sample([halve_twice(cut)], Settings(tile=64), executor).losses_of_jpeg(75)["y0"].mean()
+    fresh = calibration._Sample([halve_twice(tissue(256, 256))], Settings(tile=64), executor).losses_of_jpeg(75)
+    assert loss > 0.4 * fresh["y0"].mean()
+
+
 def test_what_is_given_is_not_measured(executor):
     for settings in (Settings(steps=(4, 4, 3), tile=64), Settings(preset="notebook")):
         assert keep_promise(families(1), settings, executor)[0] is settings
