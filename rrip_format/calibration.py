@@ -11,68 +11,76 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import predict
-from .encoder import CHROMA_RATIO, Pair, Settings, Steps, Target, luma_step, usual_steps
+from .encoder import CHROMA_RATIO, UNFITTED, ChromaFit, Settings, Steps, Target, luma_step, usual_steps
 from .errors import ExtraMissingError, RripError
-from .family import EncodedFamily, encode_family
-from .geometry import Geometry
+from .family import EncodedFamily
+from .fitting import encode_sample, fit_chroma
 from .jpeg import ordinary_jpeg
-from .metadata import Coding
 from .sampling import Image, Levels
 
-__all__ = ["find_quality", "keep_promise"]
+__all__ = ["Fits", "find_quality", "keep_promise"]
 
 _FAMILIES = 8
 """Most families that are encoded at each step tried."""
 
-_TRIES = 4
-"""Steps that are tried: a secant through the last two is near enough by then."""
+_TRIES = 5
+"""Most steps that are tried: a secant through the last two is near enough by then."""
+
+_NEAR = 0.005
+"""Part of a loss by which the search aims at the safe side; it ends within three times that."""
 
 _STEPS = (1.0, 64.0)
 _CHROMA_RATIOS = (0.3, 1.0)
 """Least and largest luma step, and chroma step as part of it."""
 
-_LEVEL_1_RATIO = 1.18
+_LEVEL_1_RATIO = 1.1
 """Largest step of level 1 luma as part of that of level 0, which is predicted from it."""
 
 _MARGIN, _COLOUR_MARGIN = 0.02, 0.03
 """Least part by which a loss stays below JPEG's; it is one standard error of the sample, where that is more."""
 
 _SHIFT = 4
-"""Samples by which JPEG's blocks are shifted against the slide's. A slide that was JPEG comes back almost lossless on
-its own grid, which says nothing of JPEG's quality."""
+"""Samples at each edge that are not measured, and by which JPEG's blocks are shifted against the slide's. A slide that
+was JPEG comes back almost lossless on its own grid, which says nothing of JPEG's quality."""
+
+_OTHER_SHIFT, _OWN_GRID = 2, 0.7
+"""The shift that is used instead where the usual one loses less than this part of what the other one loses: then the
+usual one has met the grid of a picture that was cut from a JPEG."""
 
 _LEAST = {"y0": 0.05, "y1": 0.05, "rgb": 0.05, "ssim": 1e-5, "delta_e": 0.02, "delta_e_p95": 0.05}
 """Losses below these count as these: nobody sees them, and a flat sample has none."""
 
 _MIDDLE, _FINE, _COLOUR = ("y1",), ("y0", "ssim"), ("rgb", "delta_e", "delta_e_p95")
 
+Fits = tuple[ChromaFit, ChromaFit]
 Losses = dict[str, NDArray[np.float64]]
 """Of each family, by name."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Families, the coding that they are tried with, and where work is done."""
+    """Families, what they are tried with, and where work is done."""
 
     families: Sequence[Levels]
     settings: Settings
-    cfl: tuple[Pair, Pair]
     executor: Executor
+    fits: Fits = (UNFITTED, UNFITTED)
+
+    def fitted(self, steps: Steps) -> _Sample:
+        """The same with chroma predicted as suits these steps."""
+        few = self.families[:: max(1, math.ceil(len(self.families) / _FAMILIES))]
+        return replace(self, fits=fit_chroma(few, self.settings.with_steps(steps), self.executor))
 
     def encode(self, steps: Steps) -> list[EncodedFamily]:
         """All families."""
-        settings = self.settings.with_steps(steps)
-        side = 4 * settings.tile
-        coding = Coding(UUID(int=0), Geometry(side, side, settings.tile), settings.residuals(self.cfl))
-        coder = settings.streams
-        return list(self.executor.map(lambda levels: encode_family(coding, 0, 0, levels, coder), self.families))
+        return encode_sample(self.families, self.settings.with_steps(steps), self.fits, self.executor)
 
     def losses(self, found: Iterable[tuple[Image, Image]], names: Sequence[str]) -> Losses:
         """What each family lost of levels 0 and 1."""
@@ -83,15 +91,26 @@ class _Sample:
     def losses_of_jpeg(self, quality: int) -> Losses:
         """The same of an ordinary JPEG pyramid."""
 
-        def encode(levels: Levels) -> tuple[Image, Image]:
-            first, second = (ordinary_jpeg(rgb[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT], quality) for rgb in levels[:2])
-            return first, second
+        def losses(shift: int) -> Losses:
+            found = self.executor.map(partial(_through_jpeg, quality=quality, shift=shift), self.families)
+            return self.losses(found, (*_MIDDLE, *_FINE, *_COLOUR))
 
-        return self.losses(self.executor.map(encode, self.families), (*_MIDDLE, *_FINE, *_COLOUR))
+        usual, other = losses(_SHIFT), losses(_OTHER_SHIFT)
+        return other if usual["y0"].mean() < _OWN_GRID * other["y0"].mean() else usual
 
     def losses_at(self, steps: Steps, names: Sequence[str]) -> Losses:
         """The same of a container."""
         return self.losses((_decoded(family) for family in self.encode(steps)), names)
+
+
+def _through_jpeg(levels: Levels, quality: int, shift: int) -> tuple[Image, Image]:
+    """Levels 0 and 1 as JPEG leaves them, whose blocks begin at `shift`, without the edges that are not measured."""
+    skipped, parts = _SHIFT - shift, list[Image]()
+    for rgb in levels[:2]:
+        side = rgb.shape[0] - 2 * _SHIFT
+        found = ordinary_jpeg(rgb[shift:, shift:], quality)
+        parts.append(found[skipped : skipped + side, skipped : skipped + side])
+    return parts[0], parts[1]
 
 
 def _decoded(family: EncodedFamily) -> tuple[Image, Image]:
@@ -131,18 +150,24 @@ def _losses(wanted: Levels, found: tuple[Image, Image], names: Sequence[str]) ->
 
 
 def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.2) -> float:
-    """Where `excess` is zero, which rises with about `slope` over the logarithm of its argument: a secant on that."""
-    least, most = math.log(bounds[0]), math.log(bounds[1])
-    at, tried = math.log(start), list[tuple[float, float]]()
+    """The largest argument tried whose `excess` is not above zero, which rises with about `slope` over its logarithm.
+
+    So what is found has been tried and holds; only where nothing tried does, the last move is made at twice its length.
+    A secant through the nearest two on both sides, or else the last two, aims the lower the more have failed.
+    """
+    least, most = (math.log(bound) for bound in bounds)
+    at, tried = min(max(math.log(start), least), most), list[tuple[float, float]]()
     for _ in range(_TRIES):
-        tried.append((at, excess(math.exp(at))))
+        last, value = at, excess(math.exp(at))
+        tried.append((last, value))
+        held, failed = [pair for pair in tried if pair[1] <= 0], [pair for pair in tried if pair[1] > 0]
         if len(tried) > 1:
-            (x0, y0), (x1, y1) = tried[-2:]
+            (x0, y0), (x1, y1) = (max(held), min(failed)) if held and failed else tried[-2:]
             slope = min(max((y1 - y0) / (x1 - x0), slope / 3), slope * 3)
-        at = min(max(at - tried[-1][1] / slope, least), most)
-        if abs(at - tried[-1][0]) < 0.01:
+        at = min(max(last - (value + _NEAR * max(1, len(failed))) / slope, least), most)
+        if -3 * _NEAR <= value <= 0 or at == last:
             break
-    return math.exp(at)
+    return math.exp(max(held)[0] if held else max(least, 2 * at - last))
 
 
 def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
@@ -155,14 +180,12 @@ def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
     return max(above(loss, bounds[name]) for name, loss in losses.items())
 
 
-def keep_promise(
-    families: Sequence[Levels], settings: Settings, cfl: tuple[Pair, Pair], executor: Executor
-) -> Settings:
+def keep_promise(families: Sequence[Levels], settings: Settings, executor: Executor) -> tuple[Settings, Fits]:
     """The coarsest steps whose container is no worse than a JPEG 4:2:0 pyramid of ``settings.quality``.
 
     Each level depends on coarser ones alone, and luma not on chroma, so one step is found after the other: that of
-    level 1 luma by PSNR; of level 0 luma by PSNR and SSIM; of chroma by PSNR of RGB and by mean and 95th percentile of
-    CIEDE2000.
+    level 1 luma by PSNR; of level 0 luma by PSNR and SSIM; of chroma, whose prediction is fitted to those, by PSNR of
+    RGB and by mean and 95th percentile of CIEDE2000.
     Without chroma residuals the promise is of luma.
 
     Parameters
@@ -171,13 +194,18 @@ def keep_promise(
         Families of tissue, padded; at most eight of them, spread over all, are used.
     settings : Settings
         Returned as they are if their steps are given.
-    cfl : two pairs of int
-        As :meth:`Settings.residuals` takes them.
     executor : Executor
+
+    Returns
+    -------
+    Settings, two ChromaFit
+        With their steps, and how chroma is predicted at these.
     """
-    if settings.steps is not None or settings.preset is not None or not families:
-        return settings
-    sample = _Sample(families[:: max(1, math.ceil(len(families) / _FAMILIES))], settings, cfl, executor)
+    sample = _Sample(families[:: max(1, math.ceil(len(families) / _FAMILIES))], settings, executor)
+    if settings.preset is not None or not families:
+        return settings, sample.fits
+    if settings.steps is not None:
+        return settings, sample.fitted(settings.steps).fits
     jpeg = sample.losses_of_jpeg(settings.quality)
     gray = replace(sample, settings=replace(settings, luma_only=True))
     start = luma_step(settings.quality)
@@ -192,14 +220,15 @@ def keep_promise(
 
     fine = _solve(lambda step: _worst(gray.losses_at(luma_steps(step), _FINE), jpeg), start, _STEPS)
     luma_0, luma_1, chroma = luma_steps(fine)
+    sample = sample.fitted((luma_0, luma_1, chroma))
     if settings.luma_only:
-        return settings.with_steps((luma_0, luma_1, chroma))
+        return settings.with_steps((luma_0, luma_1, chroma)), sample.fits
 
     def colour_excess(ratio: float) -> float:
         return _worst(sample.losses_at((luma_0, luma_1, ratio * luma_0), _COLOUR), jpeg, _COLOUR_MARGIN)
 
     ratio = _solve(colour_excess, CHROMA_RATIO, _CHROMA_RATIOS, slope=0.4)
-    return settings.with_steps((luma_0, luma_1, ratio * luma_0))
+    return settings.with_steps((luma_0, luma_1, ratio * luma_0)), sample.fits
 
 
 def _ssimulacra2(wanted: Image, found: Image) -> float:
@@ -218,8 +247,8 @@ def _ssimulacra2(wanted: Image, found: Image) -> float:
 
 
 def find_quality(
-    families: Sequence[Levels], settings: Settings, cfl: tuple[Pair, Pair], target: Target, executor: Executor
-) -> tuple[Settings, float]:
+    families: Sequence[Levels], settings: Settings, target: Target, executor: Executor
+) -> tuple[Settings, Fits, float]:
     """The steps that reach a target on sample families, and what they reach.
 
     Parameters are those of :func:`keep_promise`. A ratio is that of families as they come, glass too; the other targets
@@ -227,16 +256,16 @@ def find_quality(
 
     Returns
     -------
-    Settings, float
-        With its steps, and the value of the target's kind at those.
+    Settings, two ChromaFit, float
+        As :func:`keep_promise`, and the value of the target's kind at the steps.
     """
     if not families:
         raise RripError("a target needs families that are not empty to measure")
     count = len(families) if target.kind == "ratio" else _FAMILIES
-    sample = _Sample(families[:: max(1, math.ceil(len(families) / count))], settings, cfl, executor)
-    reached: dict[float, float] = {}
+    every = _Sample(families[:: max(1, math.ceil(len(families) / count))], settings, executor)
+    reached: dict[float, tuple[Fits, float]] = {}
 
-    def value(step: float) -> float:
+    def value(sample: _Sample, step: float) -> float:
         encoded = sample.encode(usual_steps(step))
         if target.kind == "ratio":
             raw = sum(rgb.size for levels in sample.families for rgb in levels)
@@ -248,7 +277,9 @@ def find_quality(
         return float(np.mean(scores))
 
     def excess(step: float) -> float:
-        found = reached[step] = value(step)
+        sample = every.fitted(usual_steps(step))
+        found = value(sample, step)
+        reached[step] = sample.fits, found
         if target.kind == "ratio":
             return math.log(found / target.value)
         # 4.3 dB of PSNR are a factor of e in squared error; 10 points of SSIMULACRA2 come near that
@@ -257,4 +288,4 @@ def find_quality(
     step = _solve(excess, luma_step(settings.quality), _STEPS)
     if step not in reached:
         excess(step)
-    return settings.with_steps(usual_steps(step)), reached[step]
+    return settings.with_steps(usual_steps(step)), *reached[step]

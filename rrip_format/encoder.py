@@ -1,4 +1,4 @@
-"""From one quality number to the settings of every stream, and what is fitted to a slide before encoding.
+"""From one quality number to the settings of every stream.
 
 Nothing here is normative: a container carries its taps, its coefficients and, in every stream, its tables. What was
 tried and measured is in ``docs/encoder.md``.
@@ -7,7 +7,6 @@ tried and measured is in ``docs/encoder.md``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from .geometry import TILE_SIZES
 from .jpeg_blocks import ZIGZAG
 from .jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
 from .metadata import BILINEAR, SHARP, ResidualCoding
+from .predict import Taps
 
 __all__ = [
     "CHROMA_RATIO",
@@ -27,12 +27,13 @@ __all__ = [
     "PRESETS",
     "TARGETS",
     "TUNINGS",
+    "UNFITTED",
+    "ChromaFit",
     "Pair",
     "Settings",
     "Steps",
     "Streams",
     "Target",
-    "fit_chroma_from_luma",
     "luma_step",
     "usual_steps",
 ]
@@ -54,8 +55,15 @@ CHROMA_RATIO = 0.75
 _BASE_LUMA, _BASE_CHROMA = 1.1, 1.33
 """Steps of the base in units of those of the residuals of luma and of chroma."""
 
+_BASE_RATE, _FINEST_RATE = 2.0, 0.7
+"""What a bit is worth in the base and in luma of level 0, in units of the other residuals': errors of the base are
+mended by what follows, and texture that level 0 drops is what SSIM misses."""
+
 _BASE_CHROMA_ALONE = 0.67
 """The same for its chroma, where there are no chroma residuals."""
+
+_LUMA_TAPS = (-8, 60, 16, -4), SHARP
+"""Filters of Y at levels 0 and 1: near the best of each field of tests, at every quality."""
 
 Pair = tuple[int, int]
 Steps = tuple[float, float, float]
@@ -107,6 +115,26 @@ def _quantiser(step: float, slope: float, rate: float) -> Quantiser:
     steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + 0.5), 1, 255)
     # with steps of 1 there is nothing to be won by error: what is wanted then is to be exact
     return Quantiser(steps.astype(np.uint8), rate * min(1.0, max(0.0, step - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaFit:
+    """How the chroma of a level follows from the coarser level and from luma, in 64ths (spec sections 5.3 and 5.4).
+
+    Parameters
+    ----------
+    taps : four ints
+        Upsampling filter of Cb and Cr.
+    cfl : two ints
+        Chroma-from-luma coefficients of Cb and Cr.
+    """
+
+    taps: Taps = SHARP
+    cfl: Pair = (0, 0)
+
+
+UNFITTED = ChromaFit()
+"""For a slide of which no sample was looked at."""
 
 
 @dataclass(frozen=True)
@@ -231,9 +259,11 @@ class Settings:
             return Streams((_annex_k(0, 90), _annex_k(1, 90)), (residual, residual), (residual, residual), self.effort)
         luma_0, luma_1, chroma = self.steps or usual_steps(luma_step(self.quality))
         base_ratio = _BASE_CHROMA_ALONE if self.luma_only else _BASE_CHROMA
-        fine, middle, colour, base, base_colour = (
-            _quantiser(step, *TUNINGS[self.tune])
-            for step in (luma_0, luma_1, chroma, _BASE_LUMA * luma_1, base_ratio * chroma)
+        slope, rate = TUNINGS[self.tune]
+        fine = _quantiser(luma_0, slope, _FINEST_RATE * rate)
+        middle, colour = (_quantiser(step, slope, rate) for step in (luma_1, chroma))
+        base, base_colour = (
+            _quantiser(step, slope, _BASE_RATE * rate) for step in (_BASE_LUMA * luma_1, base_ratio * chroma)
         )
         return Streams((base, base_colour), (fine, middle), (colour, colour), self.effort)
 
@@ -242,44 +272,17 @@ class Settings:
         luma_0, luma_1, chroma = (round(max(1.0, step), 3) for step in steps)
         return replace(self, steps=(luma_0, luma_1, chroma))
 
-    def residuals(self, cfl: tuple[Pair, Pair]) -> tuple[ResidualCoding, ResidualCoding]:
-        """How levels 0 and 1 are coded, given the fitted coefficients of each."""
+    def residuals(self, fits: tuple[ChromaFit, ChromaFit]) -> tuple[ResidualCoding, ResidualCoding]:
+        """How levels 0 and 1 are coded, given what was fitted for each."""
         if self.preset == "notebook":
             how = ResidualCoding(BILINEAR, (0, 0), 1, BILINEAR)
             return how, how
-        return ResidualCoding(SHARP, cfl[0], 1), ResidualCoding(SHARP, cfl[1], 1 if self.luma_only else 3)
+        (fine, middle), planes = fits, 1 if self.luma_only else 3
+        return (
+            ResidualCoding(_LUMA_TAPS[0], fine.cfl, 1, fine.taps),
+            ResidualCoding(_LUMA_TAPS[1], middle.cfl, planes, middle.taps),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For the metadata of the container."""
         return asdict(self)
-
-
-def fit_chroma_from_luma(
-    families: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]],
-) -> tuple[Pair, Pair]:
-    """Coefficients that tell chroma detail from luma detail best, by least squares over sample families.
-
-    Parameters
-    ----------
-    families : iterable of three (s, s, 3) uint8
-        RGB of levels 0, 1 and 2 of each sample.
-
-    Returns
-    -------
-    two pairs of int
-        For level 0 and level 1: coefficients of Cb and Cr in 64ths; zeros without samples (spec section 5.4).
-    """
-    products = np.zeros((2, 2))
-    squares = np.zeros(2)
-    for levels in families:
-        planes = [predict.rgb_to_ycc(rgb) for rgb in levels]
-        for level in (0, 1):
-            detail = [
-                fine.astype(np.float64) - predict.up2(coarse, SHARP)
-                for fine, coarse in zip(planes[level], planes[level + 1], strict=True)
-            ]
-            squares[level] += np.vdot(detail[0], detail[0])
-            products[level] += [np.vdot(detail[0], detail[1]), np.vdot(detail[0], detail[2])]
-    fitted = np.divide(64 * products, squares[:, None], out=np.zeros((2, 2)), where=squares[:, None] > 0)
-    (cb0, cr0), (cb1, cr1) = np.clip(np.rint(fitted), -127, 127).astype(int).tolist()
-    return (cb0, cr0), (cb1, cr1)

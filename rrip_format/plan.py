@@ -15,9 +15,9 @@ import rfc8785
 from numpy.typing import NDArray
 
 from . import __version__
-from .calibration import find_quality, keep_promise
+from .calibration import Fits, find_quality, keep_promise
 from .container import load_json
-from .encoder import Pair, Settings, Target, fit_chroma_from_luma
+from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
 from .geometry import Geometry
 from .layout import dump
@@ -56,22 +56,21 @@ def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
     reached = None
     geometry = Geometry(source.info.width, source.info.height, settings.tile)
     tissue = tissue_families(source, geometry)
-    cfl = fit_chroma_from_luma(tissue)
     if settings.target is None:
-        settings = keep_promise(tissue, settings, cfl, executor)
+        settings, fits = keep_promise(tissue, settings, executor)
     else:
         target = Target.parse(settings.target)
         if target.kind == "ratio":  # of the slide as it is, glass too
             tissue = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
-        settings, reached = find_quality(tissue, settings, cfl, target, executor)
-    return _plan(source, settings, cfl, reached, source.digest())
+        settings, fits, reached = find_quality(tissue, settings, target, executor)
+    return _plan(source, settings, fits, reached, source.digest())
 
 
-def _plan(source: Source, settings: Settings, cfl: tuple[Pair, Pair], reached: float | None, digest: bytes) -> Plan:
+def _plan(source: Source, settings: Settings, fits: Fits, reached: float | None, digest: bytes) -> Plan:
     info = source.info
     geometry = Geometry(info.width, info.height, settings.tile)
     uuid = _identity(source, settings, digest)
-    return Plan(Coding(uuid, geometry, settings.residuals(cfl), info.background), settings, reached, digest)
+    return Plan(Coding(uuid, geometry, settings.residuals(fits), info.background), settings, reached, digest)
 
 
 def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
@@ -99,7 +98,7 @@ def note_plan(plan: Plan, source: Source, settings: Settings, *, label: bool) ->
     return {
         "circumstances": _circumstances(source, settings, plan.digest, label=label),
         "settings": plan.settings.to_json(),
-        "cfl": [list(how.cfl) for how in plan.coding.residuals],
+        "chroma": [[list(how.chroma_taps), list(how.cfl)] for how in plan.coding.residuals],
         "reached": plan.reached,
         "uuid": str(plan.coding.uuid),
     }
@@ -123,7 +122,7 @@ def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) 
     ]
     found: Mapping[str, Json] = note["settings"]
     steps = found["steps"] and tuple(found["steps"])
-    first, second = (tuple(pair) for pair in note["cfl"])
+    first, second = (ChromaFit(tuple(taps), tuple(cfl)) for taps, cfl in note["chroma"])
     plan = None
     if not changed:
         plan = _plan(source, replace(settings, steps=steps), (first, second), note["reached"], digest)

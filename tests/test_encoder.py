@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,19 +11,22 @@ import imagecodecs
 import numpy as np
 import pytest
 from conftest import tissue
+from hypothesis import given
+from hypothesis import strategies as st
 
 import rrip_format
 from rrip_format import Settings, calibration, predict
 from rrip_format.calibration import find_quality, keep_promise
 from rrip_format.demo import luma_psnr
-from rrip_format.encoder import EFFORTS, TUNINGS, Target, fit_chroma_from_luma, luma_step
+from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family import encode_family
+from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
 from rrip_format.geometry import Geometry
-from rrip_format.metadata import BILINEAR, Coding
+from rrip_format.metadata import BILINEAR, SHARP, Coding
 from rrip_format.sampling import halve_twice
 
-NO_CFL = ((0, 0), (0, 0))
+UNFITTED_LEVELS = (UNFITTED, UNFITTED)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +91,7 @@ def test_steps_are_used_and_kept():
 @pytest.mark.parametrize("luma_only", [True, False])
 def test_every_setting_encodes(effort, tune, luma_only):
     settings = Settings(effort=effort, tune=tune, luma_only=luma_only, tile=64)
-    coding = Coding(rrip_format.conversion.UUID(int=1), Geometry(256, 256, 64), settings.residuals(NO_CFL))
+    coding = Coding(rrip_format.conversion.UUID(int=1), Geometry(256, 256, 64), settings.residuals(UNFITTED_LEVELS))
     levels = families(1)[0]
     encoded = encode_family(coding, 0, 0, levels, settings.streams)
     rgb = predict.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)
@@ -101,7 +106,7 @@ def test_every_setting_encodes(effort, tune, luma_only):
 def test_the_notebook_preset():
     settings = Settings(preset="notebook", quality=77, tile=64)
     assert (settings.quality, settings.tile, settings.luma_only) == (32, 256, True)
-    for how in settings.residuals(((5, 5), (5, 5))):
+    for how in settings.residuals((ChromaFit(cfl=(5, 5)), ChromaFit(cfl=(5, 5)))):
         assert (how.taps, how.chroma_taps, how.cfl, how.planes) == (BILINEAR, BILINEAR, (0, 0), 1)
     rgb = tissue(64, 64)
     streams = settings.streams
@@ -121,36 +126,66 @@ def test_the_notebook_preset_converts(tmp_path):
     assert done.steps is None
 
 
-# Chroma from luma
+# What is fitted
 
 
-def test_the_fit_finds_what_is_there():
+def test_the_fit_finds_what_is_there(executor):
     """Chroma that follows luma by known factors, in the detail of both levels."""
     luma = predict.rgb_to_exact_ycc(tissue(256, 256))[0] * 0.4 + 80
     cb, cr = -0.25 * luma + 20, 0.5 * luma - 50
     rgb = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], -1)
     levels = halve_twice(rgb.clip(0, 255).round().astype(np.uint8))
-    for pair in fit_chroma_from_luma([levels]):
-        assert np.abs(np.array(pair) - (-16, 32)).max() <= 3
-    assert fit_chroma_from_luma([]) == NO_CFL
-    assert fit_chroma_from_luma([halve_twice(np.full((256, 256, 3), 200, np.uint8))]) == NO_CFL
+    for fit in fit_chroma([levels], Settings(steps=(1, 1, 1), tile=64), executor):
+        assert np.abs(np.array(fit.cfl) - (-16, 32)).max() <= 3
+
+
+def test_a_flat_slide_is_predicted_as_usual(executor):
+    flat = halve_twice(np.full((256, 256, 3), 200, np.uint8))
+    assert fit_chroma([flat], Settings(tile=64), executor) == UNFITTED_LEVELS
+    assert fit_chroma([], Settings(), executor) == UNFITTED_LEVELS
+    assert fit_chroma([flat], Settings(preset="notebook"), executor) == UNFITTED_LEVELS
+
+
+def test_quantised_chroma_wants_smoother_taps(executor):
+    """And fitted ones leave a smaller error than the usual ones."""
+    sample, errors = families(2), []
+    fine, coarse = (fit_chroma(sample, Settings(steps=(s, s, s), tile=64), executor) for s in (2, 20))
+    assert coarse[0].taps[1] < fine[0].taps[1]
+    settings = Settings(steps=(20, 20, 20), tile=64)
+    for fits in (UNFITTED_LEVELS, coarse):
+        encoded = encode_sample(sample, settings, fits, executor)
+        wanted = (predict.rgb_to_exact_ycc(levels[0]) for levels in sample)
+        errors.append(sum(np.square(w[1:] - e.planes[0][1:]).sum() for w, e in zip(wanted, encoded, strict=True)))
+    assert errors[1] < errors[0]
+
+
+@given(st.lists(st.floats(-200, 200), min_size=4, max_size=4))
+def test_taps_are_those_that_the_format_allows(values):
+    taps = legal_taps(np.array(values) + (64 - sum(values)) / 4)
+    assert sum(taps) == 64
+    assert sum(map(abs, taps)) <= 90
+
+
+def test_legal_taps_stay():
+    for taps in (SHARP, BILINEAR, (0, 64, 0, 0), (16, 16, 16, 16)):
+        assert legal_taps(np.array(taps, float)) == taps
 
 
 # The promise
 
 
-def mean_losses(sample, settings, jpeg: bool):
+def mean_losses(sample, settings, fits, jpeg: bool):
     names = (*calibration._MIDDLE, *calibration._FINE, *calibration._COLOUR)
-    tried = calibration._Sample(sample, settings, NO_CFL, ThreadPoolExecutor(1))
+    tried = calibration._Sample(sample, settings, ThreadPoolExecutor(1), fits)
     found = tried.losses_of_jpeg(settings.quality) if jpeg else tried.losses_at(settings.steps, names)
     return {name: float(values.mean()) for name, values in found.items()}
 
 
 @pytest.mark.parametrize("quality", [60, 90])
 def test_no_worse_than_jpeg_on_families_not_seen(quality, executor):
-    settings = keep_promise(families(6), Settings(quality=quality, tile=64), NO_CFL, executor)
+    settings, fits = keep_promise(families(6), Settings(quality=quality, tile=64), executor)
     others = families(6, seed=50)
-    jpeg, ours = mean_losses(others, settings, jpeg=True), mean_losses(others, settings, jpeg=False)
+    jpeg, ours = (mean_losses(others, settings, fits, jpeg=of_jpeg) for of_jpeg in (True, False))
     for name, loss in ours.items():
         assert loss <= jpeg[name] * 1.005, name
 
@@ -163,16 +198,25 @@ def test_the_promise_on_a_real_field(testdata, executor):
         halve_twice(np.ascontiguousarray(rgb[y : y + 512, x : x + 512]))
         for y, x in ((0, 0), (512, 512), (0, 512), (512, 0))
     ]
-    cfl = fit_chroma_from_luma(parts[:2])
-    settings = keep_promise(parts[:2], Settings(quality=75), cfl, executor)
-    jpeg, ours = mean_losses(parts[2:], settings, jpeg=True), mean_losses(parts[2:], settings, jpeg=False)
+    settings, fits = keep_promise(parts[:2], Settings(quality=75), executor)
+    jpeg, ours = (mean_losses(parts[2:], settings, fits, jpeg=of_jpeg) for of_jpeg in (True, False))
     assert all(ours[name] <= jpeg[name] * 1.02 for name in ours)
 
 
+@pytest.mark.parametrize("offset", [0, 4, 6])
+def test_the_grid_of_a_picture_that_was_jpeg_is_not_met(offset, executor):
+    """Wherever it lies, JPEG's quality is that of a fresh picture, not of a second pass over the same blocks."""
+    once = imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(tissue(280, 280), level=75, subsampling="444"))
+    cut = np.ascontiguousarray(once[offset : offset + 256, offset : offset + 256])
+    loss = calibration._Sample([halve_twice(cut)], Settings(tile=64), executor).losses_of_jpeg(75)["y0"].mean()
+    fresh = calibration._Sample([halve_twice(tissue(256, 256))], Settings(tile=64), executor).losses_of_jpeg(75)
+    assert loss > 0.4 * fresh["y0"].mean()
+
+
 def test_what_is_given_is_not_measured(executor):
-    for settings in (Settings(steps=(4, 4, 3)), Settings(preset="notebook")):
-        assert keep_promise(families(1), settings, NO_CFL, executor) is settings
-    assert keep_promise([], Settings(), NO_CFL, executor) == Settings()
+    for settings in (Settings(steps=(4, 4, 3), tile=64), Settings(preset="notebook")):
+        assert keep_promise(families(1), settings, executor)[0] is settings
+    assert keep_promise([], Settings(), executor) == (Settings(), UNFITTED_LEVELS)
 
 
 def test_flat_and_extreme_samples_find_steps_too(executor):
@@ -180,21 +224,36 @@ def test_flat_and_extreme_samples_find_steps_too(executor):
     noise = halve_twice(np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8))
     for sample in ([white], [noise], [white, noise]):
         for quality in (1, 100):
-            found = keep_promise(sample, Settings(quality=quality, tile=64), NO_CFL, executor)
+            found, _ = keep_promise(sample, Settings(quality=quality, tile=64), executor)
             assert all(1 <= step <= 100 for step in found.steps)
 
 
 def test_luma_only_keeps_the_promise_of_luma(executor):
-    found = keep_promise(families(2), Settings(luma_only=True, tile=64), NO_CFL, executor)
+    found, fits = keep_promise(families(2), Settings(luma_only=True, tile=64), executor)
+    assert UNFITTED not in fits
     assert found.luma_only
     assert found.steps[2] == pytest.approx(0.75 * found.steps[0], abs=0.01)
+
+
+def test_the_search_ends_at_a_step_that_holds():
+    """Of smooth and of rugged measures, steep and flat ones, from either side."""
+    for slope, rugged, start in itertools.product((0.5, 1.2, 2.5), (0.0, 0.01), (1.5, 8.0, 30.0)):
+        tried: dict[float, float] = {}
+
+        def excess(step: float, slope=slope, rugged=rugged, tried=tried) -> float:
+            tried[step] = slope * math.log(step / 9) + rugged * math.sin(40 * step)
+            return tried[step]
+
+        found = calibration._solve(excess, start, (1.0, 64.0))
+        assert tried[found] <= 0
+        assert found == pytest.approx(9, rel=0.25)
 
 
 def test_steps_do_not_depend_on_threads():
     found = []
     for count in (1, 3):
         with ThreadPoolExecutor(count) as threads:
-            found.append(keep_promise(families(4), Settings(tile=64), NO_CFL, threads))
+            found.append(keep_promise(families(4), Settings(tile=64), threads))
     assert found[0] == found[1]
 
 
@@ -221,7 +280,7 @@ def test_targets_are_reached(target, near, tmp_path):
 
 
 def test_a_target_out_of_reach_is_told(executor):
-    settings, reached = find_quality(families(2), Settings(tile=64), NO_CFL, Target("psnr", 90), executor)
+    settings, _, reached = find_quality(families(2), Settings(tile=64), Target("psnr", 90), executor)
     assert settings.steps[0] == 1
     assert reached < 70
 
@@ -229,7 +288,7 @@ def test_a_target_out_of_reach_is_told(executor):
 def test_ssimulacra2_needs_its_package(executor, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ssimulacra2", None)
     with pytest.raises(ExtraMissingError, match="ssimulacra2"):
-        find_quality(families(1), Settings(tile=64), NO_CFL, Target("ssimulacra2", 70), executor)
+        find_quality(families(1), Settings(tile=64), Target("ssimulacra2", 70), executor)
 
 
 @pytest.mark.parametrize("name", ["CMU-1-Small-Region.svs"])

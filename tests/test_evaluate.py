@@ -360,18 +360,19 @@ def test_a_folder_that_cannot_be_made(tmp_path, picture):
         evaluate(picture, tmp_path / "file" / "out")
 
 
-@pytest.fixture(scope="module")
-def bench():
-    path = Path(__file__).resolve().parents[1] / "tools" / "bench_fields.py"
-    spec = importlib.util.spec_from_file_location("bench_fields", path)
+def tool(name):
+    path = Path(__file__).resolve().parents[1] / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-def test_bench_of_fields(bench, tmp_path, monkeypatch, few_qualities):
+def test_bench_of_fields(tmp_path, monkeypatch, few_qualities):
     from PIL import Image
+
+    bench, plot = tool("bench_fields"), tool("plot_fields")
 
     Image.fromarray(tissue(520, 530)).save(tmp_path / "a.png")
     monkeypatch.setattr(bench, "FIELDS", {"a": ("a.png", None), "b": ("a.png", (8, 16))})
@@ -384,3 +385,14 @@ def test_bench_of_fields(bench, tmp_path, monkeypatch, few_qualities):
     assert found["mean"]["rrip"]["psnr_y_level_0"] == pytest.approx(sum(rates) / 2, abs=0.01)
     assert found["mean"]["rrip"]["ssimulacra2_level_0"] is None
     assert found["mean"]["jpeg-420"]["psnr_y_level_0"] == 0
+
+    bits, decibels = plot.mean_curve(found["fields"], "rrip", "psnr_y_level_0")
+    curve = found["fields"]["a"]["curves"]["rrip"]
+    other = found["fields"]["b"]["curves"]["rrip"]
+    assert bits[0] == pytest.approx(8 * (curve["bytes"][0] + other["bytes"][0]) / 2 / 512**2)
+    assert decibels[-1] == pytest.approx((curve["psnr_y_level_0"][-1] + other["psnr_y_level_0"][-1]) / 2)
+    (tmp_path / "report.json").write_text(result.stdout)
+    drawn = CliRunner().invoke(plot.main, [str(tmp_path / "report.json"), str(tmp_path / "curves.png")])
+    assert drawn.exit_code == 0, drawn.output
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size == (990, 432)

@@ -160,7 +160,12 @@ def main(
         "left_out": {name: one.left_out for name, one in fields.items()},
         "settings": settings.to_json(),
         "fields": {
-            name: {"bd": bd_json(one), "decode_ms_per_megapixel": decoding_json(one), "curves": curves_json(one)}
+            name: {
+                "pixels": len(one.sample) * one.sample.geometry.tile_side(0) ** 2,
+                "bd": bd_json(one),
+                "decode_ms_per_megapixel": decoding_json(one),
+                "curves": curves_json(one),
+            }
             for name, one in fields.items()
         },
         "environment": environment(),

@@ -2,6 +2,7 @@
 
     python tools/calibrate_quality.py FIELD[:y,x,size] …            the promise of --quality
     python tools/calibrate_quality.py --held-out FIELD …            the same on tissue that was not measured
+    python tools/calibrate_quality.py --slide SLIDE …               the same on a slide, tested between its sample
     python tools/calibrate_quality.py --fit FIELD …                 the coarsest usual steps that keep it
     python tools/calibrate_quality.py --bd [--ssimulacra2] FIELD …  BD-rates of usual steps (needs bjontegaard)
     python tools/calibrate_quality.py --speed FIELD …               time and bytes of every effort
@@ -32,17 +33,21 @@ from numpy.typing import NDArray
 
 from rrip_format import predict
 from rrip_format.calibration import keep_promise
-from rrip_format.encoder import TUNINGS, Pair, Settings, fit_chroma_from_luma, luma_step, usual_steps
+from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
+from rrip_format.fitting import fit_chroma
 from rrip_format.geometry import Geometry
 from rrip_format.jpeg_encoder import EFFORTS
 from rrip_format.metadata import Coding
+from rrip_format.sampling import tissue_families
 from rrip_format.source import open_source
 
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]
 Scores = dict[str, float]
-Cfl = tuple[Pair, Pair]
+Fits = tuple[ChromaFit, ChromaFit]
+Split = tuple[list[Levels], "Field", "Field"]
+"""Families that are measured, and the pictures on which a container and JPEG are tested."""
 
 METRICS = ("PSNR-Y L0", "PSNR-Y L1", "PSNR-RGB L0", "SSIM L0", "dE00 mean", "dE00 p95")
 """All so that more is better: colour differences are negative."""
@@ -154,12 +159,15 @@ def families_of(field: Field, tile: int) -> list[Levels]:
     return list(zip(*parts, strict=True))
 
 
-def container(field: Field, settings: Settings, cfl: Cfl | None = None, **how: bool) -> Result:
+def container(field: Field, settings: Settings, fits: Fits | None = None, **how: bool) -> Result:
     """The families of a field by the functions that a conversion calls."""
     tile = settings.tile
     families = families_of(field, tile)
     geometry = Geometry(field.rgb.shape[1], field.rgb.shape[0], tile)
-    coding = Coding(UUID(int=1), geometry, settings.residuals(cfl or fit_chroma_from_luma(families)))
+    if fits is None:
+        with ThreadPoolExecutor(1) as executor:
+            fits = fit_chroma(families, settings, executor)
+    coding = Coding(UUID(int=1), geometry, settings.residuals(fits))
     coder = settings.streams
     size, found = 0, [np.empty_like(rgb) for rgb in field.levels[:2]]
     for (row, col), levels in zip(geometry.tiles(0), families, strict=True):
@@ -184,32 +192,49 @@ def open_field(text: str) -> Field:
         return Field(text.rpartition("/")[2], np.ascontiguousarray(source.read(y, x, side, side)))
 
 
-def halves(field: Field, tile: int) -> tuple[Field, Field]:
-    """The families of a field in two pictures, like the colours of a chessboard."""
+def halves(field: Field, tile: int) -> Split:
+    """The families of a field like the colours of a chessboard: one half to measure, one to test."""
     sides = field.rgb.shape[1] // (4 * tile)
     parts: tuple[list[Image], list[Image]] = [], []
     for k, (rgb, _, _) in enumerate(families_of(field, tile)):
         parts[(k // sides + k) % 2].append(rgb)
     measured, others = (Field(field.name, np.hstack(part)) for part in parts)
-    return measured, others
+    return families_of(measured, tile), others, others
 
 
-def show_promise(fields: Sequence[Field], settings: Settings, qualities: Sequence[int], *, held_out: bool) -> bool:
-    """Print the table of margins; whether all are kept. Held out is every other family."""
+def sample_and_others(path: str, tile: int, count: int = 12) -> Split:
+    """The sample of a slide that a conversion takes, and tissue on a grid that is shifted by half a family.
+
+    A slide that was JPEG gives our blocks, which lie on its own, an advantage that conversions have too. JPEG would get
+    a larger one, a second pass over the same blocks, so its picture begins 4 px further.
+    """
+    with open_source(path) as source:
+        info, side = source.info, 4 * tile
+        sample = tissue_families(source, Geometry(info.width, info.height, tile))
+        step = side * max(1, round(math.sqrt(info.width * info.height / side**2 / (4 * count))))
+        rows, columns = (range(side // 2, extent - side - 3, step) for extent in (info.height, info.width))
+        parts = [source.read(y, x, side + 4, side + 4) for y, x in itertools.product(rows, columns)]
+    parts.sort(key=lambda rgb: -float(rgb[::4, ::4].std()))
+    ours, theirs = (
+        Field(path.rpartition("/")[2], np.hstack([rgb[k : k + side, k : k + side] for rgb in parts[:count]]))
+        for k in (0, 4)
+    )
+    return sample, ours, theirs
+
+
+def show_promise(fields: Sequence[Split], settings: Settings, qualities: Sequence[int]) -> bool:
+    """Print the table of margins, of steps found on a sample, on another picture; whether all are kept."""
     kept = True
     print(f"{'field':<34} {'Q':>3} {'metric':<12} {'JPEG':>8} {'RRIP':>8} {'margin':>8}  bytes  steps")
     with ThreadPoolExecutor(1) as executor:
-        for field, quality in itertools.product(fields, qualities):
-            measured, tested = halves(field, settings.tile) if held_out else (field, field)
-            sample = families_of(measured, settings.tile)
-            cfl = fit_chroma_from_luma(sample)
-            found = keep_promise(sample, replace(settings, quality=quality), cfl, executor)
-            jpeg, rrip = jpeg_pyramid(tested, quality, settings.tile), container(tested, found, cfl)
+        for (sample, tested, for_jpeg), quality in itertools.product(fields, qualities):
+            found, fits = keep_promise(sample, replace(settings, quality=quality), executor)
+            jpeg, rrip = jpeg_pyramid(for_jpeg, quality, settings.tile), container(tested, found, fits)
             for metric in METRICS:
                 margin = rrip.scores[metric] - jpeg.scores[metric]
                 kept &= margin >= 0
                 print(
-                    f"{field.name:<34} {quality:>3} {metric:<12} {jpeg.scores[metric]:8.4g} "
+                    f"{tested.name:<34} {quality:>3} {metric:<12} {jpeg.scores[metric]:8.4g} "
                     f"{rrip.scores[metric]:8.4g} {margin:+8.4f}  {rrip.size / jpeg.size:.3f}  "
                     f"{' '.join(f'{step:.1f}' for step in found.steps or ())}{'' if margin >= 0 else '  WORSE'}"
                 )
@@ -272,10 +297,10 @@ def encode_jpeg(families: Sequence[Levels], quality: int) -> int:
     return sum(len(imagecodecs.jpeg8_encode(rgb, **how)) for levels in families for rgb in levels)
 
 
-def encode_rrip(families: Sequence[Levels], settings: Settings, cfl: Cfl) -> int:
+def encode_rrip(families: Sequence[Levels], settings: Settings, fits: Fits) -> int:
     """Bytes of the same families as our tiles."""
     side = 4 * settings.tile
-    coding = Coding(UUID(int=1), Geometry(side, side, settings.tile), settings.residuals(cfl))
+    coding = Coding(UUID(int=1), Geometry(side, side, settings.tile), settings.residuals(fits))
     coder = settings.streams
     return sum(len(tile) for levels in families for tile in encode_family(coding, 0, 0, levels, coder).tiles)
 
@@ -285,12 +310,11 @@ def show_speed(fields: Sequence[Field], settings: Settings) -> None:
     print(f"{'field':<34} {'encoder':<12} {'MP/s of level 0':>15} {'time to JPEG':>12} {'bytes to default':>16}")
     for field in fields:
         families = families_of(field, settings.tile)
-        cfl = fit_chroma_from_luma(families)
         with ThreadPoolExecutor(1) as executor:
-            found = keep_promise(families, settings, cfl, executor)
+            found, fits = keep_promise(families, settings, executor)
         runs = {"JPEG 4:2:0": partial(encode_jpeg, families, settings.quality)}
         for effort in EFFORTS:
-            runs[f"RRIP {effort}"] = partial(encode_rrip, families, replace(found, effort=effort), cfl)
+            runs[f"RRIP {effort}"] = partial(encode_rrip, families, replace(found, effort=effort), fits)
         sizes = {name: run() for name, run in runs.items()}
         times = dict.fromkeys(runs, math.inf)
         for _, (name, run) in itertools.product(range(5), runs.items()):
@@ -311,6 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bd", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--held-out", action="store_true", help="find the steps on every other family, test the rest")
+    parser.add_argument("--slide", action="store_true", help="the sample of a conversion, tested on other tissue")
     parser.add_argument("--qualities", type=lambda text: [int(q) for q in text.split(",")], default=QUALITIES)
     parser.add_argument("--effort", choices=EFFORTS, default="default")
     parser.add_argument("--tune", choices=TUNINGS, default="psnr")
@@ -318,6 +343,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ssimulacra2", action="store_true", help="also SSIMULACRA2, with --bd")
     options = parser.parse_args(arguments)
     settings = Settings(effort=options.effort, tune=options.tune, luma_only=options.luma_only)
+    if options.slide:
+        splits = (sample_and_others(path, settings.tile) for path in options.fields)
+        return 0 if show_promise(list(splits), settings, options.qualities) else 1
     fields = [open_field(text) for text in options.fields]
     if options.fit:
         show_fit(fields, settings, options.qualities)
@@ -328,7 +356,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.bd:
         show_bd(fields, settings, ssimulacra2=options.ssimulacra2)
         return 0
-    return 0 if show_promise(fields, settings, options.qualities, held_out=options.held_out) else 1
+    split = halves if options.held_out else lambda field, tile: (families_of(field, tile), field, field)
+    return 0 if show_promise([split(field, settings.tile) for field in fields], settings, options.qualities) else 1
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +39,8 @@ import numpy as np
 
 from rrip_format import RripError, Settings, blocks, convert, disk, journal, sinks, tiff_writer
 from rrip_format import open as open_slide
-from rrip_format.encoder import fit_chroma_from_luma
 from rrip_format.family import decode_planes
+from rrip_format.fitting import fit_chroma
 from rrip_format.geometry import Geometry
 from rrip_format.layout import tile_key
 from rrip_format.metadata import Coding
@@ -369,11 +370,21 @@ def make_source(path: Path, height: int, width: int) -> Path:
     return path
 
 
+class _Here(Executor):
+    """Does what it is given at once, in this thread."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+
 def warm(path: Path) -> None:
     """Load kernels and libraries here, so that no child has to; without a thread, which a fork would not copy."""
     with open_source(path) as source:
         rgb, coder = pad(source.read(0, 0, 200, 256), 256), SETTINGS.streams
-    coding = Coding(UUID(int=0), Geometry(256, 256, 64), SETTINGS.residuals(fit_chroma_from_luma([halve_twice(rgb)])))
+    fits = fit_chroma([halve_twice(rgb)], SETTINGS, _Here())
+    coding = Coding(UUID(int=0), Geometry(256, 256, 64), SETTINGS.residuals(fits))
     for family in blocks.encode_block(rgb, coding, coder, blocks.Block(0, 0, 1, 1)):
         decode_planes(coding, 0, 0, [tile.data for tile in family.tiles[::-1]])
         blocks.encode_overview(family.base_rgb, coding, coder, (2, 0, 0))
