@@ -17,7 +17,8 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
-from kinds import make_kinds
+from kinds import make_kinds, tiny_image
+from PIL import Image
 
 import rrip_format
 
@@ -162,6 +163,15 @@ def test_a_converted_slide(kinds, kind: str, decoder: str, capsys) -> None:
 
     assert compare(getattr(kinds, kind), decoder) == 0
     assert "3 attachments, all equal" in capsys.readouterr().out
+
+
+def test_a_slide_is_converted_to_every_kind_and_compared(tmp_path, monkeypatch, capsys) -> None:
+    import compare_decoders
+
+    Image.fromarray(tiny_image()).save(tmp_path / "picture.png")
+    monkeypatch.setattr(sys, "argv", ["compare_decoders", str(tmp_path / "picture.png")])
+    assert compare_decoders.main() == 0
+    assert capsys.readouterr().out.count("all equal") == 3
 
 
 def test_the_comparison_notices_a_difference(kinds, monkeypatch, capsys) -> None:

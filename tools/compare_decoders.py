@@ -22,6 +22,7 @@ import numpy as np
 from plain.slide import Slide, open_container
 
 import rrip_format
+from rrip_format.transmux import transmux
 
 SUFFIXES = (".rrip.tif", ".rrip.zarr", ".rrip.zarr.zip")
 
@@ -35,8 +36,9 @@ def containers(path: Path, folder: Path, effort: str) -> Iterator[Path]:
     rrip_format.convert(path, made, rrip_format.Settings(effort=effort))
     yield made
     for suffix in SUFFIXES[1:]:
-        rrip_format.convert(made, folder / f"{path.stem}{suffix}")
-        yield folder / f"{path.stem}{suffix}"
+        copy = folder / f"{path.stem}{suffix}"
+        transmux(made, copy)
+        yield copy
 
 
 def places(plain: Slide) -> Iterator[tuple[int, int, int]]:
