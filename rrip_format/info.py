@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -55,8 +56,8 @@ def describe(slide: Slide) -> dict[str, Json]:
     return {
         "path": slide.name,
         "levels": levels,
-        "families": coding.empty.size,
-        "empty_families": int(coding.empty.sum()),
+        "families": math.prod(slide.geometry.families),
+        "empty_families": coding.empty_count,
         "bytes": {**kinds, "total": total},
         "ratio": round(raw_bytes / total, 2),
         "ratio_to_source": round(source_bytes / total, 3) if source_bytes else None,
