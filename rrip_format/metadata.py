@@ -20,7 +20,7 @@ import numpy as np
 import rfc8785
 from numpy.typing import NDArray
 
-from .errors import FormatError, NewerFormatError, shown
+from .errors import FormatError, NewerFormatError, all_of, shown
 from .geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES, Geometry, ceil_div
 from .limits import check_limit
 from .tile import TilePlace, crc32c
@@ -262,9 +262,8 @@ class _SealProblem(str):
 
 def _error_of(problems: list[str]) -> FormatError:
     """All problems as one error, of the rule of the first."""
-    rules = ["metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems]
-    parts = [FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)]
-    return FormatError("; ".join(problems), rule=rules[0], parts=parts)
+    rules = ("metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems)
+    return all_of([FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)])
 
 
 def _seal_problems(document: Mapping[str, Json], where: str) -> list[str]:

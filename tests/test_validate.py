@@ -326,6 +326,19 @@ def test_tiff_files(kinds, tmp_path):
     assert told(path, "header") == [("file.range", "")]
 
 
+def test_every_wrong_tag_of_a_tiff_file(kinds, tmp_path):
+    """Not the first: two tags of IFD 0 and one of another level."""
+    data = bytearray(kinds.tif.read_bytes())
+    for number, wanted in ((259, 2), (277, 1), (284, 1)):
+        at = int.from_bytes(data[8:16], "little") + 8
+        for _ in range(wanted):
+            at = data.index(number.to_bytes(2, "little") + b"\3\0" + (1).to_bytes(8, "little"), at) + 1
+        data[at + 11] = 99
+    path = tmp_path / "a.rrip.tif"
+    path.write_bytes(data)
+    assert told(path, "header") == [("tiff.tag", "")] * 3
+
+
 @pytest.mark.parametrize("kind", ["zarr", "zip", "tif"])
 def test_remote(kinds, tmp_path, kind):
     pytest.importorskip("aiohttp")
