@@ -246,6 +246,20 @@ def test_every_problem_of_the_metadata(folder):
     assert "metadata" in told(folder, "header")[0][0]
 
 
+def test_tiles_under_a_damaged_root(folder, kinds, tmp_path):
+    """What is wrong with them is told all the same: every array has the coding."""
+    flip(folder / "zarr.json", (folder / "zarr.json").read_bytes().rindex(b"0.2431") + 3)
+    tile_path(folder, 0, 1, 1).unlink()
+    flip(tile_path(folder, 2, 2, 0))
+    assert told(folder, "header")[0] == ("metadata.seal", "zarr.json")
+    assert told(folder)[-2:] == [("tile.missing", "0/c/0/1/1"), ("tile.checksum", "base/0/c/0/2/0")]
+    archive = tmp_path / "a.rrip.zarr.zip"
+    data = bytearray(kinds.zip.read_bytes()[:-30])
+    data[data.index(tile_key(0, 1, 1).encode()) + 60] ^= 1
+    archive.write_bytes(data)
+    assert told(archive) == [("zip.structure", ""), ("tile.checksum", "0/c/0/1/1")]
+
+
 def test_what_should_not_be_there(folder, kinds):
     """Warnings: no reader of ours is misled."""
     empty = next(place for place in ((0, 0), (0, 1)) if open_container(folder).metadata.coding.is_empty(0, *place))
