@@ -76,12 +76,12 @@ def _quantisers(data: Array, at: int, end: int, steps: Array) -> int:
 
 @kernel
 def _codes(data: Array, at: int, end: int, counts: Array, symbols: Array) -> int:
-    """DHT: `counts` (8, 16) and `symbols` (8, 256) of DC tables 0 … 3 and AC tables 0 … 3."""
+    """DHT: `counts` (4, 16) and `symbols` (4, 256) of DC tables 0 and 1 and AC tables 0 and 1."""
     while at < end:
         kind, number = data[at] >> 4, data[at] & 15
-        if kind > 1 or number > 3 or at + 17 > end:
+        if kind > 1 or number > 1 or at + 17 > end:
             return _HUFFMAN
-        table = 4 * kind + number
+        table = 2 * kind + number
         total: Any = 0
         for length in range(16):
             counts[table, length] = data[at + 1 + length]
@@ -116,13 +116,13 @@ def _tables_are_there(planes: int, steps: Array, counts: Array, chosen: Array, f
         found[1] = c + 1
         for k in range(1, 4):
             found[0] = chosen[c, k]
-            if chosen[c, k] > 3:
+            if chosen[c, k] > (3 if k == 1 else 1):
                 return _NO_TABLE
         if steps[chosen[c, 1], 0] == 0:
             found[0] = chosen[c, 1]
             return _NO_TABLE
         for k in range(2):
-            table = 4 * k + chosen[c, 2 + k]
+            table = 2 * k + chosen[c, 2 + k]
             found[0] = chosen[c, 2 + k]
             codes: Any = 0
             for length in range(16):
@@ -146,9 +146,9 @@ def read_header(
         What it should be.
     steps : (4, 64) int32
         Gets the quantiser steps of each table in zigzag order; zeros on entry.
-    counts : (8, 16) uint8
-        Gets the number of Huffman codes of each length, of DC tables 0 … 3 and AC tables 0 … 3; zeros on entry.
-    symbols : (8, 256) uint8
+    counts : (4, 16) uint8
+        Gets the number of Huffman codes of each length, of DC tables 0 and 1 and AC tables 0 and 1; zeros on entry.
+    symbols : (4, 256) uint8
         Gets their symbols.
     chosen : (3, 4) int64
         Gets identifier, quantiser, DC and AC table of each component.

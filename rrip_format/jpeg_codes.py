@@ -1,0 +1,141 @@
+"""Huffman codes as tables to look into: one look gives up to two symbols with their values (ITU-T T.81, F.2.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .kernels import inlined, kernel
+
+__all__ = ["BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symbol"]
+
+Array = Any
+"""What Numba compiles for: annotations inside kernels say nothing to it."""
+
+U = np.uint64
+
+DC_BITS = 9
+"""How many bits are looked at for a DC symbol."""
+
+BAD_TABLE = 20
+"""The problem of a table that has more codes than there are."""
+
+_LONG = 15
+"""In a table's field for bits that still have to be read: the code is longer than what is looked at, or none."""
+
+_NONE = _LONG << 5 | 31
+"""The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
+
+END = 129
+"""What an end of block adds to the position: a sum of this and the last position cannot be reached otherwise."""
+
+
+@kernel
+def fill_table(counts: Array, symbols: Array, is_dc: bool, bits: int, table: Array, above: Array, offset: Array) -> int:
+    """Make the table of one symbol from a Huffman table (T.81 annex C).
+
+    An entry holds, from its least bit: bits of the code and, if they fit, of the amplitude (5); bits of the amplitude
+    that did not fit, or ``_LONG`` (4); the run of zeros (8); the amplitude. `above` (17,) is the first code of each
+    length that is none, `offset` (17,) what a code of that length lacks to the index of its symbol.
+    """
+    table[:] = _LONG << 5
+    code = k = 0
+    for length in range(1, 17):
+        offset[length] = k - code
+        for _ in range(counts[length - 1]):
+            if code >= 1 << length:
+                return BAD_TABLE
+            spare = bits - length
+            size, run = _meaning(symbols[k], is_dc)
+            if spare >= 0:
+                start = code << spare
+                if size == 12:
+                    for n in range(start, start + (1 << spare)):
+                        table[n] = _NONE
+                elif size > spare:
+                    for n in range(start, start + (1 << spare)):
+                        table[n] = length | size << 5 | run << 9
+                else:
+                    width = 1 << (spare - size)
+                    for amplitude in range(1 << size):
+                        value = _signed(amplitude, size)
+                        at = start + amplitude * width
+                        for n in range(at, at + width):
+                            table[n] = (length + size) | run << 9 | value << 17
+            code += 1
+            k += 1
+        above[length] = code
+        code <<= 1
+    return 0
+
+
+@inlined
+def _meaning(symbol: Any, is_dc: bool) -> Any:
+    """Bits of the amplitude, 12 if the symbol is none of baseline JPEG, and the run of zeros (T.81 tables F.1, F.2)."""
+    size, run = np.int64(symbol) & 15, np.int64(symbol) >> 4
+    if is_dc:
+        return (np.int64(symbol), 0) if symbol <= 11 else (12, 0)
+    if size == 0:
+        return (0, END - 1) if run == 0 else ((0, 15) if run == 15 else (12, 0))
+    return (size, run) if size <= 10 else (12, 0)
+
+
+@inlined
+def _signed(amplitude: Any, size: Any) -> Any:
+    """A value from its bits: below half of its range it is negative (T.81 F.2.2.1)."""
+    return amplitude - (1 << size) + 1 if size > 0 and amplitude < 1 << (size - 1) else amplitude
+
+
+@kernel
+def pair_table(single: Array, looked: int, pairs: Array) -> None:
+    """Make the table of up to two symbols from that of one.
+
+    An entry holds, from its least bit: nonzero if `single` has to be asked (4); bits of both (5), bits of the first
+    (5); steps to the position of the first (8), from there to the second (8); their values (12 each). Without a second
+    symbol the step to it is 0 and the value the same.
+    """
+    for k in range(1 << looked):
+        first = np.int64(single[k])
+        length, step, value = first & 31, (first >> 9 & 255) + 1, first >> 17
+        if first >> 5 & 15:
+            pairs[k] = U(1)
+            continue
+        length_2, step_2, value_2 = np.int64(0), np.int64(0), value
+        if step < END:
+            second = np.int64(single[k << length & (1 << looked) - 1])
+            if second >> 5 & 15 == 0 and length + (second & 31) <= looked:
+                length_2, step_2, value_2 = second & 31, (second >> 9 & 255) + 1, second >> 17
+        entry = length + length_2 << 4 | length << 9 | step << 14 | step_2 << 22
+        pairs[k] = U(entry | (value & 0xFFF) << 32 | (value_2 & 0xFFF) << 44)
+
+
+@kernel
+def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
+    """Length and index of the symbol of a code, length 0 if it is none; the code is at the upper end of `bits`."""
+    for length in range(shortest, 17):
+        code = np.int64(bits >> U(64 - length))
+        if code < above[length]:
+            return length, code + offset[length]
+    return 0, 0
+
+
+@kernel
+def read_symbol(bits: Any, entry: int, is_dc: bool, looked: int, above: Array, offset: Array, symbols: Array) -> Any:
+    """A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value."""
+    taken, size, run = entry & 31, entry >> 5 & 15, entry >> 9 & 255
+    if entry == _NONE:
+        return 0, 0, 0
+    if size == _LONG:
+        taken, index = _long_code(bits, looked + 1, above, offset)
+        if taken == 0:
+            return 0, 0, 0
+        size, run = _meaning(symbols[index & 255], is_dc)
+        if size == 12:
+            return 0, 0, 0
+    elif size == 0:
+        return taken, run, entry >> 17
+    if size == 0:
+        return taken, run, 0
+    amplitude = np.int64((bits << U(taken)) >> U(64 - size))
+    return taken + size, run, _signed(amplitude, size)
