@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from reprlib import Repr
-from typing import Self
+from typing import Self, TypeVar
 
 __all__ = [
     "RULES",
@@ -40,6 +40,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "TargetError",
+    "all_of",
     "printable",
     "shown",
 ]
@@ -77,6 +78,9 @@ class RripError(Exception):
     def within(self, where: str) -> Self:
         """The same error, of the same rule, told with where it happened: ``raise error.within(name) from error``."""
         return type(self)(f"{where}: {self}", rule=self.rule, parts=self.parts)
+
+
+Problem = TypeVar("Problem", bound=RripError)
 
 
 class DamagedError(RripError):
@@ -182,6 +186,15 @@ RULES: dict[str, type[RripError]] = {
     "zip.structure": FormatError,
 }
 """What the bytes of a container can break, and the class of the error that says so (spec section 12)."""
+
+
+def all_of(problems: Sequence[Problem]) -> Problem:
+    """Several errors of one class as one, of the rule of the first, that lists them all."""
+    first = problems[0]
+    if len(problems) == 1:
+        return first
+    parts = [part for problem in problems for part in problem.parts or (problem,)]
+    return type(first)("; ".join(map(str, problems)), rule=first.rule, parts=parts)
 
 
 _SHOWN = Repr()

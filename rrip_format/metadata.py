@@ -20,7 +20,7 @@ import numpy as np
 import rfc8785
 from numpy.typing import NDArray
 
-from .errors import FormatError, NewerFormatError, shown
+from .errors import FormatError, NewerFormatError, all_of, shown
 from .geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES, Geometry, ceil_div
 from .limits import check_limit
 from .tile import TilePlace, crc32c
@@ -114,22 +114,25 @@ class Coding:
 
     def is_empty(self, level: int, row: int, col: int) -> bool:
         """Whether a tile is absent because every family under it is empty (spec section 7.3)."""
-        if not self.empty_bits:
-            return False
         rows, cols = self.geometry.families
         span = 1 if level <= BASE_LEVEL else 4 << (level - BASE_LEVEL)
-        first, last = max(0, col * span), min((col + 1) * span, cols)
-        within = range(max(0, row * span), min((row + 1) * span, rows))
-        # Outside the grid nothing is empty. The bits stay packed: a small file may promise a large bitmap.
-        return first < last and bool(within) and all(self._are_empty(k * cols + first, last - first) for k in within)
+        top, bottom = row * span, min((row + 1) * span, rows)
+        left, right = col * span, min((col + 1) * span, cols)
+        if not self.empty_bits or not (0 <= top < bottom and 0 <= left < right):
+            return False  # outside the grid nothing is empty
+        return all(self._are_empty(at + left, at + right) for at in range(top * cols, bottom * cols, cols))
 
-    def _are_empty(self, start: int, count: int) -> bool:
-        """Whether `count` families from number `start` on are all empty."""
-        skipped = start % 8
-        size = (skipped + count + 7) // 8
-        bits = int.from_bytes(self.empty_bits[start // 8 : start // 8 + size], "big")
-        mask = (1 << count) - 1
-        return bits >> (8 * size - skipped - count) & mask == mask
+    def _are_empty(self, first: int, end: int) -> bool:
+        """Whether families `first` to `end`, counted row by row, are: from the bits, since some slides have 2**28."""
+        bits = int.from_bytes(self.empty_bits[first >> 3 : (end + 7) >> 3]) >> (-end % 8)
+        wanted = (1 << (end - first)) - 1
+        return bits & wanted == wanted
+
+    @property
+    def empty_count(self) -> int:
+        """How many families are empty."""
+        rows, cols = self.geometry.families
+        return (int.from_bytes(self.empty_bits) >> (-rows * cols % 8)).bit_count()
 
     @property
     def empty_count(self) -> int:
@@ -265,9 +268,8 @@ class _SealProblem(str):
 
 def _error_of(problems: list[str]) -> FormatError:
     """All problems as one error, of the rule of the first."""
-    rules = ["metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems]
-    parts = [FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)]
-    return FormatError("; ".join(problems), rule=rules[0], parts=parts)
+    rules = ("metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems)
+    return all_of([FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)])
 
 
 def _seal_problems(document: Mapping[str, Json], where: str) -> list[str]:

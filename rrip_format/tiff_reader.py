@@ -11,7 +11,7 @@ from uuid import UUID
 from .associated import ASSOCIATED_NAMES, ICC_NAME, check_attachment, check_attachment_size
 from .bytesource import ByteSource
 from .container import Container, Place, load_json, open_container
-from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError
+from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError, all_of
 from .geometry import BASE_LEVEL
 from .layout import ICC_KEY, associated_key, tile_key
 from .limits import check_limit
@@ -63,7 +63,7 @@ class TiffContainer:
         geometry, visited = self.metadata.coding.geometry, set[int]()
         ifds = dict(enumerate(walk(self._index, start, geometry.levels - BASE_LEVEL, visited), BASE_LEVEL))
         ifds.update(enumerate(self._private_ifds(Tag.RRIP_RESIDUALS, BASE_LEVEL, visited)))
-        self._tables = {level: self._table(ifd, level) for level, ifd in sorted(ifds.items())}
+        self._tables = self._all_tables(ifds)
         self._images = dict(self._associated_fields(visited))
         self._index.keep([field for table in self._tables.values() for field in (table.offsets, table.lengths)])
 
@@ -115,7 +115,8 @@ class TiffContainer:
             yield read_ifd(self._index, offset)
 
     def _check_tags(self, ifd: Ifd, expected: dict[int, Value], what: str) -> None:
-        """Raise unless an IFD has the values that the metadata demand."""
+        """Raise unless an IFD has the values that the metadata demand; the error lists every tag that has not."""
+        problems = []
         for tag, value in expected.items():
             field = ifd.fields.get(tag)
             if field is None or (field.kind, field.count) != (value.kind, value.count):
@@ -124,11 +125,27 @@ class TiffContainer:
                 found = f"is {self._index.value(field).data.hex()}"
             else:
                 continue
-            raise FormatError(
-                f"{self.name}: tag {tag} of the IFD of {what} {found}, expected {value.count} values of type "
-                f"{int(value.kind)}, {value.data.hex()}",
-                rule="tiff.tag",
+            problems.append(
+                FormatError(
+                    f"{self.name}: tag {tag} of the IFD of {what} {found}, expected {value.count} values of type "
+                    f"{int(value.kind)}, {value.data.hex()}",
+                    rule="tiff.tag",
+                )
             )
+        if problems:
+            raise all_of(problems)
+
+    def _all_tables(self, ifds: dict[int, Ifd]) -> dict[int, _Table]:
+        """The tables of every level; the error lists the problems of all levels."""
+        tables, problems = {}, []
+        for level, ifd in sorted(ifds.items()):
+            try:
+                tables[level] = self._table(ifd, level)
+            except FormatError as error:
+                problems.append(error)
+        if problems:
+            raise all_of(problems)
+        return tables
 
     def _table(self, ifd: Ifd, level: int) -> _Table:
         self._check_tags(ifd, level_tags(self.metadata.coding.geometry, level), f"level {level}")

@@ -32,6 +32,7 @@ from .jpeg import decode_gray
 from .layout import parse_tile_key
 from .metadata import Coding
 from .pool import in_order
+from .salvage import open_damaged
 from .tiff_reader import INDEX_KEY
 from .tile import TRAILER_BYTES, split_tile
 
@@ -75,7 +76,8 @@ def validate(
     Returns
     -------
     list of Finding
-        Empty for a container without fault. Of one that cannot be opened, what keeps it from being opened.
+        Empty for a container without fault. Of one that cannot be opened, what keeps it from being opened, and of a
+        folder or archive also what is wrong with its tiles, if any copy of the coding is whole.
 
     Raises
     ------
@@ -95,17 +97,23 @@ def find_problems(
     if not is_url(name) and not os.path.lexists(name):
         raise StorageError(f"{name}: no such file or directory")
     try:
-        container = open_container(path)
+        container, is_rootless = open_container(path), False
     except RripError as error:
         if isinstance(error, StorageError) or error.rule is None:  # nothing is known of the container
             raise
         yield from findings_of(error, _root_of(name, error))
-        return
+        if depth == "header":
+            return
+        try:
+            container, is_rootless = open_damaged(path)
+        except RripError:
+            return
     with closing(container):
         if depth == "header":
             return
-        yield from check_attachments(container)
-        yield from check_documents(container)
+        if not is_rootless:  # they follow from what only the root knows
+            yield from check_attachments(container)
+            yield from check_documents(container)
         yield from _check_index(container, tiles=depth == "index")
         if depth != "index":
             yield from _check_tiles(container, workers, progress, pixels=depth == "pixels")

@@ -246,6 +246,20 @@ def test_every_problem_of_the_metadata(folder):
     assert "metadata" in told(folder, "header")[0][0]
 
 
+def test_tiles_under_a_damaged_root(folder, kinds, tmp_path):
+    """What is wrong with them is told all the same: every array has the coding."""
+    flip(folder / "zarr.json", (folder / "zarr.json").read_bytes().rindex(b"0.2431") + 3)
+    tile_path(folder, 0, 1, 1).unlink()
+    flip(tile_path(folder, 2, 2, 0))
+    assert told(folder, "header")[0] == ("metadata.seal", "zarr.json")
+    assert told(folder)[-2:] == [("tile.missing", "0/c/0/1/1"), ("tile.checksum", "base/0/c/0/2/0")]
+    archive = tmp_path / "a.rrip.zarr.zip"
+    data = bytearray(kinds.zip.read_bytes()[:-30])
+    data[data.index(tile_key(0, 1, 1).encode()) + 60] ^= 1
+    archive.write_bytes(data)
+    assert told(archive) == [("zip.structure", ""), ("tile.checksum", "0/c/0/1/1")]
+
+
 def test_what_should_not_be_there(folder, kinds):
     """Warnings: no reader of ours is misled."""
     empty = next(place for place in ((0, 0), (0, 1)) if open_container(folder).metadata.coding.is_empty(0, *place))
@@ -324,6 +338,19 @@ def test_tiff_files(kinds, tmp_path):
     assert told(path) == [("tile.unexpected", tile_key(0, 0, empty))]
     path.write_bytes(kinds.tif.read_bytes()[:5000])
     assert told(path, "header") == [("file.range", "")]
+
+
+def test_every_wrong_tag_of_a_tiff_file(kinds, tmp_path):
+    """Not the first: two tags of IFD 0 and one of another level."""
+    data = bytearray(kinds.tif.read_bytes())
+    for number, wanted in ((259, 2), (277, 1), (284, 1)):
+        at = int.from_bytes(data[8:16], "little") + 8
+        for _ in range(wanted):
+            at = data.index(number.to_bytes(2, "little") + b"\3\0" + (1).to_bytes(8, "little"), at) + 1
+        data[at + 11] = 99
+    path = tmp_path / "a.rrip.tif"
+    path.write_bytes(data)
+    assert told(path, "header") == [("tiff.tag", "")] * 3
 
 
 @pytest.mark.parametrize("kind", ["zarr", "zip", "tif"])
