@@ -324,7 +324,7 @@ BAD = {
     "more tags than bytes": (lambda t: t.put(t.first, 1 << 61), FormatError, "tags"),
     "tag twice": (lambda t: t.put(t.entry(257), 256, form="H"), FormatError, "ascending"),
     "tags out of order": (lambda t: t.put(t.entry(256), 260, form="H"), FormatError, "ascending"),
-    "IFD follows itself": (lambda t: t.put(t.following(t.first), t.first), FormatError, "another IFD|met twice"),
+    "IFD follows itself": (lambda t: t.put(t.following(t.first), t.first), FormatError, "met twice"),
     "IFD chain goes on": (
         lambda t: t.put(t.following(t.number(t.following(t.first))), t.residual(0)),
         FormatError,
