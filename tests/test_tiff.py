@@ -396,6 +396,28 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda t: t.put(t.entry(65380) + 4, 1 << 27, 16), LimitError),
+        (lambda t: t.put(t.value(325, t.residual(0)) + 4, 1 << 27, form="I"), DamagedError),
+    ],
+)
+def test_huge_values_of_a_file_that_has_the_bytes_are_not_read(kinds, tmp_path, change, error):
+    """Metadata and a tile (row 0, column 1 of level 0) of 128 MiB, in a file of zeros that is long enough."""
+    path = tmp_path / "a.rrip.tif"
+    path.write_bytes(change(Tampered(kinds.tif.read_bytes())).data)
+    with path.open("r+b") as file:
+        file.truncate(1 << 28)
+    tracemalloc.start()
+    try:
+        with pytest.raises(error, match=str(1 << 27)), rrip_format.open(path) as slide:
+            slide.read_tile(0, 0, 1)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_files(kinds, tmp_path, name):
     change, error, message = BAD[name]
