@@ -253,7 +253,7 @@ EDITS = (
         "zip_reader.py",
         ".decompress(stored, max(1, member.file_size))",
         ".decompress(stored)",
-        "tests/test_robustness.py -k member",
+        "tests/test_robustness.py -k inflates",
     ),
     Edit(
         "the listed attachment",
@@ -282,7 +282,7 @@ EDITS = (
         "codec.py",
         'if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:',
         "if len(parts) < 5:",
-        "tests/test_codec.py -k told_by_its_key",
+        'tests/test_codec.py -k "told_by_its_key or another_name or other_chunk_keys"',
     ),
     # Writing (section 9.5)
     Edit("fsync", "disk.py", "os.fsync(handle)", "pass", "tests/test_durability.py"),
