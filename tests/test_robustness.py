@@ -315,6 +315,21 @@ def test_an_archive_with_a_huge_member(kinds, tmp_path, key, error):
         slide.icc_profile() if "icc" in key else slide.read_tile(0, 1, 1)
 
 
+def test_a_member_that_inflates_to_more_than_it_says(tmp_path):
+    """No more is inflated than the directory of the archive tells."""
+    path = tmp_path / "a.rrip.zarr.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zarr.json", bytes(1 << 26))
+        archive.filelist[0].file_size = 100
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="not JSON"):
+            rrip_format.open(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
 def test_pixel_sizes_beyond_measure(folder, tmp_path):
     change_metadata(folder, lambda rrip: rrip["slide"].update(mpp=[1e308, 0.25]))
     with pytest.raises(FormatError, match="mpp"):

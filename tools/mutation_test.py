@@ -196,21 +196,14 @@ EDITS = (
         "tiff_reader.py",
         "if length > most or offset + length > self._source.size:",
         "if offset + length > self._source.size:",
-        "tests/test_tiff.py -k bad_files",
+        "tests/test_tiff.py -k huge_values",
     ),
     Edit(
         "size of the metadata",
         "tiff_reader.py",
         "if field.size > MAX_METADATA_BYTES:",
         "if False:",
-        "tests/test_tiff.py -k bad_files",
-    ),
-    Edit(
-        "checksum of the ICC profile",
-        "tiff_reader.py",
-        "if self._index.numbers(checksum, 0, 1) != [crc32c(profile)]:",
-        "if False:",
-        "tests/test_tiff.py -k bad_files",
+        "tests/test_tiff.py -k huge_values",
     ),
     Edit(
         "another container in its place",
@@ -239,7 +232,7 @@ EDITS = (
         "storage.py",
         "if value is not None and len(value) > limit:",
         "if False:",
-        "tests/test_robustness.py -k huge_file",
+        "tests/test_robustness.py -k largest_size",
     ),
     Edit(
         "size of a small file",
@@ -260,7 +253,7 @@ EDITS = (
         "zip_reader.py",
         ".decompress(stored, max(1, member.file_size))",
         ".decompress(stored)",
-        "tests/test_robustness.py -k member",
+        "tests/test_robustness.py -k inflates",
     ),
     Edit(
         "the listed attachment",
@@ -289,7 +282,7 @@ EDITS = (
         "codec.py",
         'if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:',
         "if len(parts) < 5:",
-        "tests/test_codec.py -k told_by_its_key",
+        'tests/test_codec.py -k "told_by_its_key or another_name or other_chunk_keys"',
     ),
     # Writing (section 9.5)
     Edit("fsync", "disk.py", "os.fsync(handle)", "pass", "tests/test_durability.py"),
