@@ -134,12 +134,6 @@ class Coding:
         rows, cols = self.geometry.families
         return (int.from_bytes(self.empty_bits) >> (-rows * cols % 8)).bit_count()
 
-    @property
-    def empty_count(self) -> int:
-        """How many families are empty."""
-        rows, cols = self.geometry.families
-        return (int.from_bytes(self.empty_bits, "big") >> (-rows * cols % 8)).bit_count()
-
     def streams(self, level: int) -> int:
         """Number of JPEG streams in a tile of `level`."""
         return self.residuals[level].planes if level < BASE_LEVEL else 1
