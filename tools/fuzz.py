@@ -119,9 +119,9 @@ def _tiff() -> Target:
 
 def _zip() -> Target:
     """A whole zip archive."""
-    from rrip_format.zip_reader import ZipContainer
+    from rrip_format.zip_reader import Archive, ZipContainer
 
-    return _container(ZipContainer)
+    return _container(lambda source: ZipContainer(Archive(source)))
 
 
 def _container(kind: Callable[[Any], Any]) -> Target:

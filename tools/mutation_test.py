@@ -95,8 +95,8 @@ EDITS = (
     Edit(
         "number of families",
         "metadata.py",
-        "if rows * cols > MAX_FAMILIES:",
-        "if False:",
+        '    check_limit("families", rows * cols, "the slide", rule="limit.families")\n',
+        "",
         "tests/test_metadata.py -k too_many",
     ),
     Edit(
@@ -142,14 +142,14 @@ EDITS = (
     Edit(
         "an absent tile is an error through Zarr",
         "hierarchy.py",
-        "        if tile is None:\n",
-        "        if tile is None:\n            return b''\n",
+        "    if tile is None:\n",
+        "    if tile is None:\n        return b''\n",
         "tests/test_store.py -k missing_tile",
     ),
     Edit(
         "a tile is checked before it is served",
         "hierarchy.py",
-        "        split_tile(tile, place, coding.streams(level))\n",
+        "    split_tile(tile, place, coding.streams(level))\n",
         "",
         'tests/test_store.py -k "damaged_tile or another_place"',
     ),
@@ -201,8 +201,8 @@ EDITS = (
     Edit(
         "size of the metadata",
         "tiff_reader.py",
-        "if field.size > MAX_METADATA_BYTES:",
-        "if False:",
+        '        check_limit("metadata_bytes", field.size, f"{self.name}: the object rrip", rule="limit.metadata")\n',
+        "",
         "tests/test_tiff.py -k huge_values",
     ),
     Edit(
@@ -244,7 +244,7 @@ EDITS = (
     Edit(
         "size of a member of an archive",
         "zip_reader.py",
-        "if member is not None and size > limit:",
+        "if member is not None and size > most:",
         "if False:",
         "tests/test_robustness.py -k huge_member",
     ),
@@ -289,23 +289,23 @@ EDITS = (
     Edit("fsync of the folder above", "disk.py", "    flush(target.parent)\n", "", "tests/test_durability.py"),
     Edit(
         "fsync of the files of a folder",
-        "writing.py",
-        "                for name in files:\n                    flush(Path(folder, name))\n",
+        "sinks.py",
+        "            for path in self._unsettled:\n                flush(path)\n",
         "",
         "tests/test_durability.py",
     ),
     Edit(
         "fsync of the folders of a folder",
-        "writing.py",
+        "sinks.py",
         "                flush(Path(folder))\n",
-        "",
+        "                pass\n",
         "tests/test_durability.py",
     ),
     Edit(
         "fsync of an archive",
-        "writing.py",
-        "            self._zip.close()\n            flush(self._path)\n",
-        "            self._zip.close()\n",
+        "sinks.py",
+        "            self._file.close()\n            flush(self._path)\n        self._place",
+        "            self._file.close()\n        self._place",
         "tests/test_durability.py",
     ),
     Edit(
