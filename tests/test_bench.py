@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 from conftest import tissue
 
+from rrip_format.encoder import UNFITTED
+
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 
 
@@ -34,14 +36,18 @@ def fields(tmp_path_factory) -> Path:
     return folder
 
 
+UNFITTED_LEVELS = UNFITTED, UNFITTED
+
+
 @pytest.fixture
 def given_steps(monkeypatch):
     """Conversions do not look for steps, which takes most of the time on tiny slides."""
     monkeypatch.setattr(
-        "rrip_format.conversion.keep_promise", lambda _, settings, *rest: settings.with_steps((9, 9, 7))
+        "rrip_format.plan.keep_promise", lambda _, settings, *rest: (settings.with_steps((9, 9, 7)), UNFITTED_LEVELS)
     )
     monkeypatch.setattr(
-        "rrip_format.conversion.find_quality", lambda _, settings, *rest: (settings.with_steps((9, 9, 7)), 40.0)
+        "rrip_format.plan.find_quality",
+        lambda _, settings, *rest: (settings.with_steps((9, 9, 7)), UNFITTED_LEVELS, 40.0),
     )
 
 

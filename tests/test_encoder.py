@@ -6,6 +6,7 @@ import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from uuid import UUID
 
 import imagecodecs
 import numpy as np
@@ -91,7 +92,7 @@ def test_steps_are_used_and_kept():
 @pytest.mark.parametrize("luma_only", [True, False])
 def test_every_setting_encodes(effort, tune, luma_only):
     settings = Settings(effort=effort, tune=tune, luma_only=luma_only, tile=64)
-    coding = Coding(rrip_format.conversion.UUID(int=1), Geometry(256, 256, 64), settings.residuals(UNFITTED_LEVELS))
+    coding = Coding(UUID(int=1), Geometry(256, 256, 64), settings.residuals(UNFITTED_LEVELS))
     levels = families(1)[0]
     encoded = encode_family(coding, 0, 0, levels, settings.streams)
     rgb = predict.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)

@@ -258,7 +258,6 @@ def test_another_zarr_group(tmp_path):
         b"{}",
         b'{"attributes": null}',
         b'{"attributes": {"rrip": 5}}',
-        b"[" * 200000,
         b"1" * 10000,
         b'{"attributes": {"rrip": {"coding": {"version": NaN}}}}',
     ],
