@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import tissue
 
-from rrip_format.encoder import UNFITTED
+import rrip_format
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 
@@ -36,19 +37,16 @@ def fields(tmp_path_factory) -> Path:
     return folder
 
 
-UNFITTED_LEVELS = UNFITTED, UNFITTED
-
-
 @pytest.fixture
 def given_steps(monkeypatch):
     """Conversions do not look for steps, which takes most of the time on tiny slides."""
-    monkeypatch.setattr(
-        "rrip_format.plan.keep_promise", lambda _, settings, *rest: (settings.with_steps((9, 9, 7)), UNFITTED_LEVELS)
-    )
-    monkeypatch.setattr(
-        "rrip_format.plan.find_quality",
-        lambda _, settings, *rest: (settings.with_steps((9, 9, 7)), UNFITTED_LEVELS, 40.0),
-    )
+    convert = rrip_format.convert
+
+    def at_once(source, target, settings=None, **options):
+        settings = dataclasses.replace(settings or rrip_format.Settings(), steps=(9, 9, 7), target=None)
+        return convert(source, target, settings, **options)
+
+    monkeypatch.setattr(rrip_format, "convert", at_once)
 
 
 def run(name: str, fields: Path, *options: str) -> dict:
