@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import inlined, kernel
+from .kernels import inlined, inner
 
 __all__ = ["BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symbol"]
 
@@ -31,7 +31,7 @@ END = 129
 """What an end of block adds to the position: a sum of this and the last position cannot be reached otherwise."""
 
 
-@kernel
+@inner
 def fill_table(counts: Array, symbols: Array, is_dc: bool, bits: int, table: Array, above: Array, offset: Array) -> int:
     """Make the table of one symbol from a Huffman table (T.81 annex C).
 
@@ -87,7 +87,7 @@ def _signed(amplitude: Any, size: Any) -> Any:
     return amplitude - (1 << size) + 1 if size > 0 and amplitude < 1 << (size - 1) else amplitude
 
 
-@kernel
+@inner
 def pair_table(single: Array, looked: int, pairs: Array) -> None:
     """Make the table of up to two symbols from that of one.
 
@@ -110,7 +110,7 @@ def pair_table(single: Array, looked: int, pairs: Array) -> None:
         pairs[k] = U(entry | (value & 0xFFF) << 32 | (value_2 & 0xFFF) << 44)
 
 
-@kernel
+@inner
 def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
     """Length and index of the symbol of a code, length 0 if it is none; the code is at the upper end of `bits`."""
     for length in range(shortest, 17):
@@ -120,7 +120,7 @@ def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
     return 0, 0
 
 
-@kernel
+@inner
 def read_symbol(bits: Any, entry: int, is_dc: bool, looked: int, above: Array, offset: Array, symbols: Array) -> Any:
     """A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value."""
     taken, size, run = entry & 31, entry >> 5 & 15, entry >> 9 & 255

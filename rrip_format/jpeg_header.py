@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import kernel
+from .kernels import inner
 
 __all__ = ["PROBLEMS", "read_header"]
 
@@ -40,7 +40,7 @@ _QUANTISER, _HUFFMAN, _NO_TABLE, _RESTART = 10, 11, 12, 13
 _SOF0, _SOS, _DQT, _DHT, _DRI = 0xC0, 0xDA, 0xDB, 0xC4, 0xDD
 
 
-@kernel
+@inner
 def _frame(data: Array, at: int, end: int, side: int, planes: int, chosen: Array, found: Array) -> int:
     """SOF0: 8 bits, the size of the tile, no subsampling; keeps each component's identifier and quantiser."""
     if data[at - 3] != _SOF0 or end - at < 6 or data[at] != 8:
@@ -60,7 +60,7 @@ def _frame(data: Array, at: int, end: int, side: int, planes: int, chosen: Array
     return 0
 
 
-@kernel
+@inner
 def _quantisers(data: Array, at: int, end: int, steps: Array) -> int:
     """DQT: `steps` (4, 64) in zigzag order, all zero where there is no table."""
     while at < end:
@@ -74,7 +74,7 @@ def _quantisers(data: Array, at: int, end: int, steps: Array) -> int:
     return 0
 
 
-@kernel
+@inner
 def _codes(data: Array, at: int, end: int, counts: Array, symbols: Array) -> int:
     """DHT: `counts` (4, 16) and `symbols` (4, 256) of DC tables 0 and 1 and AC tables 0 and 1."""
     while at < end:
@@ -94,7 +94,7 @@ def _codes(data: Array, at: int, end: int, counts: Array, symbols: Array) -> int
     return 0
 
 
-@kernel
+@inner
 def _scan(data: Array, at: int, end: int, planes: int, chosen: Array) -> int:
     """SOS: all components in the order of the frame, the whole spectrum at once; keeps each one's tables."""
     if end - at != 4 + 2 * planes or data[at] != planes:
@@ -110,7 +110,7 @@ def _scan(data: Array, at: int, end: int, planes: int, chosen: Array) -> int:
     return 0
 
 
-@kernel
+@inner
 def _tables_are_there(planes: int, steps: Array, counts: Array, chosen: Array, found: Array) -> int:
     for c in range(planes):
         found[1] = c + 1
@@ -132,7 +132,7 @@ def _tables_are_there(planes: int, steps: Array, counts: Array, chosen: Array, f
     return 0
 
 
-@kernel
+@inner
 def read_header(
     data: Array, side: int, planes: int, steps: Array, counts: Array, symbols: Array, chosen: Array, found: Array
 ) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .jpeg_blocks import ZIGZAG
-from .kernels import inlined, kernel
+from .kernels import inlined, inner
 
 __all__ = ["LANES", "inverse_dct"]
 
@@ -23,7 +23,7 @@ _COLUMNS = np.maximum.accumulate(ZIGZAG % 8)
 """Largest horizontal frequency of the positions up to each."""
 
 
-@kernel
+@inner
 def inverse_dct(
     coefficients: Array,
     scale: Array,

@@ -9,7 +9,7 @@ import numpy as np
 from .jpeg_blocks import ZIGZAG
 from .jpeg_codes import DC_BITS, END, read_symbol
 from .jpeg_idct import LANES, inverse_dct
-from .kernels import inlined, kernel
+from .kernels import inlined, inner
 
 __all__ = ["SCAN_PROBLEMS", "SPARE", "decode_scan", "split_scan"]
 
@@ -38,7 +38,7 @@ _PLACES[:64] = ZIGZAG.astype(np.uint64) * np.uint64(LANES)
 """Where a coefficient of each position in zigzag order goes; behind the block for those that are none."""
 
 
-@kernel
+@inner
 def _next_ff(data: Array, at: Any, stop: Any) -> Any:
     """Where the next byte 0xFF is, `stop` if there is none."""
     at, stop = U(at), U(stop)
@@ -54,13 +54,13 @@ def _next_ff(data: Array, at: Any, stop: Any) -> Any:
     return np.int64(at)
 
 
-@kernel
+@inner
 def _copy(data: Array, at: int, out: Array, to: int, count: int) -> None:
     for k in range(count):
         out[U(to) + U(k)] = data[U(at) + U(k)]
 
 
-@kernel
+@inner
 def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, bits: Array) -> int:
     """The scan's bits as 32-bit words, without stuffed zeros, each restart interval from a new word.
 
@@ -184,14 +184,14 @@ def _read_ac(
     return at, bits, have, np.int64(k) - END
 
 
-@kernel
+@inner
 def _interval_problem(at: Any, have: Any, first: Any, bits: Any) -> Any:
     """Whether the bits of a restart interval were all used, but for those that fill its last byte."""
     spent = 32 * (np.int64(at) - first) - np.int64(have)
     return _EARLY if spent > bits else (_LATE if bits - spent >= 8 else 0)
 
 
-@kernel
+@inner
 def decode_scan(
     words: Array,
     first: Array,

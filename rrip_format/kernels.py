@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["inlined", "inner", "kernel"]
 
 
 def kernel(function: Any) -> Any:
@@ -23,4 +23,11 @@ def kernel(function: Any) -> Any:
 
 def inlined(function: Any) -> Any:
     """A part of a kernel that becomes one with it: a call would cost more than what it does."""
-    return numba.njit(nogil=True, boundscheck=False, forceinline=True)(function)
+    return numba.njit(nogil=True, boundscheck=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
+
+
+def inner(function: Any) -> Any:
+    """A kernel that only kernels call."""
+    return numba.njit(nogil=True, boundscheck=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)

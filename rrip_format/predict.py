@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import inlined, kernel
+from .kernels import inlined, inner, kernel
 
 __all__ = [
     "Window",
@@ -46,7 +46,7 @@ _NOTHING = np.full((1, _WIDEST), 0x8080, np.uint16)
 """A row of residuals that are zero, for planes that are not stored."""
 
 
-@kernel
+@inner
 def _vertical(planes: Any, plane: int, n: int, taps: Any, first: int, stop: int, rows: Any, at: int) -> None:
     """The two rows between which coarse row `n` lies, each with two more samples at both ends (spec section 5.2)."""
     k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
@@ -122,7 +122,7 @@ def _rgb(y: Any, cb: Any, cr: Any) -> Any:
     return _clip(i16(i16(y + r) + red)), _clip(i16(i16(y - r) + green)), _clip(i16(i16(y + i16(b + b)) + blue))
 
 
-@kernel
+@inner
 def _row(
     rows: Any,
     lower: Any,
