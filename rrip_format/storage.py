@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .bytesource import is_url
 from .errors import RULES, ExtraMissingError, RripError, StorageError
@@ -91,8 +92,6 @@ def get_sync(
     store: Store, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
 ) -> list[bytes | None]:
     """As :func:`get_async`, from synchronous code in any thread."""
-    from zarr.abc.store import RangeByteRequest
-    from zarr.core.buffer import default_buffer_prototype
     from zarr.core.sync import sync
     from zarr.storage import LocalStore
 
@@ -100,22 +99,24 @@ def get_sync(
         return sync(get_async(store, keys, limits, too_large))
     if hasattr(store, "read"):  # our own adapter has bytes, not buffers
         return [store.read(key) for key in keys]
-    root = os.fspath(store.root) if type(store) is LocalStore else None
-    prototype = default_buffer_prototype()
+    read = partial(_read_file, os.fspath(store.root)) if type(store) is LocalStore else partial(_read_value, store)
     found: list[bytes | None] = []
     for key, limit in zip(keys, limits, strict=True):
         try:
-            if root is not None:
-                found.append(_read_file(root, key, limit + 1))
-                continue
-            value = store.get_sync(  # type: ignore[attr-defined]
-                key, prototype=prototype, byte_range=RangeByteRequest(0, limit + 1)
-            )
+            found.append(read(key, limit + 1))
         except (OSError, ValueError) as error:
             raise StorageError(f"{key}: cannot be read from {store}: {error}") from error
-        found.append(None if value is None else value.to_bytes())
     _check_sizes(store, keys, limits, found, too_large)
     return found
+
+
+def _read_value(store: Any, key: str, most: int) -> bytes | None:
+    """What a store that answers at once has for a key, at most so many bytes."""
+    from zarr.abc.store import RangeByteRequest
+    from zarr.core.buffer import default_buffer_prototype
+
+    value = store.get_sync(key, prototype=default_buffer_prototype(), byte_range=RangeByteRequest(0, most))
+    return None if value is None else bytes(value.to_bytes())
 
 
 def _read_file(root: str, key: str, most: int) -> bytes | None:
