@@ -3,7 +3,7 @@
 ::
 
     python tools/bench_fields.py --json > fields.json
-    python tools/plot_fields.py fields.json docs/rate-distortion.png
+    python tools/plot_fields.py fields.json picture.png
 
 Needs ``pip install 'rrip-format[evaluate]'``.
 """
@@ -11,6 +11,7 @@ Needs ``pip install 'rrip-format[evaluate]'``.
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,18 @@ def mean_curve(fields: Json, codec: str, measure: str) -> tuple[list[float], lis
     return bits.tolist(), quality.tolist()
 
 
-def draw(report: Json, path: Path) -> None:
-    """A panel for each measure, a line for each codec, ours in black."""
+def draw(report: Json, path: Path, codecs: list[str] | None = None) -> None:
+    """A panel for each measure, a line for each of the codecs, ours in black."""
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplots(1, len(PANELS))
-    colours = iter(["C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9", "C7"] * 2)
+    styles = ((f"C{k % 10}", "-" if k < 10 else "--") for k in count())
     for codec, label in report["labels"].items():
-        how = {"color": "black", "linewidth": 2.4} if codec == OURS else {"color": next(colours), "linewidth": 1.1}
+        if codecs is not None and codec not in codecs:
+            continue
+        how: dict[str, Any] = {"color": "black", "linewidth": 2.4}
+        if codec != OURS:
+            colour, line = next(styles)
+            how = {"color": colour, "linestyle": line, "linewidth": 1.1}
         for axis, measure in zip(axes, PANELS, strict=True):
             axis.plot(*mean_curve(report["fields"], codec, measure), marker="o", markersize=3, label=label, **how)
     for axis, (measure, title) in zip(axes, PANELS.items(), strict=True):
@@ -59,9 +65,10 @@ def draw(report: Json, path: Path) -> None:
 @click.command()
 @click.argument("report", type=click.File(encoding="utf-8"))
 @click.argument("picture", type=click.Path(dir_okay=False, path_type=Path))
-def main(report: Any, picture: Path) -> None:
+@click.option("--codecs", help="Comma-separated keys of the codecs to draw. [all]")
+def main(report: Any, picture: Path, codecs: str | None) -> None:
     """Draw a REPORT of ``bench_fields.py --json`` as a PICTURE."""
-    draw(json.load(report), picture)
+    draw(json.load(report), picture, None if codecs is None else codecs.split(","))
 
 
 if __name__ == "__main__":
