@@ -18,7 +18,7 @@ from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
-from .predict import Window
+from .predict import Corner, Window
 from .tile import join_tile, split_tile
 
 __all__ = [
@@ -182,25 +182,29 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], wi
 
 
 def decode_family(
-    coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None = None
+    coding: Coding,
+    row: int,
+    col: int,
+    tiles: Sequence[bytes],
+    window: Window | None = None,
+    corner: Corner | None = None,
 ) -> NDArray[np.uint8]:
-    """As :func:`decode_planes`, but RGB, and of `window` alone: (3, height, width) uint8."""
+    """As :func:`decode_planes`, but RGB, and of `window` alone: (3, height, width) uint8.
+
+    It is a view of a picture, if there is a `corner` of one to put it.
+    """
     level = BASE_LEVEL + 1 - len(tiles)
     if level == BASE_LEVEL:
-        return predict.ycc_to_rgb(_cut(decode_base(coding, level, row, col, tiles[0]), window))
+        return predict.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
     how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
-    return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
+    return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window, corner)
 
 
 def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:
     """What of the next coarser level a window of `level` needs."""
     side = coding.geometry.tile_side(level + 1)
     return None if window is None else predict.coarser_window(window, side, side)
-
-
-def _cut(planes: Planes, window: Window | None) -> Planes:
-    return planes if window is None else planes[:, window[0] : window[1], window[2] : window[3]]
 
 
 def needed_levels(level: int) -> tuple[int, ...]:
@@ -215,6 +219,7 @@ def decode_tile(
     col: int,
     tiles: Sequence[bytes | None],
     window: Window | None = None,
+    corner: Corner | None = None,
 ) -> NDArray[np.uint8]:
     """RGB of one tile of any level from what a container holds at its place (spec sections 5 and 7.3).
 
@@ -227,11 +232,13 @@ def decode_tile(
         Stored tiles of :func:`needed_levels`, None where the container has none.
     window : Window, optional
         The part of the tile that is wanted. What only others need is not decoded, though every byte is checked.
+    corner : Corner, optional
+        Where in a picture to put it.
 
     Returns
     -------
     (3, height, width) uint8
-        Padding included; read-only where the tile is empty.
+        Padding included. A view of the picture, if there is one; else read-only where the tile is empty.
 
     Raises
     ------
@@ -241,8 +248,7 @@ def decode_tile(
         If a tile is not what was written at that place.
     """
     if coding.is_empty(level, row, col):
-        side = coding.geometry.tile_side(level)
-        return _cut(np.broadcast_to(np.array(coding.background, np.uint8)[:, None, None], (3, side, side)), window)
+        return _background(coding, window or (0, side := coding.geometry.tile_side(level), 0, side), corner)
     present = []
     for needed, tile in zip(needed_levels(level), tiles, strict=True):
         if tile is None:
@@ -251,8 +257,20 @@ def decode_tile(
             )
         present.append(tile)
     if level > BASE_LEVEL:
-        return predict.ycc_to_rgb(_cut(decode_base(coding, level, row, col, present[0]), window))
-    return decode_family(coding, row, col, present, window)
+        return predict.ycc_to_rgb(decode_base(coding, level, row, col, present[0]), window, corner)
+    return decode_family(coding, row, col, present, window, corner)
+
+
+def _background(coding: Coding, window: Window, corner: Corner | None) -> NDArray[np.uint8]:
+    """What an empty tile shows (spec section 7.3)."""
+    height, width = window[1] - window[0], window[3] - window[2]
+    background = np.array(coding.background, np.uint8)
+    if corner is None:
+        return np.broadcast_to(background[:, None, None], (3, height, width))
+    picture, top, left = corner
+    part = picture[top : top + height, left : left + width]
+    part[:] = background
+    return part.transpose(2, 0, 1)
 
 
 def encode_base(coding: Coding, level: int, row: int, col: int, rgb: NDArray[np.uint8], coder: StreamCoder) -> bytes:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .kernels import inlined, inner, kernel
 
 __all__ = [
+    "Corner",
     "Window",
     "box2",
     "coarser_window",
@@ -28,22 +29,36 @@ __all__ = [
     "ycc_to_rgb",
 ]
 
+U, i16, u16 = np.uint64, np.int16, np.uint16
+
 Plane = NDArray[np.uint8]
 Taps = tuple[int, int, int, int]
+Steps = tuple[int, int, int]
 Residuals = tuple[Plane | None, Plane | None, Plane | None]
 Window = tuple[int, int, int, int]
 """First row, row behind the last, first column, column behind the last."""
 
-U, i16, u16 = np.uint64, np.int16, np.uint16
+Corner = tuple[Plane, int, int]
+"""A picture, (H, W, 3) uint8 and contiguous, and the row and column of it where something begins."""
 
 _WIDEST = 1024
 """Largest width of a coarse plane, px: half of the largest tile (spec section 12)."""
 
-_STRIDE = _WIDEST + 16
-"""Distance of filtered rows; a constant, so that LLVM sees that they do not overlap."""
+_LINE = _WIDEST + 16
+"""Distance of the lines of the scratch memory; a constant, so that LLVM sees that they do not overlap."""
+
+_EVEN, _ODD, _YCC, _RGB, _LINES = (U(k * _LINE) for k in (6, 7, 8, 11, 14))
+"""Where lines begin, behind two filtered rows of each plane: the change of luma in even and in odd samples; as pairs
+Y, Cb and Cr; R, G and B; and how much that is."""
 
 _NOTHING = np.full((1, _WIDEST), 0x8080, np.uint16)
 """A row of residuals that are zero, for planes that are not stored."""
+
+
+@inlined
+def _centred(a: Any, b: Any, c: Any, d: Any, k0: Any, k1: Any, k2: Any, k3: Any) -> Any:
+    """A sample of a filtered row: centring by -128 * 64 and rounding by 16 are one constant."""
+    return i16(i16(i16(i16(k0 * a) + i16(k1 * b)) + i16(i16(i16(k2 * c) + i16(k3 * d)) + i16(-8176))) >> 5)
 
 
 @inner
@@ -55,17 +70,15 @@ def _vertical(planes: Any, plane: int, n: int, taps: Any, first: int, stop: int,
     a, b, m = U(max(n - 2, 0)), U(max(n - 1, 0)), U(n)
     d, e = U(min(n + 1, height - 1)), U(min(n + 2, height - 1))
     first, stop = max(first - 2, 0), min(stop + 2, width)
-    x0, upper, lower = U(first), U(at + 2 + first), U(at + 2 + first + _STRIDE)
-    for k in range(stop - first):  # centring by -128 * 64 and rounding by 16 in one constant
-        x = x0 + U(k)
-        row = k3 * planes[c, a, x] + k2 * planes[c, b, x] + k1 * planes[c, m, x] + k0 * planes[c, d, x] - 8176
-        rows[upper + U(k)] = i16(i16(row) >> 5)
+    x0, upper, lower = U(first), U(at + 2 + first), U(at + 2 + first + _LINE)
     for k in range(stop - first):
         x = x0 + U(k)
-        row = k0 * planes[c, b, x] + k1 * planes[c, m, x] + k2 * planes[c, d, x] + k3 * planes[c, e, x] - 8176
-        rows[lower + U(k)] = i16(i16(row) >> 5)
+        v0, v1, v2 = i16(planes[c, a, x]), i16(planes[c, b, x]), i16(planes[c, m, x])
+        v3, v4 = i16(planes[c, d, x]), i16(planes[c, e, x])
+        rows[upper + U(k)] = _centred(v0, v1, v2, v3, k3, k2, k1, k0)
+        rows[lower + U(k)] = _centred(v1, v2, v3, v4, k0, k1, k2, k3)
     for half in range(2):
-        i = U(at + half * _STRIDE)
+        i = U(at + half * _LINE)
         rows[i] = rows[i + U(1)] = rows[i + U(2)]
         i += U(width + 1)
         rows[i + U(1)] = rows[i + U(2)] = rows[i]
@@ -78,43 +91,43 @@ def _clip(value: Any) -> Any:
 
 @inlined
 def _horizontal(a: Any, b: Any, c: Any, d: Any, k0: Any, k1: Any, k2: Any, k3: Any) -> Any:
-    """One predicted sample from four of a filtered row."""
+    """One predicted sample less 128, from four of a filtered row."""
     total = i16(i16(i16(i16(k0 * a) + i16(k1 * b)) + i16(i16(k2 * c) + i16(k3 * d))) + i16(64))
-    return _clip(i16(i16(total >> 7) + i16(128)))
+    return min(max(i16(total >> 7), i16(-128)), i16(127))
 
 
 @inlined
-def _tell(b: Any, detail: Any) -> Any:
+def _tell(b: Any, change: Any) -> Any:
     """Chroma from luma (spec section 5.4)."""
-    return i16(i16(i16(b * detail) + i16(32)) >> 6)
+    return i16(i16(i16(b * change) + i16(32)) >> 6)
 
 
 @inlined
 def _even(pair: Any) -> Any:
-    """The residual of the first of two samples."""
-    return i16(i16(pair & u16(255)) - i16(128))
+    """The first of two samples."""
+    return i16(u16(pair) & u16(255))
 
 
 @inlined
 def _odd(pair: Any) -> Any:
-    return i16(i16(pair >> u16(8)) - i16(128))
+    return i16(u16(pair) >> u16(8))
 
 
 @inlined
 def _pair(even: Any, odd: Any) -> Any:
-    return u16(u16(even) | u16(u16(odd) << u16(8)))
+    return i16(u16(even) | u16(u16(odd) << u16(8)))
 
 
 @inlined
 def _rgb(y: Any, cb: Any, cr: Any) -> Any:
-    """The colour of a pixel (spec section 5.5), `cb` and `cr` not clipped yet, without products of more than 16 bits.
+    """The colour of a pixel (spec section 5.5), without products of more than 16 bits.
 
     A factor of that section is 65536 i + 256 a + b, and then (factor * c + 32768) >> 16 is
     i * c + ((a * c + (b * c >> 8) + 128) >> 8): of the sum, 256 a * c and 32768 are multiples of 256, so dividing b * c
     by 256 first, downwards, changes nothing. With c in -128 ... 127, a * c and b * c of all factors, and the sums of
     both in G, stay within 20608.
     """
-    b, r = i16(_clip(cb) - i16(128)), i16(_clip(cr) - i16(128))
+    b, r = i16(cb - i16(128)), i16(cr - i16(128))
     red = i16(i16(i16(103 * r) + i16(i16(i16(-23 * r) >> 8) + 128)) >> 8)
     fine = i16(i16(i16(-26 * b) + i16(46 * r)) >> 8)
     green = i16(i16(i16(i16(-88 * b) + i16(73 * r)) + i16(fine + 128)) >> 8)
@@ -122,131 +135,146 @@ def _rgb(y: Any, cb: Any, cr: Any) -> Any:
     return _clip(i16(i16(y + r) + red)), _clip(i16(i16(y - r) + green)), _clip(i16(i16(y + i16(b + b)) + blue))
 
 
-@inner
-def _row(
-    rows: Any,
-    lower: Any,
-    first: int,
-    count: int,
-    luma: Any,
-    luma_row: Any,
-    cb: Any,
-    cb_row: Any,
-    cr: Any,
-    cr_row: Any,
-    taps: Any,
-    chroma_taps: Any,
-    cfl: Any,
-    rgb: bool,
-    out: Any,
-    row: Any,
-    col: Any,
-) -> None:
-    """One row of the finer level, from filtered rows and residuals (spec section 5.3)."""
+# A line of the finer level passes through four short loops rather than a long one, whose values would not fit the
+# registers. `first` and `count` are in pairs; lines in `rows` begin with the first pair that is wanted.
+
+
+@inlined
+def _luma_line(rows: Any, row: Any, first: Any, count: int, residual: Any, y: Any, taps: Any) -> None:
+    """Y and its change by the residual (spec section 5.3), the filtered row being at `row`."""
     k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
-    c0, c1, c2, c3 = chroma_taps[0], chroma_taps[1], chroma_taps[2], chroma_taps[3]
-    b_cb, b_cr = cfl[0], cfl[1]
-    start = U(first)
     for k in range(count):
-        x = start + U(k)
-        i = lower * U(_STRIDE) + x
+        i = row + first + U(k)
         v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
         even, odd = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
-        pair = luma[luma_row, x]
+        pair = residual[y, first + U(k)]
         y_even, y_odd = _clip(i16(even + _even(pair))), _clip(i16(odd + _odd(pair)))
-        d_even, d_odd = i16(y_even - even), i16(y_odd - odd)
+        rows[_EVEN + U(k)] = i16(i16(y_even - even) - i16(128))
+        rows[_ODD + U(k)] = i16(i16(y_odd - odd) - i16(128))
+        rows[_YCC + U(k)] = _pair(y_even, y_odd)
 
-        i += U(2 * _STRIDE)
+
+@inlined
+def _chroma_line(
+    rows: Any, row: Any, first: Any, count: int, residual: Any, y: Any, taps: Any, b: Any, line: Any
+) -> None:
+    """Cb or Cr, to the line that begins at `line`."""
+    k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
+    for k in range(count):
+        i = row + first + U(k)
         v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-        even, odd = _horizontal(v3, v2, v1, v0, c0, c1, c2, c3), _horizontal(v1, v2, v3, v4, c0, c1, c2, c3)
-        pair = cb[cb_row, x]
-        b_even = i16(i16(even + _tell(b_cb, d_even)) + _even(pair))
-        b_odd = i16(i16(odd + _tell(b_cb, d_odd)) + _odd(pair))
+        even, odd = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
+        pair = residual[y, first + U(k)]
+        even = i16(i16(even + _tell(b, rows[_EVEN + U(k)])) + _even(pair))
+        odd = i16(i16(odd + _tell(b, rows[_ODD + U(k)])) + _odd(pair))
+        rows[line + U(k)] = _pair(_clip(even), _clip(odd))
 
-        i += U(2 * _STRIDE)
-        v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-        even, odd = _horizontal(v3, v2, v1, v0, c0, c1, c2, c3), _horizontal(v1, v2, v3, v4, c0, c1, c2, c3)
-        pair = cr[cr_row, x]
-        r_even = i16(i16(even + _tell(b_cr, d_even)) + _even(pair))
-        r_odd = i16(i16(odd + _tell(b_cr, d_odd)) + _odd(pair))
 
-        to = col + U(k)
-        if rgb:
-            even_r, even_g, even_b = _rgb(y_even, b_even, r_even)
-            odd_r, odd_g, odd_b = _rgb(y_odd, b_odd, r_odd)
-            out[U(0), row, to] = _pair(even_r, odd_r)
-            out[U(1), row, to] = _pair(even_g, odd_g)
-            out[U(2), row, to] = _pair(even_b, odd_b)
-        else:
-            out[U(0), row, to] = _pair(y_even, y_odd)
-            out[U(1), row, to] = _pair(_clip(b_even), _clip(b_odd))
-            out[U(2), row, to] = _pair(_clip(r_even), _clip(r_odd))
+@inlined
+def _colour_line(rows: Any, count: int) -> None:
+    for k in range(count):
+        i = _YCC + U(k)
+        y, cb, cr = rows[i], rows[i + U(_LINE)], rows[i + U(2 * _LINE)]
+        even_r, even_g, even_b = _rgb(_even(y), _even(cb), _even(cr))
+        odd_r, odd_g, odd_b = _rgb(_odd(y), _odd(cb), _odd(cr))
+        i = _RGB + U(k)
+        rows[i] = _pair(even_r, odd_r)
+        rows[i + U(_LINE)] = _pair(even_g, odd_g)
+        rows[i + U(2 * _LINE)] = _pair(even_b, odd_b)
+
+
+@inner
+def _put_line(samples: Any, at: Any, apart: Any, count: int, out: Any, to: Any, plane_step: int) -> None:
+    """Three lines of samples to `out`: to three lines that far apart, or sample by sample if `plane_step` is 0."""
+    one, two = at + apart, at + apart + apart
+    if plane_step == 0:
+        for k in range(count):
+            i = to + U(3) * U(k)
+            out[i] = samples[at + U(k)]
+            out[i + U(1)] = samples[one + U(k)]
+            out[i + U(2)] = samples[two + U(k)]
+        return
+    for c in range(3):
+        i, j = at + U(c) * apart, to + U(c * plane_step)
+        for k in range(count):
+            out[j + U(k)] = samples[i + U(k)]
 
 
 @kernel
 def _reconstruct(
-    coarse: Any, luma: Any, cb: Any, cr: Any, taps: Any, chroma_taps: Any, cfl: Any, window: Any, rgb: bool, out: Any
+    coarse: Any, luma: Any, cb: Any, cr: Any, numbers: Any, window: Any, colour: bool, out: Any, steps: Any
 ) -> None:
-    """Rows and columns of `window`, in coarse samples, to `out` (3, rows, columns) of pairs.
+    """The samples of `window` to `out`, which is flat.
 
-    `out` begins at the window's first row and column if it is RGB, at the first of the level if it is not. A residual
-    plane of one row stands for one that is not stored.
+    `steps` are its first sample, and those from row to row and from plane to plane. A residual plane of one row stands
+    for one that is not stored.
     """
     top, bottom, left, right = window[0], window[1], window[2], window[3]
-    rows = np.zeros(6 * _STRIDE, np.int16)
+    taps, chroma_taps, b_cb, b_cr = numbers[:4], numbers[4:8], numbers[8], numbers[9]
+    start, row_step, plane_step = steps[0], steps[1], steps[2]
+    rows = np.zeros(_LINES, np.int16)
+    samples = rows.view(np.uint8)
     luma_step, cb_step, cr_step = U(luma.shape[0] > 1), U(cb.shape[0] > 1), U(cr.shape[0] > 1)
-    for n in range(top, bottom):
-        _vertical(coarse, 0, n, taps, left, right, rows, 0)
-        _vertical(coarse, 1, n, chroma_taps, left, right, rows, 2 * _STRIDE)
-        _vertical(coarse, 2, n, chroma_taps, left, right, rows, 4 * _STRIDE)
+    begin, stop = left // 2, (right + 1) // 2
+    first, count = U(begin), stop - begin
+    lines = U(2) * (_RGB if colour else _YCC) + U(left % 2)
+    for n in range(top // 2, (bottom + 1) // 2):
+        _vertical(coarse, 0, n, taps, begin, stop, rows, 0)
+        _vertical(coarse, 1, n, chroma_taps, begin, stop, rows, 2 * _LINE)
+        _vertical(coarse, 2, n, chroma_taps, begin, stop, rows, 4 * _LINE)
         for half in range(2):
-            y = U(2 * n + half)
-            sources = luma, y * luma_step, cb, y * cb_step, cr, y * cr_step, taps, chroma_taps, cfl
-            if rgb:
-                _row(rows, U(half), left, right - left, *sources, True, out, y - U(2 * top), U(0))
-            else:
-                _row(rows, U(half), left, right - left, *sources, False, out, y, U(left))
+            row, y, at = 2 * n + half, U(2 * n + half), U(half * _LINE)
+            if row < top or row >= bottom:
+                continue
+            _luma_line(rows, at, first, count, luma, y * luma_step, taps)
+            _chroma_line(rows, at + U(2 * _LINE), first, count, cb, y * cb_step, chroma_taps, b_cb, _YCC + U(_LINE))
+            _chroma_line(rows, at + U(4 * _LINE), first, count, cr, y * cr_step, chroma_taps, b_cr, _YCC + U(2 * _LINE))
+            if colour:
+                _colour_line(rows, count)
+            to = U(start + (row - top) * row_step)
+            _put_line(samples, lines, U(2 * _LINE), right - left, out, to, plane_step)
 
 
 @kernel
 def _up2(planes: Any, taps: Any, out: Any) -> None:
     _, height, width = planes.shape
     k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
-    rows = np.zeros(2 * _STRIDE, np.int16)
+    rows = np.zeros(2 * _LINE, np.int16)
     for n in range(height):
         _vertical(planes, 0, n, taps, 0, width, rows, 0)
         for half in range(2):
-            row, start = U(2 * n + half), U(half * _STRIDE)
+            row, start = U(2 * n + half), U(half * _LINE)
             for x in range(width):
                 i = start + U(x)
                 v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-                even = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3)
-                out[row, x] = _pair(even, _horizontal(v1, v2, v3, v4, k0, k1, k2, k3))
+                even = i16(_horizontal(v3, v2, v1, v0, k0, k1, k2, k3) + i16(128))
+                odd = i16(_horizontal(v1, v2, v3, v4, k0, k1, k2, k3) + i16(128))
+                out[row, x] = u16(_pair(even, odd))
 
 
 @kernel
-def _ycc_to_rgb(planes: Any, out: Any) -> None:
-    _, height, width = planes.shape
-    for k in range(height):
-        row = U(k)
-        for x in range(width):
+def _ycc_to_rgb(planes: Any, window: Any, out: Any, steps: Any) -> None:
+    """As :func:`_reconstruct`, of planes that need no prediction."""
+    top, bottom, left, right = window[0], window[1], window[2], window[3]
+    count = right - left
+    samples = np.empty(3 * count, np.uint8)
+    one, two = U(count), U(2 * count)
+    for n in range(bottom - top):
+        row = U(top + n)
+        for k in range(count):
+            x = U(left) + U(k)
             r, g, b = _rgb(i16(planes[U(0), row, x]), i16(planes[U(1), row, x]), i16(planes[U(2), row, x]))
-            out[U(0), row, x] = np.uint8(r)
-            out[U(1), row, x] = np.uint8(g)
-            out[U(2), row, x] = np.uint8(b)
+            samples[U(k)] = np.uint8(r)
+            samples[one + U(k)] = np.uint8(g)
+            samples[two + U(k)] = np.uint8(b)
+        _put_line(samples, U(0), one, count, out, U(steps[0] + n * steps[1]), steps[2])
 
 
 @kernel
-def _interleave(planes: Any, out: Any, top: int, left: int) -> None:
-    """To `out` (H, 3 W): with three axes LLVM does not see that it writes every byte of a row."""
-    _, height, width = planes.shape
-    for k in range(height):
-        row, to = U(k), U(top + k)
-        for x in range(width):
-            i = U(3 * left) + U(3) * U(x)
-            out[to, i] = planes[U(0), row, x]
-            out[to, i + U(1)] = planes[U(1), row, x]
-            out[to, i + U(2)] = planes[U(2), row, x]
+def _interleave(planes: Any, out: Any, steps: Any) -> None:
+    samples, height, width = planes.reshape(planes.size), planes.shape[1], planes.shape[2]
+    for n in range(height):
+        _put_line(samples, U(n * width), U(height * width), width, out, U(steps[0] + n * steps[1]), steps[2])
 
 
 @kernel
@@ -334,9 +362,11 @@ def reconstruct(
         Y, Cb, Cr.
     """
     _, height, width = coarse.shape
-    out = np.empty((3, 2 * height, width), np.uint16)
-    _run(coarse, residuals, taps, cfl, chroma_taps, _checked(window, height, width), out, rgb=False)
-    return out.view(np.uint8)
+    top, _, left, _ = wanted = _checked(window, 2 * height, 2 * width)
+    out = np.empty((3, 2 * height, 2 * width), np.uint8)
+    steps = top * 2 * width + left, 2 * width, 4 * height * width
+    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=False)
+    return out
 
 
 def reconstruct_rgb(
@@ -346,13 +376,30 @@ def reconstruct_rgb(
     cfl: tuple[int, int],
     chroma_taps: Taps | None = None,
     window: Window | None = None,
+    corner: Corner | None = None,
 ) -> NDArray[np.uint8]:
-    """As :func:`reconstruct`, but RGB, and only the window: (3, bottom - top, right - left) uint8."""
+    """As :func:`reconstruct`, but RGB, and only the window.
+
+    Parameters
+    ----------
+    corner : Corner, optional
+        Where in a picture to put it.
+
+    Returns
+    -------
+    (3, bottom - top, right - left) uint8
+        A view of the picture, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the window is not in the plane, or does not fit into the picture there.
+    """
     _, height, width = coarse.shape
-    top, bottom, left, right = _checked(window, height, width)
-    out = np.empty((3, 2 * ((bottom + 1) // 2 - top // 2), (right + 1) // 2 - left // 2), np.uint16)
-    _run(coarse, residuals, taps, cfl, chroma_taps, (top, bottom, left, right), out, rgb=True)
-    return out.view(np.uint8)[:, top % 2 : top % 2 + bottom - top, left % 2 : left % 2 + right - left]
+    wanted = _checked(window, 2 * height, 2 * width)
+    out, steps, rgb = _target(wanted, corner)
+    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=True)
+    return rgb
 
 
 def _run(
@@ -362,9 +409,10 @@ def _run(
     cfl: tuple[int, int],
     chroma_taps: Taps | None,
     window: Window,
-    out: NDArray[np.uint16],
+    out: Plane,
+    steps: Steps,
     *,
-    rgb: bool,
+    colour: bool,
 ) -> None:
     _, height, width = coarse.shape
     _check_width(width)
@@ -373,17 +421,32 @@ def _run(
         if plane is not None and plane.shape != (2 * height, 2 * width):
             raise ValueError(f"residual plane is {plane.shape}, expected {(2 * height, 2 * width)}")
         pairs.append(_NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
-    top, bottom, left, right = window
     numbers = np.array((*taps, *(chroma_taps or taps), *cfl), np.int16)
-    halves = np.array((top // 2, (bottom + 1) // 2, left // 2, (right + 1) // 2), np.int64)
-    _reconstruct(np.ascontiguousarray(coarse), *pairs, numbers[:4], numbers[4:8], numbers[8:], halves, rgb, out)
+    where, at = np.array(window, np.int64), np.array(steps, np.int64)
+    _reconstruct(np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), at)
+
+
+def _target(window: Window, corner: Corner | None) -> tuple[Plane, Steps, Plane]:
+    """Where RGB of a window goes: new planes, or a place in a picture; flat, its steps, and as (3, height, width)."""
+    height, width = window[1] - window[0], window[3] - window[2]
+    if corner is None:
+        rgb = np.empty((3, height, width), np.uint8)
+        return rgb, (0, width, height * width), rgb
+    picture, top, left = corner
+    if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError("picture is not contiguous RGB")
+    if top + height > picture.shape[0] or left + width > picture.shape[1] or min(top, left) < 0:
+        raise ValueError(f"{height} x {width} px at ({top}, {left}) are not in {picture.shape[:2]}")
+    row_step = 3 * picture.shape[1]
+    part = picture[top : top + height, left : left + width]
+    return picture, (top * row_step + 3 * left, row_step, 0), part.transpose(2, 0, 1)
 
 
 def _checked(window: Window | None, height: int, width: int) -> Window:
-    """The window, or all of the finer level, of a coarse one of `height` x `width` px."""
-    top, bottom, left, right = window or (0, 2 * height, 0, 2 * width)
-    if not (0 <= top < bottom <= 2 * height and 0 <= left < right <= 2 * width):
-        raise ValueError(f"window {window} is not in {2 * height} x {2 * width} px")
+    """The window, or all of a level of `height` x `width` px."""
+    top, bottom, left, right = window or (0, height, 0, width)
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError(f"window {window} is not in {height} x {width} px")
     return top, bottom, left, right
 
 
@@ -392,18 +455,23 @@ def _check_width(width: int) -> None:
         raise ValueError(f"plane is {width} px wide, expected at most {_WIDEST}")
 
 
-def ycc_to_rgb(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB, (3, h, w) uint8, of YCbCr planes of the same shape (spec section 5.5)."""
-    out = np.empty(planes.shape, np.uint8)
-    _ycc_to_rgb(np.ascontiguousarray(planes), out)
-    return out
+def ycc_to_rgb(
+    planes: NDArray[np.uint8], window: Window | None = None, corner: Corner | None = None
+) -> NDArray[np.uint8]:
+    """RGB of YCbCr planes, (3, h, w) uint8, or of a window of them (spec section 5.5).
+
+    Parameters, result and errors as those of :func:`reconstruct_rgb`.
+    """
+    wanted = _checked(window, *planes.shape[1:])
+    out, steps, rgb = _target(wanted, corner)
+    _ycc_to_rgb(np.ascontiguousarray(planes), np.array(wanted, np.int64), out.reshape(-1), np.array(steps, np.int64))
+    return rgb
 
 
-def interleave(planes: NDArray[np.uint8], out: NDArray[np.uint8], top: int, left: int) -> None:
-    """Write planes, (3, h, w) uint8, to the rectangle of (H, W, 3) uint8 that begins at (top, left)."""
-    if top + planes.shape[1] > out.shape[0] or left + planes.shape[2] > out.shape[1] or min(top, left) < 0:
-        raise ValueError(f"{planes.shape} at ({top}, {left}) is not in {out.shape}")
-    _interleave(np.ascontiguousarray(planes), out.reshape(out.shape[0], -1), top, left)
+def interleave(planes: NDArray[np.uint8], corner: Corner) -> None:
+    """Put planes, (3, h, w) uint8, to a place in a picture; errors as those of :func:`reconstruct_rgb`."""
+    out, steps, _ = _target((0, planes.shape[1], 0, planes.shape[2]), corner)
+    _interleave(np.ascontiguousarray(planes), out.reshape(-1), np.array(steps, np.int64))
 
 
 def rgb_to_ycc(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

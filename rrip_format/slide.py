@@ -18,7 +18,7 @@ from .container import Container, ZarrContainer, open_container, read_associated
 from .errors import LimitError
 from .family import decode_tile, needed_levels
 from .geometry import Geometry
-from .predict import Window, interleave
+from .predict import Corner, Window
 
 if TYPE_CHECKING:
     import zarr
@@ -152,10 +152,19 @@ class Slide:
         rows, cols = self.geometry.grid(level) if 0 <= level < len(self.levels) else (0, 0)
         if not (0 <= row < rows and 0 <= col < cols):
             raise IndexError(f"tile (level {level}, row {row}, column {col}) does not exist")
+        return self._decode(level, row, col, window)
+
+    def _put_tile(self, level: int, row: int, col: int, window: Window | None, corner: Corner) -> None:
+        """A tile that exists, or a part of it, to a place in a picture."""
+        self._decode(level, row, col, window, corner)
+
+    def _decode(
+        self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
+    ) -> NDArray[np.uint8]:
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
-        return decode_tile(coding, level, row, col, tiles, window)
+        return decode_tile(coding, level, row, col, tiles, window, corner)
 
     def read_region(
         self, level: int, y: int, x: int, height: int, width: int, *, workers: int = 1
@@ -196,9 +205,7 @@ class Slide:
         def fill(part: tuple[_Overlap, _Overlap]) -> None:
             (row, top, bottom, below), (col, left, right, beside) = part
             whole = bottom - top == right - left == side
-            interleave(
-                self.read_tile(level, row, col, None if whole else (top, bottom, left, right)), out, below, beside
-            )
+            self._put_tile(level, row, col, None if whole else (top, bottom, left, right), (out, below, beside))
 
         parts = list(product(_overlaps(y, height, side), _overlaps(x, width, side)))
         if min(workers, len(parts)) < 2:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .predict import interleave
 from .recent import RecentTiles
 from .slide import Slide
 
 if TYPE_CHECKING:
     from .container import Container
-    from .predict import Window
+    from .predict import Corner, Window
 
 __all__ = ["CachingSlide"]
 
@@ -45,6 +46,9 @@ class CachingSlide(Slide):
         read = super().read_tile
         tile: NDArray[np.uint8] = self._recent.get((level, row, col), lambda: read(level, row, col))
         return tile if window is None else tile[:, window[0] : window[1], window[2] : window[3]]
+
+    def _put_tile(self, level: int, row: int, col: int, window: Window | None, corner: Corner) -> None:
+        interleave(self.read_tile(level, row, col, window), corner)
 
     def __reduce__(self) -> tuple[type[CachingSlide], tuple[Container, int]]:
         return CachingSlide, (self.container, self.capacity)

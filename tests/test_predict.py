@@ -158,15 +158,42 @@ def test_a_plane_that_is_too_wide_is_refused():
         predict.up2(np.zeros((1, 1025), np.uint8), SHARP)
 
 
-def test_interleave():
-    planes = np.random.default_rng(0).integers(0, 256, (3, 5, 7)).astype(np.uint8)
-    out = np.zeros((9, 10, 3), np.uint8)
-    predict.interleave(planes, out, 2, 3)
-    np.testing.assert_array_equal(out[2:7, 3:].transpose(2, 0, 1), planes)
-    assert out[:2].sum() == out[7:].sum() == out[:, :3].sum() == 0
+@given(st.data())
+def test_a_place_in_a_picture(data):
+    """It gets the same samples, and nothing beside it is touched."""
+    height, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 40))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    coarse = rng.integers(0, 256, (3, height, width)).astype(np.uint8)
+    fine = tuple(rng.integers(0, 256, (3, 2 * height, 2 * width)).astype(np.uint8))
+    y, x = data.draw(st.integers(0, 2 * height - 1)), data.draw(st.integers(0, 2 * width - 1))
+    window = y, data.draw(st.integers(y + 1, 2 * height)), x, data.draw(st.integers(x + 1, 2 * width))
+    top, left = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 9))
+    planes = predict.reconstruct(coarse, fine, SHARP, (20, -30))
+    wanted = predict.reconstruct_rgb(coarse, fine, SHARP, (20, -30), None, window)
+    _, part_height, part_width = wanted.shape
+    for put in (
+        lambda corner: predict.reconstruct_rgb(coarse, fine, SHARP, (20, -30), None, window, corner),
+        lambda corner: predict.ycc_to_rgb(planes, window, corner),
+        lambda corner: predict.interleave(wanted, corner),
+    ):
+        picture = np.full((top + part_height + 2, left + part_width + 3, 3), 77, np.uint8)
+        view = put((picture, top, left))
+        part = picture[top : top + part_height, left : left + part_width]
+        np.testing.assert_array_equal(part.transpose(2, 0, 1), wanted)
+        assert view is None or np.may_share_memory(view, part)
+        part[:] = 77
+        assert (picture == 77).all()
+
+
+def test_a_place_outside_a_picture_is_refused():
+    planes = np.zeros((3, 5, 7), np.uint8)
+    picture = np.zeros((9, 10, 3), np.uint8)
     for top, left in ((5, 0), (0, 4), (-1, 0)):
-        with pytest.raises(ValueError, match="is not in"):
-            predict.interleave(planes, out, top, left)
+        with pytest.raises(ValueError, match="are not in"):
+            predict.interleave(planes, (picture, top, left))
+    for other in (picture[:, ::-1], np.zeros((9, 10), np.uint8), np.zeros((9, 10, 4), np.uint8)):
+        with pytest.raises(ValueError, match="not contiguous RGB"):
+            predict.ycc_to_rgb(planes, None, (other, 0, 0))
 
 
 def test_a_residual_of_another_size_is_refused():
