@@ -114,11 +114,13 @@ class Coding:
 
     def is_empty(self, level: int, row: int, col: int) -> bool:
         """Whether a tile is absent because every family under it is empty (spec section 7.3)."""
+        if not self.empty_bits:
+            return False
         rows, cols = self.geometry.families
         span = 1 if level <= BASE_LEVEL else 4 << (level - BASE_LEVEL)
         top, bottom = row * span, min((row + 1) * span, rows)
         left, right = col * span, min((col + 1) * span, cols)
-        if not self.empty_bits or not (0 <= top < bottom and 0 <= left < right):
+        if not (0 <= top < bottom and 0 <= left < right):
             return False  # outside the grid nothing is empty
         return all(self._are_empty(at + left, at + right) for at in range(top * cols, bottom * cols, cols))
 

@@ -8,6 +8,7 @@ reason: nothing has to be moved from lane to lane.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -421,9 +422,15 @@ def _run(
         if plane is not None and plane.shape != (2 * height, 2 * width):
             raise ValueError(f"residual plane is {plane.shape}, expected {(2 * height, 2 * width)}")
         pairs.append(_NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
-    numbers = np.array((*taps, *(chroma_taps or taps), *cfl), np.int16)
-    where, at = np.array(window, np.int64), np.array(steps, np.int64)
-    _reconstruct(np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), at)
+    numbers, where = _numbers(taps, chroma_taps or taps, cfl), np.array(window, np.int64)
+    _reconstruct(
+        np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), np.array(steps, np.int64)
+    )
+
+
+@functools.lru_cache(64)
+def _numbers(taps: Taps, chroma_taps: Taps, cfl: tuple[int, int]) -> NDArray[np.int16]:
+    return np.array((*taps, *chroma_taps, *cfl), np.int16)
 
 
 def _target(window: Window, corner: Corner | None) -> tuple[Plane, Steps, Plane]:
