@@ -125,6 +125,23 @@ def test_a_damaged_attachment_harms_nothing_else(folder, kinds, name, key):
         slide.icc_profile() if name == "icc_profile" else slide.associated_images()
 
 
+def test_an_attachment_of_another_slide(folder):
+    """Whole and with its own checksum, but not the one that the metadata list."""
+    macro, thumbnail = (folder / "associated" / name / "c/0/0/0" for name in ("macro", "thumbnail"))
+    macro.write_bytes(thumbnail.read_bytes())
+    with rrip_format.open(folder) as slide, pytest.raises(ChecksumError, match="not the one that the metadata list"):
+        slide.associated_images()
+
+
+def test_an_attachment_whose_own_checksum_is_damaged(folder):
+    path = folder / "icc_profile" / "c" / "0"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with rrip_format.open(folder) as slide, pytest.raises(ChecksumError, match="its CRC-32C does not match"):
+        slide.icc_profile()
+
+
 def get(store, key):
     value = asyncio.run(store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
