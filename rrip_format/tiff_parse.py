@@ -24,6 +24,8 @@ FIRST_READ_BYTES = 1 << 16
 WINDOW_BYTES = 1 << 25
 """Tables of tiles are kept in memory up to this size; larger ones are read entry by entry."""
 
+_SIZES = {int(kind): kind.size for kind in Kind}
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -36,7 +38,7 @@ class Field:
     @property
     def size(self) -> int:
         """Bytes of all values; zero for a kind that this binding does not use."""
-        return self.count * Kind(self.kind).size if self.kind in Kind.__members__.values() else 0
+        return self.count * _SIZES.get(self.kind, 0)
 
 
 @dataclass(frozen=True, slots=True)
