@@ -115,16 +115,33 @@ def test_imports_only_point_down(path):
         assert FLOOR[other] < height, f"{room(path)} imports {other}, which is not below it"
 
 
-def test_there_is_no_cycle():
-    graph = {}
-    for path in MODULES:
-        if room(path) != "__init__":
-            graph.setdefault(room(path), set()).update(rooms_below(path))
+def check_no_cycle(graph: dict[str, set[str]]) -> None:
     while graph:
         leaves = {name for name, needs in graph.items() if not needs & graph.keys()}
         assert leaves, f"a cycle among {sorted(graph)}"
         for name in leaves:
             del graph[name]
+
+
+def test_there_is_no_cycle():
+    graph = {}
+    for path in MODULES:
+        if room(path) != "__init__":
+            graph.setdefault(room(path), set()).update(rooms_below(path))
+    check_no_cycle(graph)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
+def test_there_is_no_cycle_within(name):
+    """What is inside a room of more than one module points down too, and its ``__init__`` is its roof."""
+    prefix = f"rrip_format.{name}."
+    graph = {}
+    for path in (PACKAGE / name).glob("*.py"):
+        found = imports(path)
+        assert f"rrip_format.{name}" not in found or path.stem == "__init__", f"{path} imports its roof"
+        graph[path.stem] = {full.removeprefix(prefix) for full in found if full.startswith(prefix)}
+    assert any(graph.values())
+    check_no_cycle(graph)
 
 
 @pytest.mark.parametrize(("factory", "implementation"), sorted(LATE))
@@ -176,6 +193,10 @@ def loaded_by(code: str) -> set[str]:
 
 def test_importing_the_package_is_light():
     assert not loaded_by("import rrip_format; rrip_format.__version__; dir(rrip_format)") & HEAVY
+
+
+def test_the_command_line_answers_without_what_it_does_not_need():
+    assert not loaded_by("import rrip_format.cli") & HEAVY
 
 
 def test_reading_needs_no_encoder(container):

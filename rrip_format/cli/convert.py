@@ -1,0 +1,174 @@
+"""``rrip convert``: slides are encoded, containers are copied."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import RripError
+from .ending import complain, ending_politely, fail, with_notes
+from .options import AS_JSON, LABEL, OVERWRITE, WORKERS, takes_settings
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..encoder import Settings
+
+__all__ = ["convert"]
+
+_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="SOURCE DEST | SOURCE… --out-dir DIR")
+@click.option("--out-dir", type=click.Path(file_okay=False), help="Convert every SOURCE to a container in this folder.")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="What to make there. [folder]")
+@takes_settings
+@WORKERS
+@click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
+@LABEL
+@OVERWRITE
+@click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
+@click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
+@AS_JSON
+def convert(
+    *,
+    paths: tuple[str, ...],
+    out_dir: str | None,
+    kind: str,
+    scheduler: str | None,
+    given: dict[str, Any],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip or .rrip.tif).
+
+    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
+    that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+
+    With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
+    """
+    pairs = _pairs(paths, out_dir, _KINDS[kind])
+    with ending_politely(), _executor(scheduler) as executor:
+        if executor is not None:
+            options.update(executor=executor[0], workers=options["workers"] or executor[1])
+        failed = 0
+        for source, dest in pairs:
+            try:
+                _convert(source, dest, given, as_json=as_json, **options)
+            except RripError as error:
+                if out_dir is None:
+                    raise
+                complain(with_notes(str(error), error))
+                failed += 1
+    if failed:
+        fail(f"{failed} of {len(pairs)} sources were not converted", 1)
+
+
+def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
+    """Sources and the containers to make of them."""
+    if out_dir is None:
+        if len(paths) != 2:
+            raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
+        return [(paths[0], paths[1])]
+    targets = [str(Path(out_dir) / f"{_stem(path)}{suffix}") for path in paths]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        raise click.UsageError(f"more than one source would become {', '.join(sorted(twice))}")
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    return list(zip(paths, targets, strict=True))
+
+
+def _stem(path: str) -> str:
+    """The name of a source without its extension, one of ours or ``.ome.tif`` too."""
+    name = Path(path).name
+    for suffix in (*_KINDS.values(), ".rrip.tiff", ".ome.tif", ".ome.tiff"):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return Path(path).stem
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
+    """The executor of a cluster and how many threads it has, None without one."""
+    if scheduler is None:
+        yield None
+        return
+    from ..workers import cluster
+
+    with cluster(scheduler) as found:
+        yield found
+
+
+def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **options: Any) -> None:
+    """Convert or copy one source, and say what came of it."""
+    from ..conversion import convert as run
+    from ..encoder import Settings
+    from ..info import format_bytes
+
+    if _is_container(source):
+        if given:
+            raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
+        _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
+        return
+    settings = Settings(**given)
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
+        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
+        return
+    with progress_bar("converting", quiet=as_json) as progress:
+        done = run(source, dest, settings, progress=progress, **options)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(done)))
+        return
+    kind = str(settings.target).partition("=")[0]
+    reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
+    share = f", {done.stored_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
+    resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
+    size = f"{format_bytes(done.stored_bytes)}{share}{reached}{resumed}"
+    click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
+
+
+def _is_container(source: str) -> bool:
+    """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
+    from ..container import open_container
+
+    try:
+        open_container(source).close()
+    except (RripError, OSError, ValueError):
+        return False
+    return True
+
+
+def _is_there(source: str, dest: str, settings: Settings) -> bool:
+    """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
+    from ..container import open_container
+    from ..source import open_source
+
+    try:
+        container = open_container(dest)
+    except (RripError, OSError, ValueError):
+        return False
+    container.close()
+    about, writer = container.metadata.slide, container.metadata.writer
+    with open_source(source) as opened:
+        same = (opened.info.name, opened.info.size_bytes) == (about.source_name, about.source_bytes)
+    found = writer.get("settings")
+    return same and isinstance(found, dict) and {**found, "steps": None} == settings.to_json()
+
+
+def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
+    """Copy a container to one of the same or another kind."""
+    from ..info import format_bytes
+    from ..transmux import transmux
+
+    with progress_bar("copying", quiet=as_json) as progress:
+        stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)
+    click.echo(
+        json.dumps({"path": dest, "stored_bytes": stored}) if as_json else f"{dest}: {format_bytes(stored)} copied"
+    )

@@ -1,0 +1,24 @@
+"""``rrip demo``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .options import AS_JSON
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False), default="rrip-demo", show_default=True, help="Folder for its files."
+)
+@AS_JSON
+def demo(*, out: str, as_json: bool) -> None:
+    """Convert a tissue picture that is part of the installation, and compare it with a JPEG pyramid."""
+    from ..demo import format_demo, run_demo
+
+    found = run_demo(out)
+    click.echo(json.dumps(found) if as_json else format_demo(found))

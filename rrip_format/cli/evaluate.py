@@ -1,0 +1,67 @@
+"""``rrip evaluate``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from .options import AS_JSON, takes_settings
+from .progress import progress_bar
+
+__all__ = ["evaluate"]
+
+
+@click.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the report; made if needed.")
+@click.option("--families", type=click.IntRange(min=1), default=4, show_default=True, help="How many to measure.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the choice of families.")
+@click.option("--all", "everything", is_flag=True, help="Measure every family, and convert the whole slide.")
+@click.option(
+    "--offset",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Start of the families in px: 4 is off a source's JPEG grid.",
+)
+@click.option("--codecs", help="Comma-separated keys of the codecs to compare with. [all]")
+@click.option("--ssimulacra2/--no-ssimulacra2", default=True, help="SSIMULACRA2 takes most of the time.")
+@takes_settings
+@AS_JSON
+def evaluate(
+    *,
+    source: str,
+    out: str,
+    families: int,
+    seed: int,
+    everything: bool,
+    offset: int,
+    codecs: str | None,
+    ssimulacra2: bool,
+    given: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Measure size, quality and decode time on the slide or image SOURCE, beside other codecs.
+
+    OUT gets report.md with plots, summary.json, samples.csv and the container. Everything is really encoded and
+    decoded; it takes some minutes.
+    """
+    from ..encoder import Settings
+    from ..evaluate import evaluate as run
+    from ..evaluate import format_summary
+
+    settings = Settings(**given)
+    with progress_bar("measuring", quiet=as_json) as progress:
+        summary = run(
+            source,
+            out,
+            settings,
+            families=None if everything else families,
+            seed=seed,
+            offset=offset,
+            codecs=None if codecs is None else [key.strip() for key in codecs.split(",")],
+            ssimulacra2=ssimulacra2,
+            progress=progress,
+        )
+    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else format_summary(summary))

@@ -1,0 +1,35 @@
+"""``rrip export``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .options import AS_JSON, LABEL, WORKERS
+from .progress import progress_bar
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("path")
+@click.argument("dest", type=click.Path())
+@click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
+@LABEL
+@WORKERS
+@click.option("--overwrite", is_flag=True, help="Replace what is at DEST.")
+@AS_JSON
+def export(
+    *, path: str, dest: str, quality: int, label: bool, workers: int | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write the container PATH as DEST, for readers that know nothing of RRIP.
+
+    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
+    """
+    from ..export import export as run
+    from ..info import format_bytes
+
+    with progress_bar("exporting", quiet=as_json) as progress:
+        size = run(path, dest, quality=quality, label=label, workers=workers, overwrite=overwrite, progress=progress)
+    click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")

@@ -1,0 +1,24 @@
+"""``rrip info``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .options import AS_JSON
+
+__all__ = ["info"]
+
+
+@click.command()
+@click.argument("path")
+@AS_JSON
+def info(*, path: str, as_json: bool) -> None:
+    """Show levels, sizes and metadata of the container PATH."""
+    from ..info import describe, format_info
+    from ..slide import open_slide
+
+    with open_slide(path) as slide:
+        found = describe(slide)
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else format_info(found))

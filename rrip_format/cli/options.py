@@ -1,0 +1,54 @@
+"""Options that more than one command has."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["AS_JSON", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
+LABEL = click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
+WORKERS = click.option("-j", "--workers", type=click.IntRange(min=1), help="Threads. [all cores]")
+
+_SETTINGS = {
+    "quality": click.option(
+        "-q", "--quality", type=click.IntRange(1, 100), help="No worse than a JPEG pyramid of this quality. [90]"
+    ),
+    "target": click.option(
+        "--target", help="Find the setting that reaches psnr=…, ratio=… or ssimulacra2=… on a sample instead."
+    ),
+    "effort": click.option(
+        "--effort", type=click.Choice(["fast", "default", "best"]), help="Smaller for more time. [default]"
+    ),
+    "tune": click.option("--tune", type=click.Choice(["psnr", "ssim"]), help="What to be small for. [psnr]"),
+    "preset": click.option("--preset", type=click.Choice(["notebook"]), help="The original method, for comparison."),
+    "tile": click.option(
+        "--base-tile",
+        "tile",
+        type=int,
+        help="Side of a base tile in pixels; level 0 tiles are four times it. [128]",
+    ),
+    "luma_only": click.option(
+        "--luma-only", is_flag=True, help="Store no chroma residuals: smaller, with less exact colour."
+    ),
+}
+"""By the name of the argument of ``Settings``."""
+
+
+def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the encoder: as `given`, arguments of ``Settings``, of those that were given."""
+
+    @functools.wraps(command)
+    def gather(**options: Any) -> None:
+        values = {name: options.pop(name) for name in _SETTINGS}
+        given = {name: value for name, value in values.items() if value is not None and value is not False}
+        command(given=given, **options)
+
+    for option in reversed(_SETTINGS.values()):
+        gather = option(gather)
+    return gather

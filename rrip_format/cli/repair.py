@@ -1,0 +1,38 @@
+"""``rrip repair``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from .options import AS_JSON, OVERWRITE, WORKERS
+from .progress import progress_bar
+
+__all__ = ["repair"]
+
+
+@click.command()
+@click.argument("path")
+@click.argument("dest", type=click.Path())
+@click.option("--fill-lost", is_flag=True, help="Fill lost tiles from the coarser level, instead of leaving them out.")
+@OVERWRITE
+@WORKERS
+@AS_JSON
+def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: int | None, as_json: bool) -> None:
+    """Write all that the damaged container PATH still has as the new container DEST.
+
+    Documents and tables are made again, and lost tiles of level 3 and coarser from the level below. Other lost tiles
+    are left out, so that reading fails there and nowhere else, or filled. Exit code: 0 complete, 1 parts are lost.
+    """
+    from ..repairing import repair as run
+
+    with progress_bar("repairing", quiet=as_json) as progress:
+        done = run(path, dest, fill_lost=fill_lost, overwrite=overwrite, workers=workers, progress=progress)
+    if as_json:
+        click.echo(json.dumps({"path": dest, **done.to_json()}))
+    else:
+        for line in done.lines():
+            click.echo(line)
+    sys.exit(1 if done.lost or done.lost_attachments or done.lost_root else 0)

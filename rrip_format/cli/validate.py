@@ -1,0 +1,102 @@
+"""``rrip validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import RripError, printable
+from .ending import fail
+from .options import WORKERS
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..comparison import Comparison
+    from ..findings import Finding
+    from ..validation import Depth
+
+__all__ = ["validate"]
+
+_DEPTHS = ["header", "index", "checksums", "pixels"]
+
+
+@click.command()
+@click.argument("path")
+@click.option("--depth", type=click.Choice(_DEPTHS), default="checksums", show_default=True, help="How deep to look.")
+@click.option("--strict", is_flag=True, help="Let warnings count for the exit code.")
+@click.option("--source", help="The slide that it was made from, to compare level 0 with, pixel by pixel.")
+@WORKERS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: each finding, then a summary.")
+def validate(
+    *,
+    path: str,
+    depth: Depth,
+    strict: bool,
+    source: str | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Find everything that is wrong with the container PATH.
+
+    header: metadata and seals. index: what is there and what is not. checksums: CRC, place and trailer of every tile.
+    pixels: every stream is decoded. Exit code: 0 valid, 1 findings, 2 usage or input and output, 3 a limit.
+    """
+    from ..findings import Tally
+    from ..validation import find_problems
+
+    tally, compared = Tally(), None
+
+    def add(finding: Finding) -> None:
+        tally.add(finding)
+        if as_json:
+            click.echo(json.dumps(finding.to_json(), ensure_ascii=False))
+
+    try:
+        with progress_bar("validating", quiet=as_json) as progress:
+            for finding in find_problems(path, depth, workers=workers, progress=progress):
+                add(finding)
+        if source is not None:
+            compared = _compare(path, source, workers=workers, quiet=as_json, add=add)
+    except RripError as error:  # nothing is known of the container
+        fail(str(error), 2)
+    errors, warnings = tally.of("error"), tally.of("warning")
+    code = tally.exit_code(strict=strict)
+    if as_json:
+        found = {"path": path, "depth": depth, "valid": code == 0, "errors": errors, "warnings": warnings}
+        found |= {"rules": dict(tally.counts), "source": None if compared is None else compared.to_json()}
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        for line in tally.lines():
+            click.echo(line)
+        verdict = "not valid" if code else "valid"
+        click.echo(printable(f"{path}: {verdict} at depth {depth}, {errors} errors, {warnings} warnings"))
+        if compared is not None:
+            click.echo(str(compared))
+    sys.exit(code)
+
+
+def _compare(
+    path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
+) -> Comparison | None:
+    """Compare a container with its source; None where it cannot be opened, which is told, or has another size."""
+    from ..comparison import check_size, compare
+    from ..container import open_container
+    from ..source import open_source
+
+    with open_source(source) as opened:
+        try:
+            container = open_container(path)
+        except RripError:
+            return None
+        with closing(container):
+            finding = check_size(container, opened)
+            if finding is not None:
+                add(finding)
+                return None
+            with progress_bar("comparing", quiet=quiet) as progress:
+                return compare(container, opened, workers=workers, progress=progress)
