@@ -113,6 +113,20 @@ def archive(tmp_path_factory, container) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory, container) -> SimpleNamespace:
+    """`container` with attachments, never changed: paths ``zarr``, ``zip`` and ``tif``, ``all``, ``decoded`` levels."""
+    from kinds import make_kinds
+
+    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
+
+
+@pytest.fixture
+def folder(kinds, tmp_path) -> Path:
+    """A folder container with attachments, to do damage to."""
+    return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
+
+
 @pytest.fixture
 def spoiled(container, tmp_path) -> Path:
     """A copy of `container` to do damage to."""

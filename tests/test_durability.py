@@ -8,15 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import tissue
-from kinds import SUFFIXES, make_kinds
+from kinds import SUFFIXES
 
 import rrip_format
 from rrip_format.transmux import transmux
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import hash_tree, tile_path, tissue
-from kinds import ICC, MPP, make_kinds
+from kinds import ICC, MPP
 
 import rrip_format
 from rrip_format.cli import main
@@ -28,11 +28,6 @@ pyvips = pytest.importorskip("pyvips")
 Image = pytest.importorskip("PIL.Image")
 
 FORMATS = ("out.tif", "out.ome.tif", "out.dzi")
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zarr
 from conftest import tile_path
-from kinds import ICC, make_kinds, serve
+from kinds import ICC, serve
 
 import rrip_format
 from rrip_format.errors import ChecksumError, FormatError, MissingTileError, ReadOnlyError, RripError
@@ -23,11 +23,6 @@ fsspec = pytest.importorskip("fsspec")
 from rrip_format.filesystem import RripFileSystem  # noqa: E402
 
 KINDS = ("zarr", "zip", "tif")
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 def check(group, decoded):

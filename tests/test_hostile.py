@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import tile_path
-from kinds import make_kinds
+from damaging import change_metadata, changed_root
 
 import rrip_format
 from rrip_format.associated import attachment_checksum, seal_attachment
@@ -32,23 +31,9 @@ from rrip_format.validation import find_problems
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
-
-
-@pytest.fixture
-def folder(kinds, tmp_path):
-    """A folder container with attachments, to do damage to."""
-    return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
-
-
 def sealed(kinds, **coding):
     """The root document of a container with another coding, sealed again."""
-    document = json.loads((kinds.zarr / "zarr.json").read_text())
-    rrip = document["attributes"]["rrip"]
-    document["attributes"]["rrip"] = seal({**rrip, "coding": seal({**rrip["coding"], **coding})})
-    return document
+    return changed_root(kinds.zarr, lambda rrip: rrip["coding"].update(coding))
 
 
 def nested(depth):
@@ -253,11 +238,7 @@ def test_an_associated_image_that_says_it_is_large(folder):
     path = folder / "associated/macro/c/0/0/0"
     jpeg = resized(path.read_bytes()[:-4], 10_000, 10_000)
     path.write_bytes(seal_attachment(jpeg))
-    document = json.loads((folder / "zarr.json").read_text())
-    rrip = document["attributes"]["rrip"]
-    rrip["attachments"]["macro"] = attachment_checksum(jpeg)
-    document["attributes"]["rrip"] = seal(rrip)
-    (folder / "zarr.json").write_bytes(dump(document))
+    change_metadata(folder, lambda rrip: rrip["attachments"].update(macro=attachment_checksum(jpeg)))
     with rrip_format.RripSlide(folder) as slide, pytest.raises(RripError, match="100000000 px") as caught:
         slide.associated_images["macro"]
     assert caught.value.rule == "limit.attachment"

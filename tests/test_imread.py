@@ -12,15 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import tile_path
-from kinds import make_kinds, serve
+from kinds import serve
 
 import rrip_format
 from rrip_format.errors import FormatError, MissingTileError
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 @pytest.mark.parametrize("kind", ["zarr", "zip", "tif"])

@@ -8,18 +8,13 @@ import sys
 
 import numpy as np
 import pytest
-from kinds import MPP, make_kinds
+from kinds import MPP
 
 from rrip_format.errors import FormatError
 
 pytest.importorskip("dask.array")
 
 from rrip_format.napari_reader import get_reader, read_layers
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 def check(layers, decoded):

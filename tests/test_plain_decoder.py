@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import google_crc32c
 import numpy as np
@@ -17,7 +16,7 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
-from kinds import make_kinds, tiny_image
+from kinds import tiny_image
 from PIL import Image
 
 import rrip_format
@@ -30,11 +29,6 @@ CLASSES = json.loads((VECTORS / "manifest.json").read_bytes())["classes"]
 @pytest.fixture(autouse=True)
 def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container) -> SimpleNamespace:
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:

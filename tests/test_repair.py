@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import hash_tree, tile_path
-from kinds import ICC, SUFFIXES, make_kinds
-from test_validate import all_places, flip, forge
+from damaging import all_places, flip, forge
+from kinds import ICC, SUFFIXES
 
 import rrip_format
 from rrip_format import predict, repairing
@@ -21,17 +21,6 @@ from rrip_format.errors import MissingTileError, RripError, StorageError, Target
 from rrip_format.layout import tile_key
 from rrip_format.repairing import repair
 from rrip_format.validation import validate
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
-
-
-@pytest.fixture
-def folder(kinds, tmp_path):
-    """A folder container with attachments, to do damage to."""
-    return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 import zarr
 from conftest import hash_tree, tile_path
-from kinds import ICC, SUFFIXES, make_kinds, serve
+from damaging import change_metadata
+from kinds import ICC, SUFFIXES, serve
 from zarr.core.buffer import default_buffer_prototype
 
 import rrip_format
@@ -36,8 +37,7 @@ from rrip_format.errors import (
     TargetError,
 )
 from rrip_format.hierarchy import Hierarchy
-from rrip_format.layout import dump
-from rrip_format.metadata import parse_metadata, seal
+from rrip_format.metadata import parse_metadata
 from rrip_format.storage import get_sync
 from rrip_format.store import RripStore
 from rrip_format.transmux import transmux
@@ -45,17 +45,6 @@ from rrip_format.writing import open_writer
 
 HUGE = 1 << 42
 """4 TiB: more than any machine here can allocate."""
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
-
-
-@pytest.fixture
-def folder(kinds, tmp_path):
-    """A folder container with attachments, to do damage to."""
-    return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
 
 
 def run(program, *arguments, timeout=60):
@@ -145,17 +134,6 @@ def test_an_attachment_whose_own_checksum_is_damaged(folder):
 def get(store, key):
     value = asyncio.run(store.get(key, default_buffer_prototype()))
     return None if value is None else value.to_bytes()
-
-
-def change_metadata(folder, change):
-    """Change the ``rrip`` object of a folder container and seal it again."""
-    document = json.loads((folder / "zarr.json").read_text())
-    rrip = document["attributes"]["rrip"]
-    change(rrip)
-    rrip["coding"] = seal(rrip["coding"])
-    document["attributes"]["rrip"] = seal(rrip)
-    (folder / "zarr.json").write_bytes(dump(document))
-    return document["attributes"]["rrip"]
 
 
 def test_attachments_of_unknown_name_are_ignored(folder, kinds, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import shutil
 import zipfile
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import zarr
 from conftest import tissue
+from damaging import change_metadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +21,7 @@ import rrip_format
 from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, RripError, StorageError
 from rrip_format.family import Quality, encode_family
 from rrip_format.geometry import Geometry
-from rrip_format.metadata import Coding, Metadata, ResidualCoding, SlideMetadata, seal
+from rrip_format.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
 from rrip_format.predict import box2
 from rrip_format.slide import Level, Slide
 from rrip_format.writing import open_writer
@@ -290,11 +290,7 @@ def test_flipped_bits_of_the_root_document_never_change_pixels(spoiled, containe
 
 
 def edit(path: Path, **changes) -> None:
-    document = json.loads((path / "zarr.json").read_text())
-    rrip = document["attributes"]["rrip"]
-    rrip["coding"] = seal({**rrip["coding"], **changes})
-    document["attributes"]["rrip"] = seal(rrip)
-    (path / "zarr.json").write_text(json.dumps(document))
+    change_metadata(path, lambda rrip: rrip["coding"].update(changes))
 
 
 def test_a_newer_container(spoiled):

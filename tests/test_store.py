@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import zarr
 from conftest import tile_path
-from kinds import ICC, make_kinds, serve, tiny_image
+from kinds import ICC, serve, tiny_image
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 
@@ -36,11 +36,6 @@ from rrip_format.store import RripStore
 from rrip_format.tile import join_tile
 
 KINDS = ("zarr", "zip", "tif")
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 def check(group, decoded):

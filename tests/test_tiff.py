@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import WHITE
-from kinds import ICC, MPP, make_kinds, serve, tiny_image
+from kinds import ICC, MPP, serve, tiny_image
 
 import rrip_format
 from rrip_format.container import open_container
@@ -21,11 +21,6 @@ from rrip_format.writing import open_writer
 
 METADATA, RESIDUALS, ASSOCIATED, ICC_CHECKSUM = 65380, 65381, 65382, 65383
 BASE_MPP = (MPP[0] * 4, MPP[1] * 4)
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 @pytest.fixture(scope="module")

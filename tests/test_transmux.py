@@ -9,18 +9,13 @@ import tracemalloc
 import numpy as np
 import pytest
 from conftest import hash_tree, tile_path
-from kinds import ICC, SUFFIXES, make_kinds
+from kinds import ICC, SUFFIXES
 
 import rrip_format
 from rrip_format.container import open_container
 from rrip_format.errors import DamagedError, FormatError, MissingTileError, RripError, TargetError
 from rrip_format.transmux import transmux
 from rrip_format.writing import open_writer
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
 
 
 def all_tiles(path):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from click.testing import CliRunner
 from conftest import tile_path
-from kinds import make_kinds, serve
-from test_robustness import change_metadata
+from damaging import all_places, change_metadata, flip, forge
+from kinds import serve
 
 import rrip_format
 from rrip_format import container as container_module
@@ -25,20 +24,9 @@ from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
 from rrip_format.layout import tile_key
 from rrip_format.source import open_source
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.tile import split_tile
 from rrip_format.transmux import transmux
 from rrip_format.validation import DEPTHS, validate
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory, container):
-    return make_kinds(tmp_path_factory.mktemp("kinds"), container)
-
-
-@pytest.fixture
-def folder(kinds, tmp_path):
-    """A folder container with attachments, to do damage to."""
-    return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
 
 
 def run(*arguments):
@@ -59,24 +47,6 @@ def test_every_rule_has_an_expectation():
 def test_nothing_is_wrong(kinds, strip, depth):
     for path in (*kinds.all, strip.path):
         assert validate(path, depth) == [], path
-
-
-def all_places(path):
-    """Every tile that is stored."""
-    with rrip_format.open(path) as slide:
-        coding = slide.metadata.coding
-        return [
-            (level, *place)
-            for level in range(coding.geometry.levels)
-            for place in coding.geometry.tiles(level)
-            if not coding.is_empty(level, *place)
-        ]
-
-
-def flip(path, at=50):
-    data = bytearray(path.read_bytes())
-    data[at % len(data)] ^= 1
-    path.write_bytes(data)
 
 
 def test_all_damaged_tiles_are_told_not_the_first(folder):
@@ -143,12 +113,6 @@ def test_one_tile(folder, level, damage, rule, at_index):
     assert told(folder) == expected
     assert told(folder, "pixels") == expected
     assert told(folder, "index") == (expected if at_index else [])
-
-
-def forge(folder, level, row, col, streams):
-    """Write a tile with a right checksum."""
-    coding = open_container(folder).metadata.coding
-    tile_path(folder, level, row, col).write_bytes(join_tile(streams, coding.place(level, row, col)))
 
 
 def test_streams_are_found_by_decoding_only(folder):
