@@ -1,0 +1,120 @@
+"""The whole ``rrip`` attribute: its coding, the slide, and what wrote it (spec sections 8.1, 8.3 and 8.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import FormatError
+from .coding import Coding, check_version, to_coding
+from .rules import validate_metadata
+from .sealing import error_of, seal
+
+__all__ = ["Metadata", "SlideMetadata", "parse_metadata"]
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class SlideMetadata:
+    """What the slide is, for people and viewers; no pixel depends on it (spec section 8.3).
+
+    Parameters
+    ----------
+    mpp : two floats or None
+        Width and height of a level 0 pixel, µm.
+    objective : float or None
+        Objective power.
+    vendor : str or None
+    properties : mapping of str to str
+        The vendor's own properties.
+    source_name : str
+        File name of the source, without directories.
+    source_bytes : int or None
+        Size of the source.
+    """
+
+    mpp: tuple[float, float] | None = None
+    objective: float | None = None
+    vendor: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    source_name: str = "array"
+    source_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The ``slide`` object."""
+        return {
+            "mpp": None if self.mpp is None else [_number(value) for value in self.mpp],
+            "objective": None if self.objective is None else _number(self.objective),
+            "vendor": self.vendor,
+            "properties": dict(self.properties),
+            "source": {"name": self.source_name, "bytes": self.source_bytes},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The whole ``rrip`` attribute (spec section 8.1).
+
+    Parameters
+    ----------
+    coding : Coding
+    slide : SlideMetadata
+    writer : mapping
+        ``name`` and ``version`` of the program, and the ``settings`` that it encoded with.
+    attachments : mapping of str to str
+        CRC-32C of the ICC profile (``icc_profile``) and of each associated image, in eight hexadecimal digits: what
+        is listed must be there, and nothing else counts (spec section 8.7).
+    document : object, optional
+        What it was parsed from: written again as it was, with members that this version does not know.
+    """
+
+    coding: Coding
+    slide: SlideMetadata
+    writer: Mapping[str, Json]
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    document: Json = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Json]:
+        """The ``rrip`` object, sealed."""
+        if self.document is not None and parse_metadata(self.document) == self:
+            return dict(self.document)
+        return seal(
+            {
+                "coding": self.coding.to_json(),
+                "slide": self.slide.to_json(),
+                "writer": dict(self.writer),
+                "attachments": dict(self.attachments),
+            }
+        )
+
+
+def _number(value: float) -> int | float:
+    """An integral number without its fraction, as canonical JSON writes it up to its largest integer."""
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else float(value)
+
+
+def parse_metadata(document: Json) -> Metadata:
+    """The :class:`Metadata` of an ``rrip`` attribute; errors as in :func:`parse_coding`."""
+    if not isinstance(document, dict):
+        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container", rule="metadata.absent")
+    check_version(document.get("coding"))
+    problems = validate_metadata(document)
+    if problems:
+        raise error_of(problems)
+    slide = document["slide"]
+    return Metadata(
+        to_coding(document["coding"]),
+        SlideMetadata(
+            mpp=None if slide.get("mpp") is None else (float(slide["mpp"][0]), float(slide["mpp"][1])),
+            objective=None if slide.get("objective") is None else float(slide["objective"]),
+            vendor=slide.get("vendor"),
+            properties=slide["properties"],
+            source_name=slide["source"]["name"],
+            source_bytes=slide["source"].get("bytes"),
+        ),
+        document["writer"],
+        document["attachments"],
+        document,
+    )
