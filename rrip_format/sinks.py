@@ -1,4 +1,7 @@
-"""Where a container in the Zarr binding is written: a folder of files, or a zip archive (spec section 9.1)."""
+"""Where a container in the Zarr binding is written: a folder of files, or a zip archive (spec section 9.1).
+
+The archive is a :class:`PartialFile`, as a TIFF file is.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from .disk import Span, Workplace, as_target_error, flush
 
-__all__ = ["DirectorySink", "Sink", "ZipSink", "open_for_writing"]
+__all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 
 
 class Sink(Protocol):
@@ -92,6 +95,58 @@ class DirectorySink:
         """Nothing is open."""
 
 
+class PartialFile:
+    """A file that is written from its start; what an earlier run has put there further on is left alone until the end.
+
+    Parameters
+    ----------
+    path : Path
+        Nothing or a file is there.
+
+    Attributes
+    ----------
+    path : Path
+    file : binary file
+        Errors of its own methods are the system's.
+
+    Raises
+    ------
+    TargetError
+        From any method but :meth:`close`, if the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with as_target_error(path):
+            self.file = path.open("r+b" if path.exists() else "xb", buffering=1 << 20)
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        with as_target_error(self.path):
+            self.file.flush()
+
+    def settle(self) -> None:
+        """Flush what the system has to the disk; on any thread."""
+        with as_target_error(self.path):
+            flush(self.path)
+
+    def cut(self) -> None:
+        """End the file here: an earlier run may have come further."""
+        with as_target_error(self.path):
+            self.file.truncate()
+
+    def complete(self) -> None:
+        """Close it and flush it to the disk."""
+        with as_target_error(self.path):
+            self.file.close()
+            flush(self.path)
+
+    def close(self) -> None:
+        """Close it as it is."""
+        with suppress(OSError):  # it flushes first, and the disk may be full
+            self.file.close()
+
+
 class ZipSink:
     """A zip archive without compression, so that every tile is one byte range of the file.
 
@@ -103,49 +158,38 @@ class ZipSink:
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
-        self._path = place.container
-        with as_target_error(self._path):
-            self._file = open_for_writing(self._path)
-        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED)
+        self._partial = PartialFile(place.container)
+        self._zip = zipfile.ZipFile(self._partial.file, "w", zipfile.ZIP_STORED)
 
     def put(self, key: str, data: bytes, *, again: bool = False) -> Span:  # noqa: ARG002  (the same bytes once more)
         """Append one member; its time is fixed, so that the same slide gives the same file."""
         member = zipfile.ZipInfo(key)
         member.external_attr = 0o644 << 16
-        with as_target_error(self._path):
+        with as_target_error(self._partial.path):
             self._zip.writestr(member, data)
-            return Span(self._path, self._file.tell() - len(data), len(data))
+            return Span(self._partial.path, self._partial.file.tell() - len(data), len(data))
 
     def span(self, key: str, offset: int, length: int) -> Span:  # noqa: ARG002
         """A part of the archive."""
-        return Span(self._path, offset, length)
+        return Span(self._partial.path, offset, length)
 
     def flush(self) -> None:
         """Hand what is buffered to the system."""
-        with as_target_error(self._path):
-            self._file.flush()
+        self._partial.flush()
 
     def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
         """Flush the archive to the disk."""
-        with as_target_error(self._path):
-            flush(self._path)
+        self._partial.settle()
 
     def publish(self) -> None:
         """Write the directory of the archive, flush it to the disk and rename it to the target."""
-        with as_target_error(self._path):
+        with as_target_error(self._partial.path):
             self._zip.close()
-            self._file.truncate()  # an earlier run may have come further
-            self._file.close()
-            flush(self._path)
+        self._partial.cut()
+        self._partial.complete()
         self._place.publish()
 
     def close(self) -> None:
         """Close the file, without the directory: that would write over what an earlier run has put there."""
         self._zip.fp = None
-        with suppress(OSError):  # it flushes first, and the disk may be full
-            self._file.close()
-
-
-def open_for_writing(path: Path) -> BinaryIO:
-    """A file to write from its start, with what it has further on left alone."""
-    return path.open("r+b" if path.exists() else "xb", buffering=1 << 20)
+        self._partial.close()

@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable
-from contextlib import suppress
 
 import numpy as np
 
 from .associated import seal_attachment
-from .disk import Span, Workplace, as_target_error, flush
+from .disk import Span, Workplace, as_target_error
 from .errors import RripError
 from .geometry import BASE_LEVEL
 from .jpeg import encode
 from .metadata import Coding, Metadata
-from .sinks import open_for_writing
+from .sinks import PartialFile
 from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
 from .tile import crc32c
 from .writing import ContainerWriter
@@ -44,40 +43,36 @@ class TiffWriter(ContainerWriter):
 
     def __init__(self, place: Workplace) -> None:
         super().__init__(place)
-        self._path = place.container
-        with as_target_error(self._path):
-            self._file = open_for_writing(self._path)
-            self._file.write(bytes(HEADER.size))  # patched when all is there: until then nothing opens
+        self._partial = PartialFile(place.container)
+        self._append(bytes(HEADER.size))  # patched when all is there: until then nothing opens
         self._tiles: dict[int, array[int]] = {}
         self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
 
     def _append(self, data: bytes) -> int:
         """Write `data` at the end, aligned; return its offset."""
-        with as_target_error(self._path):
-            at = self._file.tell()
+        with as_target_error(self._partial.path):
+            at = self._partial.file.tell()
             padding = -at % _ALIGNMENT
-            self._file.write(bytes(padding) + data)
+            self._partial.file.write(bytes(padding) + data)
         return at + padding
 
     def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:  # noqa: ARG002
         """Add a stored tile and say where it is; each place is written once."""
         at = self._append(tile)
         self._tiles.setdefault(level, array("Q")).extend((row, col, at, len(tile)))
-        return Span(self._path, at, len(tile))
+        return Span(self._partial.path, at, len(tile))
 
     def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:  # noqa: ARG002
         """Where a tile of an earlier run is, from the numbers of its span."""
-        return Span(self._path, offset, length)
+        return Span(self._partial.path, offset, length)
 
     def flush(self) -> None:
         """Let others who read the spans of the tiles so far see all of them."""
-        with as_target_error(self._path):
-            self._file.flush()
+        self._partial.flush()
 
     def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
         """Make tiles durable that were flushed; on any thread."""
-        with as_target_error(self._path):
-            flush(self._path)
+        self._partial.settle()
 
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:
         self._associated[name] = self._append(seal_attachment(jpeg)), len(jpeg) + 4, shape
@@ -100,20 +95,18 @@ class TiffWriter(ContainerWriter):
             if count:
                 ifds[0][tag] = Value.of(Kind.IFD8, *positions[at : at + count])
             at += count
-        with as_target_error(self._path):
-            self._file.writelines(pack_index(ifds, len(levels), start))
-            self._file.truncate()  # an earlier run may have come further
-            self._file.flush()
-            flush(self._path)  # the header must not be there before what it points to
-            self._file.seek(0)
-            self._file.write(HEADER.pack(b"II", 43, 8, 0, start))
-            self._file.close()
-            flush(self._path)
+        with as_target_error(self._partial.path):
+            self._partial.file.writelines(pack_index(ifds, len(levels), start))
+            self._partial.cut()
+            self._partial.flush()
+            self._partial.settle()  # the header must not be there before what it points to
+            self._partial.file.seek(0)
+            self._partial.file.write(HEADER.pack(b"II", 43, 8, 0, start))
+        self._partial.complete()
         self.place.publish()
 
     def _close(self) -> None:
-        with suppress(OSError):  # it flushes first, and the disk may be full
-            self._file.close()
+        self._partial.close()
 
     def _background(self, coding: Coding) -> dict[int, tuple[int, int]]:
         """Where other readers find the pixels of empty tiles: one ordinary JPEG for each tile side, by side."""

@@ -180,7 +180,7 @@ def test_above_4_gib(kinds, tmp_path):
     with open_writer(path) as writer:
         for level in range(geometry.levels):
             if level == 1:
-                writer._file.seek(5 << 30)
+                writer._partial.file.seek(5 << 30)
             for row, col in geometry.tiles(level):
                 tile = container.read_tile(level, row, col)
                 if tile is not None:
@@ -200,7 +200,7 @@ def test_above_4_gib(kinds, tmp_path):
 
 def test_nothing_opens_until_all_is_on_the_disk(kinds, tmp_path, monkeypatch):
     """The header is written after everything that it points to was flushed, and flushed before the rename."""
-    from rrip_format import tiff_writer
+    from rrip_format import sinks
 
     seen = []
 
@@ -208,7 +208,7 @@ def test_nothing_opens_until_all_is_on_the_disk(kinds, tmp_path, monkeypatch):
         seen.append((path.read_bytes()[:16], (tmp_path / "a.rrip.tif").exists()))
         os.close(os.open(path, os.O_RDONLY))
 
-    monkeypatch.setattr(tiff_writer, "flush", flush)
+    monkeypatch.setattr(sinks, "flush", flush)
     transmux(kinds.zarr, tmp_path / "a.rrip.tif")
     assert [exists for _, exists in seen] == [False, False]
     assert seen[0][0] == bytes(16)

@@ -37,7 +37,7 @@ from uuid import UUID
 
 import numpy as np
 
-from rrip_format import RripError, Settings, blocks, convert, disk, journal, sinks, tiff_writer
+from rrip_format import RripError, Settings, blocks, convert, disk, journal, sinks
 from rrip_format import open as open_slide
 from rrip_format.family import decode_planes
 from rrip_format.fitting import fit_chroma
@@ -337,7 +337,7 @@ def breaches(events: list[tuple[Any, ...]], target: Path) -> list[str]:
 
 def mutations() -> dict[str, Callable[[], None]]:
     """Changes to this package that break the order of calls, and none."""
-    flush, modules = disk.flush, (disk, journal, sinks, tiff_writer)
+    flush, modules = disk.flush, (disk, journal, sinks)
 
     def flush_only(wanted: Callable[[Path], bool]) -> Callable[[], None]:
         def change() -> None:

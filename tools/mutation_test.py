@@ -316,24 +316,17 @@ EDITS = (
         "tests/test_durability.py",
     ),
     Edit(
-        "fsync of an archive",
+        "fsync of an archive, and of the header of a TIFF",
         "sinks.py",
-        "            self._file.close()\n            flush(self._path)\n        self._place",
-        "            self._file.close()\n        self._place",
+        "            self.file.close()\n            flush(self.path)\n",
+        "            self.file.close()\n",
         "tests/test_durability.py",
     ),
     Edit(
         "fsync before the header of a TIFF",
         "tiff_writer.py",
-        "            flush(self._path)  # the header must not be there before what it points to\n",
+        "            self._partial.settle()  # the header must not be there before what it points to\n",
         "",
-        "tests/test_durability.py",
-    ),
-    Edit(
-        "fsync of the header of a TIFF",
-        "tiff_writer.py",
-        "            self._file.close()\n            flush(self._path)\n",
-        "            self._file.close()\n",
         "tests/test_durability.py",
     ),
     # JPEG streams (section 6.1); last, because kernels are compiled anew
