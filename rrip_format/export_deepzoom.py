@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ExtraMissingError
-from .export_tiles import ExportJob, export_side, in_order, level_grid
+from .export_tiles import ExportJob, export_side, level_grid
+from .pool import in_order_on
 from .predict import box2
 
 __all__ = ["files_folder", "write_deepzoom"]
@@ -44,7 +45,7 @@ def write_deepzoom(job: ExportJob, path: Path) -> None:
         def write(place: tuple[int, int, int], target: Path = target) -> None:
             _save(job, job.read(*place), target / f"{place[2]}_{place[1]}.jpeg")
 
-        for _ in in_order(job.executor, 4 * job.workers, write, places):
+        for _ in in_order_on(job.executor, 4 * job.workers, write, places):
             job.count()
     coarsest = geometry.levels - 1
     smallest = job.slide.read_region(coarsest, 0, 0, *geometry.shape(coarsest))

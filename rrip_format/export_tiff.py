@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .errors import ExtraMissingError
-from .export_tiles import ExportJob, export_side, in_order, level_grid
+from .export_tiles import ExportJob, export_side, level_grid
+from .pool import in_order_on
 
 __all__ = ["write_tiff"]
 
@@ -91,6 +92,6 @@ def _tiles(job: ExportJob, level: int) -> Iterator[NDArray[np.uint8]]:
         return np.pad(rgb, ((0, side - rgb.shape[0]), (0, side - rgb.shape[1]), (0, 0)), mode="edge")
 
     places = ((row, col) for row in range(rows) for col in range(cols))
-    for tile in in_order(job.executor, 2 * job.workers, read, places):
+    for tile in in_order_on(job.executor, 2 * job.workers, read, places):
         job.count()  # before, because nobody asks for one tile more than there are
         yield tile

@@ -1,12 +1,10 @@
-"""The pixels of a slide in the tiles that other formats want, decoded ahead and in order."""
+"""The pixels of a slide in the tiles that other formats want."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +12,7 @@ from numpy.typing import NDArray
 from .geometry import Geometry, ceil_div
 from .slide import Slide
 
-__all__ = ["ExportJob", "export_side", "in_order", "level_grid", "total_tiles"]
-
-T = TypeVar("T")
-Item = TypeVar("Item")
+__all__ = ["ExportJob", "export_side", "level_grid", "total_tiles"]
 
 _LARGEST_SIDE = 1024
 """Tiles of other formats are no larger, px: their readers decode whole tiles."""
@@ -82,18 +77,3 @@ def level_grid(geometry: Geometry, level: int) -> tuple[int, int]:
 def total_tiles(geometry: Geometry) -> int:
     """Exported tiles of all levels."""
     return sum(rows * cols for rows, cols in (level_grid(geometry, level) for level in range(geometry.levels)))
-
-
-def in_order(executor: Executor, ahead: int, function: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
-    """``map`` on an executor with at most `ahead` results waiting."""
-    waiting: deque[Future[T]] = deque()
-    try:
-        for item in items:
-            waiting.append(executor.submit(function, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

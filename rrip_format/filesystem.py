@@ -19,7 +19,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from io import BytesIO
 from typing import Any, NoReturn, TypeVar
@@ -30,6 +29,7 @@ from .family import decode_tile, needed_levels
 from .hierarchy import Hierarchy
 from .layout import ICC_KEY, dump
 from .picture import decode_picture
+from .pool import OwnThreads
 
 try:
     from fsspec.asyn import AsyncFileSystem
@@ -119,15 +119,7 @@ def _plain(document: bytes) -> bytes:
     return dump(found)
 
 
-_pool: tuple[int, ThreadPoolExecutor] | None = None
-
-
-def _executor() -> ThreadPoolExecutor:
-    """Threads of our own in this process: those of an event loop may all be waiting for us, and we for them."""
-    global _pool  # noqa: PLW0603
-    if _pool is None or _pool[0] != os.getpid():
-        _pool = os.getpid(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rrip")
-    return _pool[1]
+_threads = OwnThreads("rrip-files", os.cpu_count())
 
 
 def _url(target: str, protocol: str, options: dict[str, Any]) -> str:
@@ -142,7 +134,7 @@ def _url(target: str, protocol: str, options: dict[str, Any]) -> str:
     return url if inner[0] is None else f"{url}::{_url(inner[0], inner[1] or 'file', inner[2] or {})}"
 
 
-class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]
+class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Read-only files of raw pixels, one a chunk.
 
     Parameters
@@ -197,7 +189,7 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]
             except (OSError, LookupError) as error:
                 raise RripError(f"{self._name}: {key}: {error}", rule=getattr(error, "rule", None)) from error
 
-        return await asyncio.get_running_loop().run_in_executor(_executor(), call)
+        return await asyncio.get_running_loop().run_in_executor(_threads.executor, call)
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         data = await self._run(path, RawHierarchy.read)

@@ -1,14 +1,14 @@
-"""Work on all cores in bounded memory."""
+"""Work on all cores in bounded memory, and threads of our own."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["in_order"]
+__all__ = ["OwnThreads", "in_order", "in_order_on"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,14 +26,51 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
         Threads; all cores if not given.
     """
     workers = workers or os.cpu_count() or 1
-    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
         try:
-            for item in items:
-                waiting.append(executor.submit(work, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from in_order_on(executor, 2 * workers + 1, work, items)
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+def in_order_on(
+    executor: Executor, ahead: int, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """As :func:`in_order`, on an executor that is left running, with at most `ahead` results under way or waiting."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(executor.submit(work, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+class OwnThreads:
+    """Threads for work that event loops wait for: those of a loop may all be needed for what it waits for.
+
+    They begin when they are first needed, and anew after a fork, which they do not survive.
+
+    Parameters
+    ----------
+    name : str
+        What the names of the threads begin with.
+    most : int, optional
+        How many there may be, if not as many as Python thinks fit.
+    """
+
+    def __init__(self, name: str, most: int | None = None) -> None:
+        self._name = name
+        self._most = most
+        self._made: tuple[int, ThreadPoolExecutor] | None = None
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Those of this process."""
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = os.getpid(), ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
+        return self._made[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from zarr.abc.store import (
@@ -19,6 +18,7 @@ from zarr.abc.store import (
 from .container import Container
 from .errors import ReadOnlyError
 from .hierarchy import open_hierarchy
+from .pool import OwnThreads
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype
@@ -153,15 +153,11 @@ class RripStore(Store):
         return _restore, (self.container, self._hierarchy.zarr_format)
 
 
-_pool: tuple[int, ThreadPoolExecutor] | None = None
+_threads = OwnThreads("rrip-store")
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Call `function` in a thread of our own: those of the event loop may all be needed for what it waits for."""
-    global _pool  # noqa: PLW0603
-    if _pool is None or _pool[0] != os.getpid():  # threads do not survive a fork
-        _pool = os.getpid(), ThreadPoolExecutor(thread_name_prefix="rrip-store")
-    return await asyncio.get_running_loop().run_in_executor(_pool[1], function, *args)
+    return await asyncio.get_running_loop().run_in_executor(_threads.executor, function, *args)
 
 
 def _restore(container: Container, zarr_format: int) -> RripStore:

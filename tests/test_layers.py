@@ -14,7 +14,7 @@ import rrip_format
 PACKAGE = Path(rrip_format.__file__).parent
 FLOORS = [
     ["errors"],
-    ["geometry", "bytesource", "disk", "limits", "recent"],
+    ["geometry", "bytesource", "disk", "limits", "pool", "recent"],
     ["tile"],
     ["metadata", "associated", "journal", "sinks"],
     ["kernels"],
