@@ -135,7 +135,7 @@ def repair(
 
     Raises
     ------
-    FormatError, LimitError
+    FormatError, DamagedError, LimitError
         If the metadata cannot be read.
     StorageError
         If the storage fails: what cannot be read now is not lost.

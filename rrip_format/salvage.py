@@ -37,7 +37,7 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
 
     Raises
     ------
-    FormatError
+    FormatError, DamagedError
         If there is no coding left, or it is a TIFF file or URL, which have but one.
     """
     name = os.fsdecode(path)
@@ -45,7 +45,7 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
         return open_container(name), False
     except NewerFormatError:
         raise
-    except FormatError as error:
+    except (FormatError, DamagedError) as error:  # the latter of a member of an archive
         if is_url(name) or str(error.rule).partition(".")[0] not in {"metadata", "zip"}:
             raise
         failure = error
@@ -57,19 +57,28 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
 
         return _with_attachments(ZarrContainer(store, name, _metadata_without_root(read, failure))), True
     source = open_bytes(name)
-    if source.read(0, min(2, source.size)) != b"PK":
-        raise failure
-    archive = Archive(source, list(scan_members(source)))
+    try:
+        if source.read(0, min(2, source.size)) != b"PK":
+            raise failure
+        return _scanned(source)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _scanned(source: ByteSource) -> tuple[Container, bool]:
+    """An archive by the headers of its members, and whether its root metadata are lost."""
+    archive = Archive(source, list(_scan_members(source)))
     try:
         return ZipContainer(archive), False
     except NewerFormatError:
         raise
-    except FormatError as error:
+    except (FormatError, DamagedError) as error:
         metadata = _metadata_without_root(archive.document, error)
         return _with_attachments(ZipContainer(archive, metadata)), True
 
 
-def _metadata_without_root(read: Callable[[str], bytes | None], failure: FormatError) -> Metadata:
+def _metadata_without_root(read: Callable[[str], bytes | None], failure: RripError) -> Metadata:
     """Metadata of the first whole coding among a container's documents."""
     for key in ("zarr.json", *(f"{level}/zarr.json" for level in range(3))):
         try:
@@ -111,7 +120,7 @@ def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
     return container
 
 
-def scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
+def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
     """The members of an archive by their own headers; what is between them is passed over."""
     at = found = 0
     while at + _LOCAL_HEADER_BYTES <= source.size:

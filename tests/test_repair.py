@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -313,6 +314,15 @@ def test_an_archive_without_its_directory(kinds, tmp_path):
     spoiled[spoiled.index(key) - 30] ^= 1
     path.write_bytes(spoiled)
     assert repair(path, tmp_path / "c.rrip.tif").lost == ((0, 1, 1),)
+    spoiled = bytearray(data)
+    with zipfile.ZipFile(kinds.zip) as archive:
+        spoiled[archive.getinfo("zarr.json").header_offset] ^= 1
+    path.write_bytes(spoiled)
+    done = repair(path, tmp_path / "f.rrip.tif")
+    assert (done.lost_root, done.lost) == (True, ())
+    assert [(finding.rule, finding.place) for finding in validate(path)] == [("zip.member", "")]
+    flip(path, data.index(tile_key(0, 1, 1).encode()) + 100)
+    assert [finding.rule for finding in validate(path)] == ["zip.member", "tile.checksum"]
     cut = data[: data.index(b"zarr.json", data.index(b"base/zarr.json") + 20) + 200]  # in the root, which is the last
     path.write_bytes(cut)
     done = repair(path, tmp_path / "d.rrip.tif")
