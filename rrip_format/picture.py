@@ -44,6 +44,8 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     check_limit("attachment_px", height * width, what, rule="limit.attachment")
     try:
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
+            if image.size != (width, height):  # Pillow goes by the last of several frame headers
+                raise ValueError(f"it says {image.size[1]} x {image.size[0]} px too, beside {height} x {width}")
             return np.array(image.convert("RGB"))
     except Exception as error:  # Pillow raises several types
         raise DamagedError(

@@ -244,6 +244,21 @@ def test_an_associated_image_that_says_it_is_large(folder):
     assert caught.value.rule == "limit.attachment"
 
 
+def test_an_associated_image_of_two_sizes(folder):
+    """What is looked at before decoding has to be what the decoder goes by."""
+    pytest.importorskip("openslide")
+    path = folder / "associated/macro/c/0/0/0"
+    jpeg = path.read_bytes()[:-4]
+    at = jpeg.index(b"\xff\xc0")
+    end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    jpeg = jpeg[:end] + resized(jpeg, 8_000, 8_000)[at:end] + jpeg[end:]
+    path.write_bytes(seal_attachment(jpeg))
+    change_metadata(folder, lambda rrip: rrip["attachments"].update(macro=attachment_checksum(jpeg)))
+    with rrip_format.RripSlide(folder) as slide, pytest.raises(RripError, match="8000 x 8000 px too") as caught:
+        slide.associated_images["macro"]
+    assert caught.value.rule == "attachment.jpeg"
+
+
 def test_members_that_overlap(kinds, tmp_path):
     """Many names for the bytes of one tile: the trailer knows which it is."""
     path = tmp_path / "a.rrip.zarr.zip"
