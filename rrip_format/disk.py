@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from .errors import TargetError
+from .errors import RripError, TargetError
 
 try:
     import fcntl
 except ImportError:  # Windows: runs are not kept from each other
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module, where there is one
 
 __all__ = ["Span", "Workplace", "as_target_error", "beginning", "flush", "move", "recover", "temporary_folder"]
 
@@ -37,7 +37,7 @@ class as_target_error:  # noqa: N801  (reads as a statement)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, OSError) and not isinstance(error, TargetError):
+        if isinstance(error, OSError) and not isinstance(error, RripError):  # some of ours are OSErrors too
             raise TargetError(f"{self._path}: {error.strerror or error}") from error
 
 
@@ -101,7 +101,11 @@ class Workplace:
         self.journal = self.folder / "journal"
         with as_target_error(target):
             self._handle = self._hold()
-            self._put_back()
+            try:
+                self._put_back()
+            except OSError:
+                self.release()
+                raise
 
     def _hold(self) -> int:
         """Make and lock the folder; the system unlocks it when this process ends, however it does."""
@@ -112,15 +116,18 @@ class Workplace:
                 handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
             except FileNotFoundError:
                 continue  # whoever held it has just removed it
+            is_ours = False
             try:
                 _lock(handle)
                 with suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(handle), lock.stat()):
-                        return handle
+                    is_ours = os.path.samestat(os.fstat(handle), lock.stat())
             except BlockingIOError:
-                os.close(handle)
                 raise TargetError(f"{self.target}: another run is writing it; wait until that has ended") from None
-            os.close(handle)
+            finally:
+                if not is_ours:
+                    os.close(handle)
+            if is_ours:
+                return handle
 
     def _put_back(self) -> None:
         """Finish what a run that was killed between two renames has left: see :func:`move`."""

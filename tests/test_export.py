@@ -15,7 +15,8 @@ from kinds import ICC, MPP
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.errors import MissingTileError, RripError, TargetError
+from rrip_format.container import ZarrContainer
+from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
 from rrip_format.export import export
 from rrip_format.export_tiles import export_side
 from rrip_format.geometry import Geometry
@@ -194,6 +195,17 @@ def test_damage_leaves_nothing(spoiled, tmp_path, name):
     with pytest.raises(MissingTileError):
         export(spoiled, target)
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_storage_that_fails_is_not_the_target(kinds, tmp_path, name, monkeypatch):
+    def fail(*_):
+        raise StorageError("the disk of the slide failed")
+
+    monkeypatch.setattr(ZarrContainer, "read_tiles", fail)
+    with pytest.raises(StorageError, match="the disk of the slide failed"):
+        export(kinds.zarr, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
