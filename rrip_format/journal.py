@@ -80,7 +80,9 @@ class Journal:
             If it cannot be written.
         """
         with as_target_error(self._path):
-            self._file.write(_line(note))
+            line = _line(note)
+            while line:  # a file without a buffer may take a part, of which a full disk has no more
+                line = line[self._file.write(line) :]
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 os.fsync(self._file.fileno())
                 self._flushed = time.monotonic()

@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -273,6 +274,31 @@ def test_a_journal_is_appended_and_read(tmp_path):
     assert read_journal(path) == []
 
 
+def test_a_journal_that_is_taken_in_parts_is_whole(tmp_path, monkeypatch):
+    path = tmp_path / "journal"
+    with Journal(path, []) as journal:
+        whole = journal._file
+        monkeypatch.setattr(journal, "_file", SimpleNamespace(write=lambda line: whole.write(line[:7])))
+        journal.append({"tiles": list(range(20))})
+        monkeypatch.undo()
+    assert read_journal(path) == [{"tiles": list(range(20))}]
+
+
+def test_a_place_that_cannot_be_put_in_order_is_let_go(tmp_path, monkeypatch):
+    place = tmp_path / ".a.rrip.zarr.partial"
+    (place / "container.replaced").mkdir(parents=True)
+
+    def refuse(*_):
+        raise OSError("refused")
+
+    monkeypatch.setattr(disk.Path, "rename", refuse)
+    with pytest.raises(TargetError, match="refused"):
+        disk.Workplace(tmp_path / "a.rrip.zarr")
+    monkeypatch.undo()
+    disk.Workplace(tmp_path / "a.rrip.zarr").release()
+    assert (tmp_path / "a.rrip.zarr").is_dir()
+
+
 # Verified
 
 
@@ -477,5 +503,10 @@ def test_several_sources(slide, wanted, tmp_path):
     assert [line.endswith("is there already") for line in again.stdout.splitlines()] == [True, True, False]
     again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--resume"])
     assert again.stderr.count("already exists") == 3
+    sources = [str(tmp_path / "out" / "a.rrip.tif"), str(others[1])]  # a container takes no settings
+    again = CliRunner().invoke(main, ["convert", *sources, "--out-dir", str(tmp_path / "more"), "--base-tile", "64"])
+    assert again.exit_code == 1, again.output
+    assert "its tiles are copied and keep their tile" in again.stderr.splitlines()[0]
+    assert [path.name for path in (tmp_path / "more").iterdir()] == ["b.rrip.zarr"]
     for wrong in ([str(slide)], [str(slide), str(slide), "--out-dir", str(tmp_path)]):
         assert CliRunner().invoke(main, ["convert", *wrong]).exit_code == 2

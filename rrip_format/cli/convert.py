@@ -62,7 +62,7 @@ def convert(
         for source, dest in pairs:
             try:
                 _convert(source, dest, given, as_json=as_json, **options)
-            except RripError as error:
+            except (RripError, click.UsageError) as error:
                 if out_dir is None:
                     raise
                 complain(with_notes(str(error), error))
