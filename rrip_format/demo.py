@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conversion import convert
+from .disk import as_target_error
 from .encoder import Settings
-from .errors import TargetError
 from .info import describe
 from .predict import box2
 from .slide import open_slide
@@ -78,10 +78,8 @@ def run_demo(folder: str | Path) -> dict[str, Any]:
 
     folder = Path(folder)
     container, picture_path = folder / "ihc.rrip.zarr", folder / "side-by-side.png"
-    try:
+    with as_target_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TargetError(f"{folder}: {error.strerror}") from error
     picture = np.ascontiguousarray(skimage.data.immunohistochemistry())
     settings = Settings()
     convert(picture, container, settings, overwrite=True)
@@ -96,7 +94,8 @@ def run_demo(folder: str | Path) -> dict[str, Any]:
     peers = _jpeg_peers(levels, psnr[0])
     decoded = _jpeg(picture, peers[-1]["quality"])[1]
     gap = np.full((picture.shape[0], 8, 3), 255, np.uint8)
-    Pillow.fromarray(np.hstack([picture, gap, read[0], gap, decoded])).save(picture_path)
+    with as_target_error(picture_path):
+        Pillow.fromarray(np.hstack([picture, gap, read[0], gap, decoded])).save(picture_path)
     return {
         "picture": "skimage.data.immunohistochemistry, 512 x 512 px, levels 0 to 2",
         "raw_bytes": sum(level.size for level in levels),

@@ -171,6 +171,12 @@ def test_demo(tmp_path):
     assert below["psnr_y"][0] < found["rrip"]["psnr_y"][0] <= above["psnr_y"][0]
     assert found["rrip"]["bytes"] < below["bytes"]
     assert Path(found["side_by_side"]).stat().st_size > 100_000
+    Path(found["side_by_side"]).unlink()
+    Path(found["side_by_side"]).mkdir()
+    hindered = run("demo", "--out", tmp_path / "demo")
+    assert hindered.exit_code == 1
+    assert "side-by-side.png" in hindered.stderr
+    Path(found["side_by_side"]).rmdir()
     again = run("demo", "--out", tmp_path / "demo")
     assert again.exit_code == 0
     assert "RRIP takes" in again.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import importlib
 import importlib.util
 import json
@@ -17,8 +18,9 @@ from conftest import WHITE, tissue
 
 import rrip_format
 from rrip_format import RripError, Settings
+from rrip_format import evaluate as evaluation
 from rrip_format.cli import main
-from rrip_format.errors import ExtraMissingError
+from rrip_format.errors import ExtraMissingError, TargetError
 from rrip_format.evaluate import bd, evaluate, measure_source, ours
 from rrip_format.evaluate.baseline import Sizes, deep_zoom_sizes, savings
 from rrip_format.evaluate.metrics import METRICS, Reference, pool
@@ -358,6 +360,15 @@ def test_a_folder_that_cannot_be_made(tmp_path, picture):
     (tmp_path / "file").write_text("")
     with pytest.raises(RripError, match="file"):
         evaluate(picture, tmp_path / "file" / "out")
+
+
+def test_a_report_that_cannot_be_written(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(evaluation, "plot_level", fail)
+    with pytest.raises(TargetError, match="No space left"):
+        evaluation._write(None, {}, tmp_path)
 
 
 def tool(name):

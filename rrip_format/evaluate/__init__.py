@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..disk import as_target_error
 from ..encoder import Settings
 from ..errors import TargetError
 from ..source import open_source
@@ -130,6 +131,10 @@ def evaluate(
     ------
     ExtraMissingError
         If the extra ``evaluate`` is not installed.
+    TargetError
+        If the folder cannot be made or written.
+    SourceError
+        If the source cannot be read.
     """
     load_extra("matplotlib.figure")
     settings, out = settings or Settings(), Path(out)
@@ -174,9 +179,10 @@ def _make(out: Path) -> None:
 
 
 def _write(found: Measurement, summary: dict[str, Json], out: Path) -> None:
-    for level in LEVELS:
-        plot_level(found, level, out / f"rd-level-{level}.png")
-    plot_decoding(found, out / "size-decode-time.png")
-    write_samples(found, out / "samples.csv")
-    (out / "report.md").write_text(format_report(summary), encoding="utf-8")
-    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with as_target_error(out):
+        for level in LEVELS:
+            plot_level(found, level, out / f"rd-level-{level}.png")
+        plot_decoding(found, out / "size-decode-time.png")
+        write_samples(found, out / "samples.csv")
+        (out / "report.md").write_text(format_report(summary), encoding="utf-8")
+        (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
