@@ -17,7 +17,7 @@ from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
 from .layout import attachment_key
 
-__all__ = ["check_attachments", "check_documents", "expected_documents"]
+__all__ = ["check_attachments", "check_documents"]
 
 Json = Any
 
@@ -32,7 +32,7 @@ def check_attachments(container: Container) -> Iterator[Finding]:
             yield from findings_of(error, attachment_key(name))
 
 
-def expected_documents(container: Container) -> Iterator[tuple[str, bytes]]:
+def _expected_documents(container: Container) -> Iterator[tuple[str, bytes]]:
     """Every ``zarr.json`` that the metadata and the readable attachments imply, the root's last."""
     documents = Hierarchy(container).documents
     for key in sorted(documents, key=lambda key: (key == "zarr.json", key)):
@@ -48,7 +48,7 @@ def check_documents(container: Container) -> Iterator[Finding]:
     read = getattr(container, "document", None)
     if read is None:
         return
-    for key, wanted in expected_documents(container):
+    for key, wanted in _expected_documents(container):
         try:
             stored = read(key)
             found = None if stored is None else load_json(stored, key)

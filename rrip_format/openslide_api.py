@@ -38,7 +38,7 @@ MAX_REGION_PX = 1 << 30
 """Largest region that one call returns, px; 4 GiB of RGBA."""
 
 
-class RripSlideError(RripError, openslide.OpenSlideError):  # type: ignore[misc]
+class RripSlideError(RripError, openslide.OpenSlideError):  # type: ignore[misc]  # openslide has no types
     """A slide cannot be opened or read; caught by ``except openslide.OpenSlideError``."""
 
 
@@ -63,7 +63,7 @@ def _openslide_errors() -> Iterator[None]:
         raise RripSlideError(str(error), rule=error.rule) from error
 
 
-class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]
+class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     """A slide for code that was written for OpenSlide.
 
     Parameters
@@ -84,8 +84,13 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]
         self._filename = filename
         self._slide: CachingSlide | None = None
         with _openslide_errors():
-            self._slide = CachingSlide(open_container(filename))
-            self._profile = self._slide.icc_profile()
+            slide = CachingSlide(open_container(filename))
+            try:
+                self._profile = slide.icc_profile()
+            except BaseException:
+                slide.close()
+                raise
+        self._slide = slide
 
     @classmethod
     def detect_format(cls, filename: str | os.PathLike[str]) -> str | None:

@@ -21,9 +21,10 @@ __all__ = [
     "Kind",
     "Tag",
     "Value",
+    "ifd_positions",
+    "level_tags",
     "pack_index",
     "picture_tags",
-    "rationals",
     "resolution_tags",
 ]
 
@@ -109,7 +110,7 @@ class Value:
         return len(self.data) // self.kind.size
 
 
-def rationals(*numbers: float) -> Value:
+def _rationals(*numbers: float) -> Value:
     """Fractions of 32-bit numbers, each the nearest one with a denominator up to a million."""
     pairs = []
     for number in numbers:
@@ -132,7 +133,7 @@ def picture_tags(height: int, width: int, samples: int) -> dict[int, Value]:
     }
     if samples == 3:
         tags[Tag.SUBSAMPLING] = Value.of(Kind.SHORT, 1, 1)
-        tags[Tag.REFERENCE_BLACK_WHITE] = rationals(0, 255, 128, 255, 128, 255)
+        tags[Tag.REFERENCE_BLACK_WHITE] = _rationals(0, 255, 128, 255, 128, 255)
     return {int(tag): value for tag, value in tags.items()}
 
 
@@ -151,8 +152,8 @@ def resolution_tags(mpp: tuple[float, float], level: int) -> dict[int, Value]:
     """Pixels per centimetre of `level`, from the size of a level 0 pixel in µm, as far as 32-bit fractions go."""
     x, y = (min(max(10_000 / (size * 2**level), 1e-6), 2**32 - 1) for size in mpp)
     return {
-        Tag.X_RESOLUTION: rationals(x),
-        Tag.Y_RESOLUTION: rationals(y),
+        Tag.X_RESOLUTION: _rationals(x),
+        Tag.Y_RESOLUTION: _rationals(y),
         Tag.RESOLUTION_UNIT: Value.of(Kind.SHORT, 3),
     }
 

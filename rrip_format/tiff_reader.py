@@ -20,7 +20,7 @@ from .tiff_layout import Kind, Tag, Value, level_tags
 from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
 from .tile import crc32c
 
-__all__ = ["INDEX_KEY", "TiffContainer"]
+__all__ = ["INDEX_KEY", "TiffContainer", "reopen"]
 
 INDEX_KEY = "index"
 """What :meth:`TiffContainer.sizes` calls all that is neither tile nor attachment."""
