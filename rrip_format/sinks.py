@@ -17,6 +17,10 @@ from .disk import Span, Workplace, as_target_error, flush
 __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 
 
+_MOST_UNSETTLED = 8192
+"""Files of a folder that wait to be flushed to the disk, and are remembered: more than a conversion has under way."""
+
+
 class Sink(Protocol):
     """Takes bytes by key, then appears at its target at once, or leaves nothing."""
 
@@ -66,6 +70,8 @@ class DirectorySink:
                     self._made.add(path.parent)
                 path.write_bytes(data)
             self._unsettled.add(path)
+            if len(self._unsettled) > _MOST_UNSETTLED:
+                self.settle([Span(waiting, 0, 0) for waiting in list(self._unsettled)])
         return Span(path, 0, len(data))
 
     def span(self, key: str, offset: int, length: int) -> Span:

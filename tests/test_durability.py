@@ -11,6 +11,7 @@ from conftest import tissue
 from kinds import SUFFIXES
 
 import rrip_format
+from rrip_format import sinks
 from rrip_format.transmux import transmux
 
 
@@ -76,6 +77,23 @@ def test_a_conversion_is_durable(tmp_path, system, suffix):
     target = tmp_path / f"a{suffix}"
     rrip_format.convert(tissue(300, 300), target, rrip_format.Settings(tile=64), workers=1)
     check(system, target)
+
+
+def test_a_large_copy_is_flushed_on_its_way(kinds, tmp_path, system, monkeypatch):
+    """What is not flushed yet is remembered, and that must not grow with the slide."""
+    waiting = []
+    publish = sinks.DirectorySink.publish
+
+    def count(sink):
+        waiting.append(len(sink._unsettled))
+        publish(sink)
+
+    monkeypatch.setattr(sinks, "_MOST_UNSETTLED", 5)
+    monkeypatch.setattr(sinks.DirectorySink, "publish", count)
+    transmux(kinds.tif, tmp_path / "a.rrip.zarr")
+    check(system, tmp_path / "a.rrip.zarr")
+    assert len(waiting) == 1
+    assert waiting[0] <= 5
 
 
 def test_a_replacement_is_durable(kinds, tmp_path, system):
