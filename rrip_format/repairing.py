@@ -33,7 +33,7 @@ from .pool import in_order
 from .salvage import open_damaged
 from .tile import join_tile, split_tile
 from .validation import Unit, batches, check_batch, read_each
-from .writing import open_writer
+from .writing import check_room, open_writer
 
 __all__ = ["Repair", "repair"]
 
@@ -147,6 +147,7 @@ def repair(
     opened, lost_root = open_damaged(source)
     with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
         geometry = container.metadata.coding.geometry
+        check_room(writer.place.target, geometry, container.metadata.coding.is_empty)
         total = 2 * sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
         told = _Progress(progress, total)
         findings = _look(container, workers, told)
