@@ -209,7 +209,7 @@ def recall_block(
     writer: ContainerWriter, coding: Coding, block: Block, note: Json
 ) -> list[tuple[Place, Span, bytes]] | None:
     """The tiles that an earlier run has noted for a block, None if they are not there as they were."""
-    if note["block"] != [block.row, block.col, block.rows, block.cols]:
+    if not _is_note(note, coding, block):
         return None
     found: list[tuple[Place, Span, bytes]] = []
     try:
@@ -221,3 +221,17 @@ def recall_block(
     except RripError:
         return None
     return found if _digest_of(tile for _, _, tile in found) == note["digest"] else None
+
+
+def _is_note(note: Json, coding: Coding, block: Block) -> bool:
+    """Whether JSON is what :func:`keep_block` returns for a block, and asks for no more than its tiles can have."""
+    if not isinstance(note, dict) or not isinstance(note.get("tiles"), list) or "digest" not in note:
+        return False
+    return note.get("block") == [block.row, block.col, block.rows, block.cols] and all(
+        isinstance(tile, list)
+        and len(tile) == 5
+        and all(type(number) is int and 0 <= number < 1 << 63 for number in tile)
+        and tile[0] < coding.geometry.levels
+        and tile[4] <= coding.tile_limit(tile[0])
+        for tile in note["tiles"]
+    )

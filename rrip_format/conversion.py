@@ -30,14 +30,14 @@ from .blocks import (
 )
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError
-from .geometry import BASE_LEVEL
+from .geometry import BASE_LEVEL, Geometry
 from .journal import Journal, read_journal
 from .jpeg import encode
 from .overview import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .source import Source, open_source
 from .workers import SharedSource, work
-from .writing import ContainerWriter, check_target, open_writer
+from .writing import ContainerWriter, check_room, check_target, open_writer
 
 __all__ = ["Conversion", "convert"]
 
@@ -146,6 +146,7 @@ def convert(
     with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
         if resume and not _is_resumable(opened):
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
+        check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
             open_writer(target, overwrite=overwrite, resume=resume) as writer,
             _threads(workers if executor is None else min(workers, os.cpu_count() or 1)) as local,

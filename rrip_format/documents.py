@@ -108,5 +108,6 @@ def _same(value: Json, wanted: Json) -> bool:
     if isinstance(value, list) and isinstance(wanted, list):
         return len(value) == len(wanted) and all(map(_same, value, wanted))
     if isinstance(value, float) or isinstance(wanted, float):
-        return isinstance(value, int | float) and math.isclose(value, wanted, rel_tol=1e-9)
+        are_numbers = all(isinstance(number, int | float) for number in (value, wanted))
+        return are_numbers and math.isclose(value, wanted, rel_tol=1e-9)
     return type(value) is type(wanted) and bool(value == wanted)

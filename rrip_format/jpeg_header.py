@@ -31,13 +31,14 @@ PROBLEMS = {
     11: "JPEG Huffman table at byte {0} is broken, or of no baseline stream",
     12: "JPEG stream has no table {0} that its component {1} needs",
     13: "JPEG restart interval at byte {0} is broken",
+    14: "JPEG marker at byte {0} has no place before the scan",
 }
 """By code, what is wrong; numbers are what was found."""
 
 _BROKEN, _LONG, _TWO_FRAMES, _NOT_BASELINE, _SIZE, _SUBSAMPLED, _NO_FRAME, _SCAN = 2, 3, 4, 5, 6, 7, 8, 9
-_QUANTISER, _HUFFMAN, _NO_TABLE, _RESTART = 10, 11, 12, 13
+_QUANTISER, _HUFFMAN, _NO_TABLE, _RESTART, _MARKER = 10, 11, 12, 13, 14
 
-_SOF0, _SOS, _DQT, _DHT, _DRI = 0xC0, 0xDA, 0xDB, 0xC4, 0xDD
+_SOF0, _SOS, _DQT, _DHT, _DRI, _COM = 0xC0, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 
 
 @inner
@@ -174,9 +175,8 @@ def read_header(
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # without a length
-            at += 2
-            continue
+        if marker < _SOF0 or 0xD0 <= marker < _SOS or marker == 0xDC or 0xDE <= marker < 0xE0 or 0xEF < marker < _COM:
+            return _MARKER  # anything but frames, tables, APPn and COM; TEM and RST have no length to pass over, either
         start = at + 4
         end = at + 2 + (np.int64(data[at + 2]) << 8 | np.int64(data[at + 3]))
         if end < start or end > size:
@@ -190,7 +190,7 @@ def read_header(
             if end - start != 2:
                 return _RESTART
             interval = np.int64(data[start]) << 8 | np.int64(data[start + 1])
-        elif 0xC0 <= marker <= 0xCF and marker != 0xC8 and marker != 0xCC:  # noqa: PLR1714  (Numba has no such set)
+        elif _SOF0 <= marker <= 0xCF:  # also JPG and DAC, which no baseline stream has
             if framed:
                 return _TWO_FRAMES
             framed = True

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from types import UnionType
 from typing import Any
 from uuid import UUID
 
@@ -110,8 +111,13 @@ def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) 
     Raises
     ------
     RripError
-        If anything is not as it was then.
+        If anything is not as it was then, or the note is damaged.
     """
+    if not _is_note(note):
+        raise RripError(
+            f"{source.info.name}: what was begun cannot be resumed: its journal does not begin with a plan, so it is "
+            "damaged; run without --resume to start anew, which removes what was begun"
+        )
     digest = source.digest()
     before = note["circumstances"]
     now = json.loads(json.dumps(_circumstances(source, settings, digest, label=label)))
@@ -132,6 +138,25 @@ def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) 
     raise RripError(
         f"{source.info.name}: what was begun cannot be resumed: {', '.join(changed)}; make it as it was, or run "
         "without --resume to start anew, which removes what was begun"
+    )
+
+
+def _is_note(note: Json) -> bool:
+    """Whether JSON has the shape of what :func:`note_plan` returns."""
+
+    def are(values: Json, count: int, kinds: type | UnionType) -> bool:
+        return isinstance(values, list) and len(values) == count and all(isinstance(value, kinds) for value in values)
+
+    if not isinstance(note, dict) or not {"circumstances", "settings", "chroma", "reached", "uuid"} <= note.keys():
+        return False
+    settings, chroma = note["settings"], note["chroma"]
+    return (
+        isinstance(note["circumstances"], dict)
+        and isinstance(settings, dict)
+        and (settings.get("steps", 0) is None or are(settings.get("steps"), 3, int | float))
+        and are(chroma, 2, list)
+        and all(len(fit) == 2 and are(fit[0], 4, int) and are(fit[1], 2, int) for fit in chroma)
+        and isinstance(note["reached"], int | float | None)
     )
 
 

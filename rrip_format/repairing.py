@@ -20,20 +20,21 @@ import rfc8785
 
 from . import __version__, predict
 from .associated import ICC_NAME, attachment_title, check_associated, known_attachments
-from .container import Container, Place, read_attachment
+from .container import Container, Place, load_json, read_attachment
 from .errors import RULES, DamagedError, RripError, TargetError
 from .family import decode_base, decode_tile
 from .findings import Finding
 from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
 from .jpeg import encode
+from .layout import documents
 from .metadata import SHARP, Coding, Metadata, parse_metadata, seal
 from .overview import pad
 from .pool import in_order
 from .salvage import open_damaged
 from .tile import join_tile, split_tile
 from .validation import Unit, batches, check_batch, read_each
-from .writing import open_writer
+from .writing import check_room, open_writer
 
 __all__ = ["Repair", "repair"]
 
@@ -147,6 +148,7 @@ def repair(
     opened, lost_root = open_damaged(source)
     with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
         geometry = container.metadata.coding.geometry
+        check_room(writer.place.target, geometry, container.metadata.coding.is_empty)
         total = 2 * sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
         told = _Progress(progress, total)
         findings = _look(container, workers, told)
@@ -257,16 +259,21 @@ def _metadata(old: Metadata, done: Repair) -> Metadata:
         coding = seal({**coding, "uuid": str(UUID(bytes=digest[:16], version=4))})
     kept = {name: value for name, value in attachments.items() if name not in done.lost_attachments}
     writer = {**document["writer"], "repair": record}
-    return parse_metadata(seal({**document, "coding": coding, "writer": writer, "attachments": kept}))
+    made = seal({**document, "coding": coding, "writer": writer, "attachments": kept})
+    metadata = parse_metadata(made)
+    what = f"{done.path}: what its metadata have to say, with {len(done.lost)} lost tiles,"
+    load_json(dict(documents(metadata))["zarr.json"], what)  # as a reader does, with its limits: it has to open
+    return metadata
 
 
 def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) -> Iterator[tuple[Place, bytes]]:
     """Every tile of the new container, with the trailer that it has there."""
     old, made = container.metadata.coding, dict[Place, bytes]()
     lost, rebuilt, filled = set(done.lost), set(done.rebuilt), set(done.filled)
+    gone = lost | rebuilt | filled
     for batch in batches(old):
         places = [place for unit in batch for place in reversed(unit) if not old.is_empty(*place)]
-        kept = [place for place in places if place not in lost | rebuilt | filled]
+        kept = [place for place in places if place not in gone]
         tiles = read_each(container, kept)
         for place in places:
             if place in rebuilt:

@@ -182,7 +182,7 @@ def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
 
     try:
         yield from _walk(str(store.root)) if isinstance(store, LocalStore) else sync(collect())
-    except (OSError, NotImplementedError) as error:
+    except Exception as error:  # each store has its own exceptions
         raise StorageError(f"{store}: cannot be listed: {error}") from error
 
 

@@ -11,7 +11,7 @@ from .disk import Span
 from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .tile import split_tile
-from .writing import ContainerWriter, open_writer
+from .writing import ContainerWriter, check_room, open_writer
 
 __all__ = ["transmux"]
 
@@ -57,6 +57,7 @@ def transmux(
     try:
         with open_writer(target, overwrite=overwrite) as writer:
             geometry = container.metadata.coding.geometry
+            check_room(writer.place.target, geometry, container.metadata.coding.is_empty)
             total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
             stored = done = 0
             for batch in _tiles(container):

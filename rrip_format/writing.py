@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,20 +17,28 @@ from typing import Self
 from .associated import ICC_NAME, attachment_checksum, check_associated, known_attachments
 from .disk import Span, Workplace, as_target_error, recover
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
+from .geometry import Geometry
 from .journal import read_journal
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
-from .limits import LIMITS
+from .limits import LIMITS, limit
 from .metadata import Metadata
 from .sinks import DirectorySink, Sink, ZipSink
 
 __all__ = [
     "ContainerWriter",
     "ZarrWriter",
+    "check_room",
     "check_target",
     "open_writer",
 ]
 
 DIRECTORY_SUFFIX, ZIP_SUFFIX, TIFF_SUFFIXES = ".rrip.zarr", ".rrip.zarr.zip", (".rrip.tif", ".rrip.tiff")
+
+_ENTRY_BYTES = 46 + 12
+"""Most bytes of a member in the directory of an archive, besides its name: beyond 2 GiB its offset takes 12 more."""
+
+_REST_BYTES = 1 << 13
+"""More than what documents, attachments and the end of the directory take in it."""
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -57,6 +65,36 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             raise TargetError(f"{target}: already exists; remove it or pass --overwrite")
         if not _is_container(target):
             raise TargetError(f"{target}: is not an RRIP container, so it is not overwritten; remove it yourself")
+
+
+def check_room(target: Path, geometry: Geometry, is_empty: Callable[[int, int, int], bool] | None = None) -> None:
+    """Refuse an archive of so many members that readers would refuse its directory, before any work is done.
+
+    Parameters
+    ----------
+    target : Path
+    geometry : Geometry
+    is_empty : callable, optional
+        Whether the tile at a level, row and column is not stored; none is taken for empty where that is not known yet.
+
+    Raises
+    ------
+    TargetError
+        If its directory might have more bytes than readers accept (spec section 12).
+    """
+    if not target.name.endswith(ZIP_SUFFIX):
+        return
+    most = limit("directory_bytes")
+    room = most - _REST_BYTES
+    for level in range(geometry.levels):
+        for place in geometry.tiles(level):
+            if is_empty is None or not is_empty(level, *place):
+                room -= _ENTRY_BYTES + len(tile_key(level, *place))
+            if room < 0:
+                raise TargetError(
+                    f"{target}: an archive of so many tiles may need a directory of more than {most} bytes, which "
+                    f"readers refuse; write a folder ({DIRECTORY_SUFFIX}) or a TIFF file ({TIFF_SUFFIXES[0]}) instead"
+                )
 
 
 def _is_container(target: Path) -> bool:

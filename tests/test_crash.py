@@ -179,6 +179,57 @@ def test_a_torn_journal_counts_up_to_the_tear(slide, wanted, tmp_path):
     assert contents(target) == wanted[".rrip.tif"]
 
 
+def rewrite(journal: Path, change) -> None:
+    """Change the notes of a journal under right checksums."""
+    notes = read_journal(journal)
+    change(notes)
+    with Journal(journal, notes):
+        pass
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda notes: notes.pop(0),
+        lambda notes: notes[0].pop("chroma"),
+        lambda notes: notes[0].update(chroma=[[[0, 64, 0], [0, 0]]] * 2),
+        lambda notes: notes[0]["settings"].update(steps="8"),
+        lambda notes: notes.__setitem__(0, []),
+    ],
+)
+def test_a_journal_without_its_plan_is_refused(change, slide, wanted, tmp_path):
+    target = tmp_path / "a.rrip.tif"
+    begin(slide, target, 4)
+    rewrite(tmp_path / ".a.rrip.tif.partial" / "journal", change)
+    with pytest.raises(RripError, match=r"does not begin with a plan.*without --resume to start anew"):
+        rrip_format.convert(slide, target, SETTINGS, resume=True)
+    assert not target.exists()
+    rrip_format.convert(slide, target, SETTINGS)
+    assert contents(target) == wanted[".rrip.tif"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda note: note.clear(),
+        lambda note: note.pop("tiles"),
+        lambda note: note.pop("digest"),
+        lambda note: note["tiles"].append(5),
+        lambda note: note["tiles"][0].pop(),
+        lambda note: note["tiles"][0].__setitem__(0, 99),
+        lambda note: note["tiles"][0].__setitem__(1, "../.."),
+        lambda note: note["tiles"][0].__setitem__(3, 1 << 63),
+        lambda note: note["tiles"][0].__setitem__(4, 1 << 50),
+    ],
+)
+def test_a_note_of_another_shape_counts_as_none(change, slide, wanted, tmp_path):
+    target = tmp_path / "a.rrip.tif"
+    begin(slide, target, 4)
+    rewrite(tmp_path / ".a.rrip.tif.partial" / "journal", lambda notes: change(notes[3]))
+    assert rrip_format.convert(slide, target, SETTINGS, resume=True).resumed_families == 2
+    assert contents(target) == wanted[".rrip.tif"]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monkeypatch):
     source, target = Path(shutil.copy(slide, tmp_path / "slide.tif")), tmp_path / f"a{suffix}"

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import exhaustive
 import mutants
 import numpy as np
 import pytest
-from damage.doors import DOORS, Judge, WrongError
+from damage.doors import Judge, WrongError
+from damage.inspection import ALL_DOORS
 from damage.mutate import make_mutant
 from damage.pool import FINDINGS, run_case, run_cases
-from damage.specimens import KINDS, pair
+from damage.specimens import KINDS, Bench, pair
 from damage.streams import STREAM_MUTATORS, join_segments, mutate_stream, split_segments
 from damage.structure import STRUCTURE_MUTATORS
+from damage.workplaces import SUFFIXES, workplaces
 from misbehaviour import misbehave
 
+from rrip_format.errors import DamagedError
+from rrip_format.findings import Finding
 from rrip_format.tile import split_tile
 
 
@@ -35,7 +40,7 @@ def test_five_thousand_mutants():
     outcomes = list(run_cases(mutants.container_case, (1, pair(mutants.SIDE)), range(5_000), 2))
     assert findings(outcomes) == []
     groups = {outcome.group for outcome in outcomes}
-    assert groups == {f"{kind}: {name}" for name, door in DOORS.items() for kind in door.kinds}
+    assert groups == {f"{kind}: {name}" for name, door in ALL_DOORS.items() for kind in door.kinds}
     results = Counter(outcome.result for outcome in outcomes)
     assert results.total() == 5_000
     assert min(results[name] for name in ("equal", "refused", "accepted")) > 200
@@ -47,6 +52,18 @@ def test_mutants_of_streams():
     results = Counter(outcome.result for outcome in outcomes)
     assert results.total() == 6_000
     assert min(results[name] for name in ("refused", "accepted")) > 500
+
+
+def test_mutants_of_workplaces():
+    """What an interrupted conversion has left is resumed to the same bytes, or refused."""
+    slide = workplaces(mutants.SIDE, mutants.SIDE)
+    outcomes = list(run_cases(mutants.workplace_case, (1, slide), range(120), 2))
+    assert findings(outcomes) == []
+    assert {outcome.group for outcome in outcomes} == {f"interrupted {suffix}" for suffix in SUFFIXES}
+    results = Counter(outcome.result for outcome in outcomes)
+    assert results.total() == 120
+    assert results["equal"] > 60
+    assert results["refused"] > 5
 
 
 def test_some_flips_and_truncations():
@@ -94,6 +111,62 @@ def test_other_pixels_are_seen():
         judge.compare(wrong, truth.levels[2])
     with pytest.raises(WrongError):
         judge.pixels(wrong, 2)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A folder of which one tile is lost, and what judges it."""
+    slide = pair(mutants.SIDE)[0]
+    files = {name: data for name, data in slide.files["folder"].items() if name != "0/c/0/0/0"}
+    path = Bench(tmp_path / "bench").put("folder", files)
+    return str(path), Judge({slide.truth.coding.to_json()["uuid"]: slide.truth}, is_strict=True)
+
+
+def test_a_blind_validator_is_seen(damaged, monkeypatch):
+    ALL_DOORS["rrip validate"].read(*damaged)
+    assert "tile.missing" in str(damaged[1].refused)
+    monkeypatch.setattr("rrip_format.validation.check_batch", lambda *_, **__: [])
+    with pytest.raises(WrongError, match=r"finds nothing, but open: .* is missing"):
+        ALL_DOORS["rrip validate"].read(*damaged)
+
+
+def test_a_validator_that_cries_wolf_is_seen(damaged, monkeypatch):
+    finding = Finding("tile.checksum", "0/c/0/1/1", "is wrong", (0, 1, 1))
+    monkeypatch.setattr("rrip_format.validation.check_batch", lambda *_, **__: [finding])
+    with pytest.raises(WrongError, match="but that tile reads"):
+        ALL_DOORS["rrip validate"].read(*damaged)
+
+
+def test_a_repair_in_silence_is_seen(damaged, monkeypatch):
+    for name in ("repair", "repair, filled"):
+        ALL_DOORS[name].read(*damaged)
+        assert "repaired" in str(damaged[1].refused.pop())
+    monkeypatch.setattr("rrip_format.repairing._metadata", lambda old, _: old)
+    with pytest.raises(WrongError, match="the metadata of a repair say"):
+        ALL_DOORS["repair"].read(*damaged)
+
+
+def test_a_repair_that_changes_its_source_is_seen(damaged, monkeypatch):
+    def meddle(source, *_, **__):
+        Path(source, "zarr.json").write_bytes(b"")
+        raise DamagedError("refused")
+
+    monkeypatch.setattr("rrip_format.repair", meddle)
+    with pytest.raises(WrongError, match="the source of a repair was changed"):
+        ALL_DOORS["repair"].read(*damaged)
+
+
+def test_a_resume_that_believes_its_journal_is_seen(monkeypatch):
+    """A tile that changed on the disk is taken over if only its digest is not looked at."""
+
+    def believe(writer, coding, block, note):
+        spans = [(tuple(tile[:3]), writer.span(*tile)) for tile in note["tiles"]]
+        return [(place, span, span.read()) for place, span in spans]
+
+    slide = workplaces(mutants.SIDE, mutants.SIDE)
+    case = mutants.workplace_case(1, slide)
+    monkeypatch.setattr("rrip_format.conversion.recall_block", believe)
+    assert "wrong" in {run_case(case, number).result for number in range(12)}
 
 
 def test_a_crash_a_hang_and_a_flood_are_seen_and_named(monkeypatch, capfd):

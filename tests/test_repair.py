@@ -18,7 +18,7 @@ import rrip_format
 from rrip_format import predict, repairing
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
-from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
+from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
 from rrip_format.layout import tile_key
 from rrip_format.repairing import repair
 from rrip_format.validation import validate
@@ -132,6 +132,21 @@ def test_an_overview_over_a_lost_base_tile_is_lost(long, tmp_path):
     done = repair(long, tmp_path / "a.rrip.zarr", fill_lost=True)
     assert done.lost == ((2, 0, 0), (3, 0, 0))
     assert (done.rebuilt, done.filled) == ((), ())
+
+
+def test_more_lost_tiles_than_metadata_can_list(folder, tmp_path, monkeypatch):
+    """A container that readers would refuse is not written."""
+    for col in range(2):
+        tile_path(folder, 0, 1, col).unlink()
+    marks = sum((folder / "zarr.json").read_bytes().count(mark) for mark in (b",", b"[", b"{", b'"', b"\\"))
+    monkeypatch.setenv("RRIP_MAX_METADATA_MARKS", str(marks))
+    target = tmp_path / "b.rrip.tif"
+    with pytest.raises(LimitError, match=r"with 2 lost tiles, has \d+ marks.*RRIP_MAX_METADATA_MARKS"):
+        repair(folder, target)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    monkeypatch.setenv("RRIP_MAX_METADATA_MARKS", str(2 * marks))
+    assert len(repair(folder, target).lost) == 2
+    rrip_format.open(target).close()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

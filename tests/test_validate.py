@@ -23,6 +23,7 @@ from rrip_format.container import open_container
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
 from rrip_format.layout import tile_key
+from rrip_format.references import references
 from rrip_format.source import open_source
 from rrip_format.tile import split_tile
 from rrip_format.transmux import transmux
@@ -168,6 +169,7 @@ def edit(path, change):
         ("base/0/zarr.json", lambda d: d.update(fill_value=0), "array.document"),
         ("base/1/zarr.json", lambda d: d["codecs"].pop(), "array.document"),
         ("icc_profile/zarr.json", lambda d: d.update(shape=[5]), "array.document"),
+        ("icc_profile/zarr.json", lambda d: d.update(dimension_names=0.5), "array.document"),
         ("associated/zarr.json", lambda d: d.update(node_type="array"), "group.document"),
         ("zarr.json", lambda d: d["attributes"]["ome"]["multiscales"][0]["datasets"][0].update(path="1"), "group.ome"),
         ("base/zarr.json", lambda d: d["attributes"]["ome"]["multiscales"][0]["datasets"].pop(), "group.ome"),
@@ -329,6 +331,15 @@ def test_remote(kinds, tmp_path, kind):
             assert told(f"{server.url}/{path.name}", "index") == [("tile.missing", "1/c/0/1/1")]
             (path / "1/zarr.json").unlink()
             assert told(f"memory://{path.name}", "header") == [("metadata.absent", "zarr.json")]
+
+
+def test_references_that_cannot_be_listed(kinds, tmp_path):
+    """Where the listing of a store breaks, every tile is asked for, and the broken one is told."""
+    pytest.importorskip("fsspec")
+    refs = references(kinds.tif)
+    refs["refs"]["1/c/0/1/1"].append(5)
+    (tmp_path / "refs.json").write_text(json.dumps(refs))
+    assert told(f"reference::file://{tmp_path}/refs.json") == [("storage.failed", "1/c/0/1/1")]
 
 
 # Command

@@ -1,7 +1,7 @@
 """Damage containers in every way that we can think of, and read them through every door.
 
-    python tools/mutants.py                      200,000 mutants of containers, 100,000 of JPEG streams
-    python tools/mutants.py --quick              5,000 and 20,000, in less than a minute
+    python tools/mutants.py                      200,000 mutants of containers, 100,000 of streams, 5,000 of workplaces
+    python tools/mutants.py --quick              5,000, 20,000 and 200, in a few minutes
     python tools/mutants.py --only 4711          one of them in this process, with all that it did
     python tools/mutants.py --boundscheck …      the kernels compiled with every index checked
 
@@ -9,8 +9,9 @@ A mutant of a container must read as the slide that it was, or be refused with a
 2 s of processor time and 256 MiB of memory, and never end the process. Where checksums were made again over the damage
 ("accepted"), other pixels are what was asked for; everything else still holds. "Uncovered" are arrays whose document
 was exchanged for one without our codec, so that Zarr reads them without us. Mutants of streams are fed to the decoder
-of stored JPEG streams directly, and its verdict and pixels are compared with those of libjpeg-turbo. Exit code 1 if
-there are findings.
+of stored JPEG streams directly, and its verdict and pixels are compared with those of libjpeg-turbo. Mutants of a
+workplace are what an interrupted conversion has left; going on from them has to give the bytes of a conversion that
+nothing interrupts, or a refusal. Exit code 1 if there are findings.
 """
 
 from __future__ import annotations
@@ -25,16 +26,19 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from damage.doors import DOORS, ForeignError, Judge, WrongError, path_of
+from damage.doors import ForeignError, Judge, WrongError, path_of
+from damage.inspection import ALL_DOORS
 from damage.mutate import TURNS, make_mutant
-from damage.pool import FINDINGS, Case, blame, is_out_of_memory, run_case, run_cases
+from damage.pool import FINDINGS, Case, Outcome, blame, is_out_of_memory, run_case, run_cases
 from damage.report import print_table, summarise
 from damage.specimens import KINDS, Bench, Files, Slides, pair
 from damage.streams import mutate_stream
+from damage.workplaces import SUFFIXES, Desk, Workplaces, mutate_workplace, workplaces
 
 from rrip_format.errors import RripError
 from rrip_format.jpeg import decode_gray, decode_ycc
 from rrip_format.tile import split_tile
+from rrip_format.validation import validate
 
 SIDE = 272
 """Width and height of the slides, px: four families, of which one is empty, and a fourth level."""
@@ -61,9 +65,9 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
 
     def case(number: int) -> tuple[str, str, str]:
         mutant = make_mutant(seed, number, slides)
-        names = [name for name, door in DOORS.items() if mutant.kind in door.kinds]
+        names = [name for name, door in ALL_DOORS.items() if mutant.kind in door.kinds]
         name = names[number // len(TURNS) % len(names)]
-        door, judge = DOORS[name], Judge(truths, is_strict=not mutant.resealed)
+        door, judge = ALL_DOORS[name], Judge(truths, is_strict=not mutant.resealed)
         group, what = f"{mutant.kind}: {name}", f"{mutant.what} [{'resealed' if mutant.resealed else 'as it is'}]"
         path = put(mutant.kind, mutant.files)
         try:
@@ -84,6 +88,8 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
             return group, result, f"{what}: {detail}"
         if any(map(is_out_of_memory, judge.refused)):
             return group, "memory", f"{what}: {judge.refused}"
+        if judge.refused and mutant.files == slides[0].files[mutant.kind]:
+            return group, "wrong", f"{what}, and nothing is damaged: {judge.refused}"
         if judge.refused:
             return group, "refused", f"{what}: {type(judge.refused[0]).__name__}: {judge.refused[0]}"
         if judge.uncovered:
@@ -91,7 +97,7 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
         return group, "accepted" if mutant.resealed else "equal", what
 
     for kind in KINDS:  # compile, import, start threads: not part of any case
-        for door in DOORS.values():
+        for door in ALL_DOORS.values():
             if kind in door.kinds:
                 judge = Judge(truths, is_strict=True)
                 door.read(put(kind, slides[0].files[kind]), judge)
@@ -133,6 +139,41 @@ def stream_case(seed: int, slides: tuple[Slides, Slides]) -> Case:
     return case
 
 
+def workplace_case(seed: int, slide: Workplaces) -> Case:
+    """What is done with one mutant of what an interrupted conversion has left; called in a child, which it warms up.
+
+    The run that goes on from it gives the bytes of one that nothing interrupts, or refuses; then one that begins anew
+    gives them. Where a note was sealed again, another container may rightly come of it, but a whole one.
+    """
+    scratch = os.environ.get("RRIP_SCRATCH")
+
+    def case(number: int) -> tuple[str, str, str]:
+        rng, suffix = np.random.default_rng([seed, number, 2]), SUFFIXES[number % len(SUFFIXES)]
+        what, left = mutate_workplace(rng, suffix, slide)
+        group = f"interrupted {suffix}"
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            desk = Desk(Path(folder), suffix, slide.source, left)
+            try:
+                found = desk.run(resume=True)
+            except RripError as error:
+                if desk.target.exists() or len(desk.others()) > 1:
+                    return group, "wrong", f"{what}: a refused run left {desk.others()}: {error}"
+                if desk.run(resume=False) != slide.wanted[suffix]:
+                    return group, "wrong", f"{what}: what was begun anew has other bytes"
+                return group, "refused", f"{what}: {type(error).__name__}: {error}"
+            if found == slide.wanted[suffix]:
+                return group, "equal", what
+            if "resealed" in what and not desk.others() and not validate(desk.target, "pixels"):
+                return group, "accepted", what
+            return group, "wrong", f"{what}: what was resumed has other bytes"
+
+    for suffix in SUFFIXES:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            if Desk(Path(folder), suffix, slide.source, slide.left[suffix][0]).run(resume=True) != slide.wanted[suffix]:
+                raise RuntimeError(f"an interrupted {suffix} does not resume")
+    return case
+
+
 def _libjpeg(stream: bytes, is_colour: bool) -> Any:
     """What libjpeg-turbo makes of a stream; None if it refuses it."""
     colours = {"colorspace": "YCBCR", "outcolorspace": "YCBCR"} if is_colour else {}
@@ -148,14 +189,27 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few mutants")
     parser.add_argument("--count", type=int, help="mutants of containers")
     parser.add_argument("--streams", type=int, help="mutants of JPEG streams")
+    parser.add_argument("--workplaces", type=int, help="mutants of what interrupted conversions leave")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="this mutant of a container alone, in this process")
     parser.add_argument("--only-stream", type=int, help="this mutant of a stream alone, in this process")
+    parser.add_argument("--only-workplace", type=int, help="this mutant of a workplace alone, in this process")
     parser.add_argument("--keep", help="with --only, a folder to leave the mutant in")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--boundscheck", action="store_true", help="compile kernels with every index checked")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser.parse_args()
+
+
+def _alone(given: argparse.Namespace, slides: tuple[Slides, Slides]) -> Outcome | None:
+    """What came of the one mutant that was asked for, if one was."""
+    if given.only is not None:
+        return run_case(container_case(given.seed, slides, given.keep), given.only)
+    if given.only_stream is not None:
+        return run_case(stream_case(given.seed, slides), given.only_stream)
+    if given.only_workplace is not None:
+        return run_case(workplace_case(given.seed, workplaces(SIDE, SIDE)), given.only_workplace)
+    return None
 
 
 def main() -> int:
@@ -164,20 +218,21 @@ def main() -> int:
     if given.boundscheck:
         os.environ["NUMBA_BOUNDSCHECK"] = "1"  # for the children; kernels of other settings must not be found
         os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir(), "rrip-boundscheck"))
-    if given.only is not None or given.only_stream is not None:
-        is_stream = given.only is None
-        case = stream_case(given.seed, slides) if is_stream else container_case(given.seed, slides, given.keep)
-        outcome = run_case(case, given.only_stream if is_stream else given.only)
-        print(f"{outcome.group}\n{outcome.result}, {outcome.seconds:.2f} s\n{outcome.detail}")
-        return outcome.result in FINDINGS
-    count = given.count if given.count is not None else 5_000 if given.quick else 200_000
-    streams = given.streams if given.streams is not None else 20_000 if given.quick else 100_000
+    alone = _alone(given, slides)
+    if alone is not None:
+        print(f"{alone.group}\n{alone.result}, {alone.seconds:.2f} s\n{alone.detail}")
+        return alone.result in FINDINGS
     found, reports = 0, {}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:
         os.environ["RRIP_SCRATCH"] = scratch
-        for name, setup, number in (("containers", container_case, count), ("streams", stream_case, streams)):
-            outcomes = run_cases(setup, (given.seed, slides), range(number), given.workers)
+        for name, setup, subject, asked, few, many in (
+            ("containers", container_case, slides, given.count, 5_000, 200_000),
+            ("streams", stream_case, slides, given.streams, 20_000, 100_000),
+            ("workplaces", workplace_case, workplaces(SIDE, SIDE), given.workplaces, 200, 5_000),
+        ):
+            number = asked if asked is not None else few if given.quick else many
+            outcomes = run_cases(setup, (given.seed, subject), range(number), given.workers)
             reports[name] = summarise(outcomes, number)
             found += len(reports[name]["findings"])
             if not given.json:

@@ -38,7 +38,7 @@ from rrip_format.transmux import transmux
 
 from .specimens import MAIN_FILE, Place, Truth
 
-__all__ = ["DOORS", "Judge", "WrongError", "path_of"]
+__all__ = ["DOORS", "Door", "ForeignError", "Judge", "WrongError", "path_of", "true_tile"]
 
 Pixels = NDArray[np.uint8]
 SOME_PX = 48
@@ -114,7 +114,7 @@ def _places(slide: Slide, truth: Truth | None) -> Iterator[Place]:
             yield from {(level, 0, 0), (level, rows - 1, cols - 1)}
 
 
-def _tile(truth: Truth | None, place: Place) -> Pixels | None:
+def true_tile(truth: Truth | None, place: Place) -> Pixels | None:
     """True pixels of a tile, as far as they are inside the level."""
     if truth is None:
         return None
@@ -127,7 +127,7 @@ def _read_slide(slide: Slide, judge: Judge) -> None:
     """Tiles one by one, regions, profile and images of an open container."""
     truth = judge.truth(slide)
     for place in _places(slide, truth):
-        judge.compare(judge.attempt(slide.read_tile, *place), _tile(truth, place))
+        judge.compare(judge.attempt(slide.read_tile, *place), true_tile(truth, place))
     judge.compare(judge.attempt(slide.icc_profile), truth and truth.icc)
     judge.compare(judge.attempt(slide.associated_images), truth and truth.associated)
 
@@ -233,7 +233,7 @@ def _packet(packet: bytes, codec: RripPacket, truth: Truth | None, judge: Judge)
     found = judge.attempt(codec.decode, packet)
     if found is not None:
         row, col, _ = split_packet(packet, 3 - codec.level if codec.level < 2 else 1)
-        judge.compare(found, _tile(truth, (codec.level, row, col)))
+        judge.compare(found, true_tile(truth, (codec.level, row, col)))
 
 
 def _mapping(path: str, judge: Judge) -> None:

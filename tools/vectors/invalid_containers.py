@@ -182,6 +182,9 @@ def zip_cases() -> Iterator[ContainerCase]:
     yield damaged("astray", "the directory points beside a member", "9.1", astray, "zip.member", SECOND[:1])
     outside = overwritten(whole, header_offset_at(whole, tile), struct.pack("<I", len(whole) + 1000))
     yield damaged("outside", "the directory points beyond the archive", "9.1", outside, "file.range", SECOND[:1])
+    last = overwritten(whole, header_offset_at(whole, tile), struct.pack("<I", len(whole) - 10))
+    about = "the directory points at the last 10 bytes of the archive, where no member has room"
+    yield damaged("outside-header", about, "9.1", last, "file.range", SECOND[:1])
 
 
 def tiff(name: str, about: str, sections: str, data: bytes, rule: str, at: Iterable[str] = OPEN) -> ContainerCase:

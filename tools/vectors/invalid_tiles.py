@@ -184,6 +184,9 @@ def strict_problems(family: Case) -> Iterator[Case]:
     def put(at: int, new: bytes) -> bytes:
         return stream[:at] + new + stream[at + len(new) :]
 
+    def insert(new: bytes) -> bytes:
+        return stream[:codes] + new + stream[codes:]
+
     streams = {
         "step-zero": (put(table + 9, b"\0"), "a quantiser step of 0"),
         "no-codes": (stream[:codes] + stream[codes_end:], "no Huffman table for what the scan uses"),
@@ -197,6 +200,9 @@ def strict_problems(family: Case) -> Iterator[Case]:
         "two-ends": (stream + b"\xff\xd9", "two end markers"),
         "no-code": (stream[:data] + b"\xff\0" * 40 + stream[-2:], "a scan of ones, which are no code"),
         "restart-order": (restarts.replace(b"\xff\xd1", b"\xff\xd3"), "restart markers 0, 3 and 2"),
+        "restart-early": (insert(b"\xff\xd0"), "a restart marker before the scan"),
+        "temporary": (insert(b"\xff\x01"), "the marker TEM, of arithmetic coding"),
+        "segment": (insert(b"\xff\xdc\0\4\0\x40"), "a segment DNL before the scan"),
     }
     for name, (changed, about) in streams.items():
         tile = join_tile([changed], coding.place(2, 0, 0))
