@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import pickle
+from contextlib import suppress
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 
 __all__ = ["inlined", "inner", "kernel"]
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Machine code on disk, which is a help and no more: a full disk or a damaged file must not stop a reader."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError, EOFError, pickle.UnpicklingError):  # it reads the index before it writes
+            super().save_overload(sig, data)
 
 
 def kernel(function: Any) -> Any:
@@ -15,10 +32,10 @@ def kernel(function: Any) -> Any:
     Without Numba's ``fastmath`` neither order nor rounding of floating-point operations changes, so that the same input
     gives the same bytes on every machine.
     """
-    try:
-        return numba.njit(nogil=True, cache=True, boundscheck=False)(function)
-    except RuntimeError:  # Numba found no cache directory that it can write: compile once a process instead
-        return numba.njit(nogil=True, boundscheck=False)(function)
+    compiled = numba.njit(nogil=True, boundscheck=False, no_cfunc_wrapper=True)(function)
+    with suppress(RuntimeError):  # Numba finds no cache directory that it can write: compile once a process instead
+        compiled._cache = _Cache(function)  # noqa: SLF001  (as `cache=True` does with its own)
+    return compiled
 
 
 def inlined(function: Any) -> Any:
