@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
 from .errors import LimitError
-from .family import decode_tile, needed_levels
 from .geometry import Geometry
-from .predict import Corner, Window
 
 if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
+
+    from .predict import Corner, Window
 
 __all__ = ["Level", "Slide", "open_slide"]
 
@@ -161,6 +161,8 @@ class Slide:
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
+        from .family import decode_tile, needed_levels  # loads the kernels, which looking at metadata does not need
+
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)

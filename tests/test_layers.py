@@ -196,6 +196,13 @@ def test_the_command_line_answers_without_what_it_does_not_need():
     assert not loaded_by("import rrip_format.cli") & HEAVY
 
 
+def test_metadata_need_no_kernels(container):
+    """Numba takes longer to import than everything else together."""
+    path = str(container.path)
+    shown = f"import rrip_format; from rrip_format.info import describe; describe(rrip_format.open({path!r}))"
+    assert not loaded_by(shown) & {"numba", "llvmlite"}
+
+
 def test_reading_needs_no_encoder(container):
     """Neither libvips nor any slide reader nor another JPEG decoder has to be installed to read."""
     loaded = loaded_by(f"import rrip_format; rrip_format.open({str(container.path)!r}).read_region(0, 300, 300, 9, 9)")
