@@ -13,7 +13,7 @@ __all__ = ["BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symb
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
 
-U = np.uint64
+U, i64 = np.uint64, np.int64
 
 DC_BITS = 9
 """How many bits are looked at for a DC symbol."""
@@ -32,22 +32,22 @@ END = 129
 
 
 @inner
-def fill_table(counts: Array, symbols: Array, is_dc: bool, bits: int, table: Array, above: Array, offset: Array) -> int:
-    """Make the table of one symbol from a Huffman table (T.81 annex C).
+def fill_table(codes: Array, is_dc: bool, bits: int, table: Array, above: Array, offset: Array) -> int:
+    """Make the table of one symbol from a Huffman table (T.81 annex C): 16 counts, by length, and then the symbols.
 
     An entry holds, from its least bit: bits of the code and, if they fit, of the amplitude (5); bits of the amplitude
     that did not fit, or ``_LONG`` (4); the run of zeros (8); the amplitude. `above` (17,) is the first code of each
     length that is none, `offset` (17,) what a code of that length lacks to the index of its symbol.
     """
     table[:] = _LONG << 5
-    code = k = 0
+    code = k = i64(0)
     for length in range(1, 17):
         offset[length] = k - code
-        for _ in range(counts[length - 1]):
+        for _ in range(codes[length - 1]):
             if code >= 1 << length:
                 return BAD_TABLE
             spare = bits - length
-            size, run = _meaning(symbols[k], is_dc)
+            size, run = _meaning(codes[16 + k], is_dc)
             if spare >= 0:
                 start = code << spare
                 if size == 12:
@@ -73,9 +73,9 @@ def fill_table(counts: Array, symbols: Array, is_dc: bool, bits: int, table: Arr
 @inlined
 def _meaning(symbol: Any, is_dc: bool) -> Any:
     """Bits of the amplitude, 12 if the symbol is none of baseline JPEG, and the run of zeros (T.81 tables F.1, F.2)."""
-    size, run = np.int64(symbol) & 15, np.int64(symbol) >> 4
+    size, run = i64(symbol) & 15, i64(symbol) >> 4
     if is_dc:
-        return (np.int64(symbol), 0) if symbol <= 11 else (12, 0)
+        return (i64(symbol), 0) if symbol <= 11 else (12, 0)
     if size == 0:
         return (0, END - 1) if run == 0 else ((0, 15) if run == 15 else (12, 0))
     return (size, run) if size <= 10 else (12, 0)
@@ -96,14 +96,14 @@ def pair_table(single: Array, looked: int, pairs: Array) -> None:
     symbol the step to it is 0 and the value the same.
     """
     for k in range(1 << looked):
-        first = np.int64(single[k])
+        first = i64(single[k])
         length, step, value = first & 31, (first >> 9 & 255) + 1, first >> 17
         if first >> 5 & 15:
             pairs[k] = U(1)
             continue
-        length_2, step_2, value_2 = np.int64(0), np.int64(0), value
+        length_2, step_2, value_2 = i64(0), i64(0), value
         if step < END:
-            second = np.int64(single[k << length & (1 << looked) - 1])
+            second = i64(single[k << length & (1 << looked) - 1])
             if second >> 5 & 15 == 0 and length + (second & 31) <= looked:
                 length_2, step_2, value_2 = second & 31, (second >> 9 & 255) + 1, second >> 17
         entry = length + length_2 << 4 | length << 9 | step << 14 | step_2 << 22
@@ -114,7 +114,7 @@ def pair_table(single: Array, looked: int, pairs: Array) -> None:
 def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
     """Length and index of the symbol of a code, length 0 if it is none; the code is at the upper end of `bits`."""
     for length in range(shortest, 17):
-        code = np.int64(bits >> U(64 - length))
+        code = i64(bits >> U(64 - length))
         if code < above[length]:
             return length, code + offset[length]
     return 0, 0
@@ -137,5 +137,5 @@ def read_symbol(bits: Any, entry: int, is_dc: bool, looked: int, above: Array, o
         return taken, run, entry >> 17
     if size == 0:
         return taken, run, 0
-    amplitude = np.int64((bits << U(taken)) >> U(64 - size))
+    amplitude = i64((bits << U(taken)) >> U(64 - size))
     return taken + size, run, _signed(amplitude, size)

@@ -39,10 +39,8 @@ _PROBLEMS = {**PROBLEMS, BAD_TABLE: "JPEG Huffman table has more codes than ther
 def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     """Decode a stream to `out` (planes, side, side / 8) uint64, as :func:`decode_scan`; 0, or what is wrong."""
     planes, side, across = out.shape
-    steps = np.zeros((4, 64), np.int32)
-    counts, all_symbols = np.zeros((4, 16), np.uint8), np.zeros((4, 256), np.uint8)
-    chosen = np.zeros((3, 4), np.int64)
-    problem = read_header(data, side, planes, steps, counts, all_symbols, chosen, found)
+    steps, codes, chosen = np.zeros((4, 64), np.int32), np.zeros((4, 16 + 256), np.int32), np.zeros((3, 4), np.int32)
+    problem = read_header(data, side, planes, steps, codes, chosen, found)
     if problem:
         return int(problem)
     start, interval = found[0], found[1]
@@ -56,21 +54,18 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
             for lane in range(LANES):
                 scale[c, ZIGZAG[k] * LANES + lane] = steps[chosen[c, 1], k]
         for k in range(2):
-            table = 2 * k + chosen[c, 2 + k]
+            row, is_dc = codes[2 * k + chosen[c, 2 + k]], k == 0
             for n in range(256):
-                symbols[c, k, n] = all_symbols[table, n]
-        problem = fill_table(counts[chosen[c, 2]], symbols[c, 0], True, DC_BITS, dc[c], above[c, 0], offset[c, 0])
-        if problem == 0:
-            problem = fill_table(
-                counts[2 + chosen[c, 3]], symbols[c, 1], False, looked, single[c], above[c, 1], offset[c, 1]
-            )
-        if problem:
-            return int(problem)
+                symbols[c, k, n] = row[16 + n]
+            looks, table = (DC_BITS, dc[c]) if is_dc else (looked, single[c])
+            problem = fill_table(row, is_dc, looks, table, above[c, k], offset[c, k])
+            if problem:
+                return int(problem)
         pair_table(single[c], looked, pairs[c])
     blocks = (side // 8) * across
     parts = 1 if interval == 0 else -(-blocks // interval)
     words = np.empty((data.shape[0] - start) // 4 + parts + 2 * SPARE, np.uint32)
-    first, bits = np.zeros(parts, np.int64), np.zeros(parts, np.int64)
+    first, bits = np.empty(parts, np.int64), np.empty(parts, np.int64)
     problem = split_scan(data, start, interval, words, first, bits)
     if problem:
         return int(problem)

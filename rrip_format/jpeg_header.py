@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import inner
+from .kernels import inlined, inner
 
 __all__ = ["PROBLEMS", "read_header"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
+
+i64 = np.int64
 
 PROBLEMS = {
     1: "not a whole JPEG stream: start or end marker is missing",
@@ -41,13 +43,18 @@ _QUANTISER, _HUFFMAN, _NO_TABLE, _RESTART, _MARKER = 10, 11, 12, 13, 14
 _SOF0, _SOS, _DQT, _DHT, _DRI, _COM = 0xC0, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
 
 
+@inlined
+def _two(data: Array, at: Any) -> Any:
+    return i64(data[at]) << 8 | i64(data[at + 1])
+
+
 @inner
 def _frame(data: Array, at: int, end: int, side: int, planes: int, chosen: Array, found: Array) -> int:
     """SOF0: 8 bits, the size of the tile, no subsampling; keeps each component's identifier and quantiser."""
     if data[at - 3] != _SOF0 or end - at < 6 or data[at] != 8:
         return _NOT_BASELINE
-    found[0] = np.int64(data[at + 1]) << 8 | np.int64(data[at + 2])
-    found[1] = np.int64(data[at + 3]) << 8 | np.int64(data[at + 4])
+    found[0] = _two(data, at + 1)
+    found[1] = _two(data, at + 3)
     found[2] = data[at + 5]
     if found[0] != side or found[1] != side or found[2] != planes:
         return _SIZE
@@ -76,21 +83,20 @@ def _quantisers(data: Array, at: int, end: int, steps: Array) -> int:
 
 
 @inner
-def _codes(data: Array, at: int, end: int, counts: Array, symbols: Array) -> int:
-    """DHT: `counts` (4, 16) and `symbols` (4, 256) of DC tables 0 and 1 and AC tables 0 and 1."""
+def _codes(data: Array, at: int, end: int, codes: Array) -> int:
+    """DHT: `codes` (4, 16 + 256), counts and symbols of DC tables 0 and 1 and AC tables 0 and 1."""
     while at < end:
         kind, number = data[at] >> 4, data[at] & 15
         if kind > 1 or number > 1 or at + 17 > end:
             return _HUFFMAN
         table = 2 * kind + number
         total: Any = 0
-        for length in range(16):
-            counts[table, length] = data[at + 1 + length]
-            total += np.int64(data[at + 1 + length])
+        for length in range(1, 17):
+            total += data[at + length]
         if total > 256 or at + 17 + total > end:
             return _HUFFMAN
-        for k in range(total):
-            symbols[table, k] = data[at + 17 + k]
+        for k in range(16 + total):
+            codes[table, k] = data[at + 1 + k]
         at += 17 + total
     return 0
 
@@ -112,7 +118,7 @@ def _scan(data: Array, at: int, end: int, planes: int, chosen: Array) -> int:
 
 
 @inner
-def _tables_are_there(planes: int, steps: Array, counts: Array, chosen: Array, found: Array) -> int:
+def _tables_are_there(planes: int, steps: Array, codes: Array, chosen: Array, found: Array) -> int:
     for c in range(planes):
         found[1] = c + 1
         for k in range(1, 4):
@@ -125,18 +131,16 @@ def _tables_are_there(planes: int, steps: Array, counts: Array, chosen: Array, f
         for k in range(2):
             table = 2 * k + chosen[c, 2 + k]
             found[0] = chosen[c, 2 + k]
-            codes: Any = 0
+            total: Any = 0
             for length in range(16):
-                codes += np.int64(counts[table, length])
-            if codes == 0:
+                total += codes[table, length]
+            if total == 0:
                 return _NO_TABLE
     return 0
 
 
 @inner
-def read_header(
-    data: Array, side: int, planes: int, steps: Array, counts: Array, symbols: Array, chosen: Array, found: Array
-) -> int:
+def read_header(data: Array, side: int, planes: int, steps: Array, codes: Array, chosen: Array, found: Array) -> int:
     """Read everything up to the scan of a stream.
 
     Parameters
@@ -147,11 +151,10 @@ def read_header(
         What it should be.
     steps : (4, 64) int32
         Gets the quantiser steps of each table in zigzag order; zeros on entry.
-    counts : (4, 16) uint8
-        Gets the number of Huffman codes of each length, of DC tables 0 and 1 and AC tables 0 and 1; zeros on entry.
-    symbols : (4, 256) uint8
-        Gets their symbols.
-    chosen : (3, 4) int64
+    codes : (4, 16 + 256) int32
+        Gets the number of Huffman codes of each length, and their symbols, of DC tables 0 and 1 and AC tables 0 and 1;
+        zeros on entry.
+    chosen : (3, 4) int32
         Gets identifier, quantiser, DC and AC table of each component.
     found : (4,) int64
         Gets the numbers of a problem; without one, where the scan's data begin and the restart interval.
@@ -178,18 +181,18 @@ def read_header(
         if marker < _SOF0 or 0xD0 <= marker < _SOS or marker == 0xDC or 0xDE <= marker < 0xE0 or 0xEF < marker < _COM:
             return _MARKER  # anything but frames, tables, APPn and COM; TEM and RST have no length to pass over, either
         start = at + 4
-        end = at + 2 + (np.int64(data[at + 2]) << 8 | np.int64(data[at + 3]))
+        end = at + 2 + _two(data, at + 2)
         if end < start or end > size:
             return _LONG
         problem: Any = 0
         if marker == _DHT:
-            problem = _codes(data, start, end, counts, symbols)
+            problem = _codes(data, start, end, codes)
         elif marker == _DQT:
             problem = _quantisers(data, start, end, steps)
         elif marker == _DRI:
             if end - start != 2:
                 return _RESTART
-            interval = np.int64(data[start]) << 8 | np.int64(data[start + 1])
+            interval = _two(data, start)
         elif _SOF0 <= marker <= 0xCF:  # also JPG and DAC, which no baseline stream has
             if framed:
                 return _TWO_FRAMES
@@ -200,7 +203,7 @@ def read_header(
                 return _NO_FRAME
             problem = _scan(data, start, end, planes, chosen)
             if problem == 0:
-                problem = _tables_are_there(planes, steps, counts, chosen, found)
+                problem = _tables_are_there(planes, steps, codes, chosen, found)
             if problem == 0:
                 found[0], found[1] = end, interval
             return int(problem)

@@ -16,7 +16,7 @@ __all__ = ["SCAN_PROBLEMS", "SPARE", "decode_scan", "split_scan"]
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
 
-U = np.uint64
+U, i32, i64, u32 = np.uint64, np.int32, np.int64, np.uint32
 
 SPARE = 160
 """Words behind the last one of a scan: more than the 54 that one damaged block can read past it."""
@@ -51,7 +51,7 @@ def _next_ff(data: Array, at: Any, stop: Any) -> Any:
         at += U(32)
     while at < stop and data[at] != 0xFF:
         at += U(1)
-    return np.int64(at)
+    return i64(at)
 
 
 @inner
@@ -68,7 +68,7 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
     """
     out = words.view(np.uint8)
     stop = data.shape[0] - 2  # the end marker
-    to = count = 0
+    to = count = i64(0)  # not typed as the constant first, which would compile what it is passed to twice
     first[0] = 0
     while True:
         here = _next_ff(data, at, stop)
@@ -99,9 +99,9 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
     used = (to + 3) // 4
     for k in range(used):
         w = words[k]
-        w = w << np.uint32(16) | w >> np.uint32(16)
-        words[k] = (w & np.uint32(0x00FF00FF)) << np.uint32(8) | w >> np.uint32(8) & np.uint32(0x00FF00FF)
-    words[used : used + SPARE] = 0
+        w = w << u32(16) | w >> u32(16)
+        words[k] = (w & u32(0x00FF00FF)) << u32(8) | w >> u32(8) & u32(0x00FF00FF)
+    words[used:] = 0
     return 0
 
 
@@ -111,8 +111,8 @@ def _take(e: Any, bits: Any, have: Any, k: Any, c: Any, lane: Any, coefficients:
     length = e >> U(4) & U(31)
     first = k + (e >> U(14) & U(255))
     second = first + (e >> U(22) & U(255))
-    coefficients[c, _PLACES[first] + lane] = np.int32(np.int64(e << U(20)) >> 52)
-    coefficients[c, _PLACES[second] + lane] = np.int32(np.int64(e << U(8)) >> 52)
+    coefficients[c, _PLACES[first] + lane] = i32(i64(e << U(20)) >> 52)
+    coefficients[c, _PLACES[second] + lane] = i32(i64(e << U(8)) >> 52)
     return bits << length, have - length, first, second
 
 
@@ -143,14 +143,14 @@ def _read_ac(
         have += more << U(5)
         e = pairs[c, bits >> shift]
         if e & U(15):
-            entry = np.int64(single[c, bits >> shift])
+            entry = i64(single[c, bits >> shift])
             taken, run, value = read_symbol(bits, entry, False, looked, above[c, 1], offset[c, 1], symbols[c, 1])
             if taken == 0:
                 return at, bits, have, -_NO_CODE
             bits <<= U(taken)
             have -= U(taken)
             k += U(run + 1)
-            coefficients[c, _PLACES[k] + lane] = np.int32(value)
+            coefficients[c, _PLACES[k] + lane] = i32(value)
             first = U(0)
             if k >= U(63):
                 break
@@ -181,13 +181,13 @@ def _read_ac(
         return at, bits, have, 63
     if k < U(END) or k >= U(END + 63):
         return at, bits, have, -_TOO_MANY
-    return at, bits, have, np.int64(k) - END
+    return at, bits, have, i64(k) - END
 
 
 @inner
 def _interval_problem(at: Any, have: Any, first: Any, bits: Any) -> Any:
     """Whether the bits of a restart interval were all used, but for those that fill its last byte."""
-    spent = 32 * (np.int64(at) - first) - np.int64(have)
+    spent = 32 * (i64(at) - first) - i64(have)
     return _EARLY if spent > bits else (_LATE if bits - spent >= 8 else 0)
 
 
@@ -218,7 +218,7 @@ def decode_scan(
     planes, side, across = out.shape
     limit = U(words.shape[0] - SPARE)
     coefficients = np.zeros((planes, 65 * LANES), np.int32)
-    work, packed = np.zeros(64 * LANES, np.int32), np.zeros(2 * LANES, np.uint32)
+    work, packed = np.empty(64 * LANES, np.int32), np.empty(2 * LANES, np.uint32)
     predicted, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
     bits = have = at = U(0)
     until = interval or side * across  # blocks before the next restart
@@ -244,12 +244,12 @@ def decode_scan(
                         bits |= U(words[at]) << U(32) >> have
                         at += U(1)
                         have += U(32)
-                    entry = np.int64(dc[c, bits >> U(64 - DC_BITS)])
+                    entry = i64(dc[c, bits >> U(64 - DC_BITS)])
                     taken, _, value = read_symbol(bits, entry, True, DC_BITS, above[c, 0], offset[c, 0], symbols[c, 0])
                     if taken == 0:
                         return _NO_CODE
                     predicted[c] += value
-                    coefficients[c, lane] = np.int32(predicted[c])
+                    coefficients[c, lane] = i32(predicted[c])
                     at, bits, have, reached = _read_ac(
                         words,
                         at,
