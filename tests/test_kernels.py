@@ -14,10 +14,8 @@ if sys.argv[1] == "full":  # as a full disk: files can be made, but take not a b
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 import numpy as np
 from rrip_format import predict
-out = np.zeros((2, 2, 3), np.uint8)
-predict.interleave(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), out, 0, 0)
-assert out.tolist() == [[[0, 4, 8], [1, 5, 9]], [[2, 6, 10], [3, 7, 11]]]
-print(sum(predict._interleave.stats.cache_hits.values()))
+assert predict.box2(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).tolist() == [[[5, 6, 7]]]
+print(sum(predict._box2.stats.cache_hits.values()))
 """
 
 

@@ -104,11 +104,18 @@ def tables(imports: Times, warm: Times, cold: Times, opening: Times) -> list[str
     rows = [[f"`{IMPORTS[key]}`", str(milliseconds(beyond(imports, key)))] for key in imports.wall if key != "numpy"]
     found = [markdown_table(["import, ms beyond `import numpy` (quartiles)", "ms"], rows)]
 
-    def cell(taken: Times, key: str) -> str:
-        return str(milliseconds(Spread.of(taken.wall[key]))) if key in taken.wall else "–"
+    def cell(seconds: dict[str, list[float]], key: str) -> str:
+        return str(milliseconds(Spread.of(seconds[key]))) if key in seconds else "–"
 
-    rows = [[LABELS[key], *(cell(taken, key) for taken in (opening, warm, cold))] for key in LABELS]
-    head = [f"to the first {_SIDE}² px, ms", "open + read", "with the start of Python", "the same, no kernel cache"]
+    columns = {
+        "open + read": opening.wall,
+        "with the start of Python": warm.wall,
+        "its CPU": warm.cpu,
+        "the same, no kernel cache": cold.wall,
+        "CPU of that": cold.cpu,
+    }
+    rows = [[LABELS[key], *(cell(seconds, key) for seconds in columns.values())] for key in LABELS]
+    head = [f"to the first {_SIDE}² px, ms", *columns]
     return [*found, markdown_table(head, rows)]
 
 
@@ -140,6 +147,7 @@ def main(*, testdata: Path, rounds: int | None, quick: bool, as_json: bool, mega
         "import_seconds": imports.wall,
         "import_beyond_numpy": {key: beyond(imports, key).to_json() for key in IMPORTS if key != "numpy"},
         "first_pixel_seconds": {"open": opening.wall, "start": warm.wall, "start_cold": cold.wall},
+        "first_pixel_cpu_seconds": {"start": warm.cpu, "start_cold": cold.cpu},
     }
     more = beyond(imports, "rrip_format")
     what = "`import rrip_format`, s beyond numpy"
