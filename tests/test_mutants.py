@@ -57,13 +57,13 @@ def test_mutants_of_streams():
 def test_mutants_of_workplaces():
     """What an interrupted conversion has left is resumed to the same bytes, or refused."""
     slide = workplaces(mutants.SIDE, mutants.SIDE)
-    outcomes = list(run_cases(mutants.workplace_case, (1, slide), range(120), 2))
+    outcomes = list(run_cases(mutants.workplace_case, (1, slide), range(36), 2))
     assert findings(outcomes) == []
     assert {outcome.group for outcome in outcomes} == {f"interrupted {suffix}" for suffix in SUFFIXES}
     results = Counter(outcome.result for outcome in outcomes)
-    assert results.total() == 120
-    assert results["equal"] > 60
-    assert results["refused"] > 5
+    assert results.total() == 36
+    assert results["equal"] > 20
+    assert results["refused"] > 2
 
 
 def test_some_flips_and_truncations():
@@ -138,9 +138,10 @@ def test_a_validator_that_cries_wolf_is_seen(damaged, monkeypatch):
 
 
 def test_a_repair_in_silence_is_seen(damaged, monkeypatch):
-    for name in ("repair", "repair, filled"):
-        ALL_DOORS[name].read(*damaged)
-        assert "repaired" in str(damaged[1].refused.pop())
+    for turn, done in enumerate(("'lost': [[0, 0, 0]]", "'filled': [[0, 0, 0]]")):
+        damaged[1].turn = turn
+        ALL_DOORS["repair"].read(*damaged)
+        assert done in str(damaged[1].refused.pop())
     monkeypatch.setattr("rrip_format.repairing._metadata", lambda old, _: old)
     with pytest.raises(WrongError, match="the metadata of a repair say"):
         ALL_DOORS["repair"].read(*damaged)
