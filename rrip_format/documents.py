@@ -10,24 +10,27 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .associated import known_attachments
-from .container import Container, load_json
+from .associated import ICC_NAME, attachment_title, known_attachments
+from .container import Container, load_json, read_attachment
 from .errors import RripError, shown
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
 from .layout import attachment_key
+from .picture import decode_picture
 
 __all__ = ["check_attachments", "check_documents"]
 
 Json = Any
 
 
-def check_attachments(container: Container) -> Iterator[Finding]:
-    """Attachments that are absent or not what the metadata list (spec section 8.7)."""
+def check_attachments(container: Container, *, pixels: bool = False) -> Iterator[Finding]:
+    """Attachments that are absent, not what the metadata list (spec section 8.7) or, with `pixels`, no pictures."""
     documents = Hierarchy(container).documents
     for name in known_attachments(container.metadata.attachments):
         try:
             documents[attachment_key(name)]
+            if pixels and name != ICC_NAME:
+                decode_picture(read_attachment(container, name), f"{container.name}: {attachment_title(name)}")
         except RripError as error:
             yield from findings_of(error, attachment_key(name))
 

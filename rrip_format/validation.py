@@ -7,7 +7,7 @@ How deep to look is a choice; each depth does all that the one before it does.
     header     the root's metadata and seals; of a TIFF file all tags, of a zip archive its directory
     index      documents and attachments; every promised tile there and of a size that tiles have; nothing else there
     checksums  length, CRC-32C, place and trailer of every tile
-    pixels     every stream decoded, every family put together
+    pixels     every stream and associated image decoded, every family put together
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def find_problems(
         if depth == "header":
             return
         if not is_rootless:  # they follow from what only the root knows
-            yield from check_attachments(container)
+            yield from check_attachments(container, pixels=depth == "pixels")
             yield from check_documents(container)
         yield from _check_index(container, tiles=depth == "index")
         if depth != "index":

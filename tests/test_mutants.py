@@ -57,13 +57,13 @@ def test_mutants_of_streams():
 def test_mutants_of_workplaces():
     """What an interrupted conversion has left is resumed to the same bytes, or refused."""
     slide = workplaces(mutants.SIDE, mutants.SIDE)
-    outcomes = list(run_cases(mutants.workplace_case, (1, slide), range(120), 2))
+    outcomes = list(run_cases(mutants.workplace_case, (1, slide), range(36), 0))
     assert findings(outcomes) == []
     assert {outcome.group for outcome in outcomes} == {f"interrupted {suffix}" for suffix in SUFFIXES}
     results = Counter(outcome.result for outcome in outcomes)
-    assert results.total() == 120
-    assert results["equal"] > 60
-    assert results["refused"] > 5
+    assert results.total() == 36
+    assert results["equal"] > 20
+    assert results["refused"] > 2
 
 
 def test_some_flips_and_truncations():
@@ -138,9 +138,10 @@ def test_a_validator_that_cries_wolf_is_seen(damaged, monkeypatch):
 
 
 def test_a_repair_in_silence_is_seen(damaged, monkeypatch):
-    for name in ("repair", "repair, filled"):
-        ALL_DOORS[name].read(*damaged)
-        assert "repaired" in str(damaged[1].refused.pop())
+    for turn, done in enumerate(("'lost': [[0, 0, 0]]", "'filled': [[0, 0, 0]]")):
+        damaged[1].turn = turn
+        ALL_DOORS["repair"].read(*damaged)
+        assert done in str(damaged[1].refused.pop())
     monkeypatch.setattr("rrip_format.repairing._metadata", lambda old, _: old)
     with pytest.raises(WrongError, match="the metadata of a repair say"):
         ALL_DOORS["repair"].read(*damaged)
@@ -166,7 +167,7 @@ def test_a_resume_that_believes_its_journal_is_seen(monkeypatch):
     slide = workplaces(mutants.SIDE, mutants.SIDE)
     case = mutants.workplace_case(1, slide)
     monkeypatch.setattr("rrip_format.conversion.recall_block", believe)
-    assert "wrong" in {run_case(case, number).result for number in range(12)}
+    assert any(run_case(case, number).result == "wrong" for number in range(12))
 
 
 def test_a_crash_a_hang_and_a_flood_are_seen_and_named(monkeypatch, capfd):
@@ -182,8 +183,10 @@ def test_slow_cases_are_seen(monkeypatch):
 
 
 def test_the_report_is_json(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["mutants.py", "--count", "10", "--streams", "10", "--workers", "0", "--json"])
+    few = ["--count", "10", "--streams", "10", "--workplaces", "3"]
+    monkeypatch.setattr("sys.argv", ["mutants.py", *few, "--workers", "0", "--json"])
     assert mutants.main() == 0
     report = json.loads(capsys.readouterr().out)
     assert report["containers"]["cases"] == report["streams"]["cases"] == 10
+    assert report["workplaces"]["cases"] == 3
     assert sum(sum(counts.values()) for counts in report["containers"]["groups"].values()) == 10

@@ -17,6 +17,7 @@ from kinds import serve
 import rrip_format
 from rrip_format import container as container_module
 from rrip_format import validation
+from rrip_format.associated import attachment_checksum, seal_attachment
 from rrip_format.cli import main
 from rrip_format.comparison import compare
 from rrip_format.container import open_container
@@ -253,6 +254,17 @@ def test_attachments(folder, key):
     assert told(folder, "index") == [("attachment.missing", key)]
     (folder / key).write_bytes(data)
     assert validate(folder, "index") == []
+
+
+def test_an_associated_image_that_cannot_be_decoded(folder):
+    """Cut in its scan, under right checksums."""
+    key = "associated/macro/c/0/0/0"
+    jpeg = (folder / key).read_bytes()[:-4]
+    jpeg = jpeg[: jpeg.index(b"\xff\xda") + 20]
+    (folder / key).write_bytes(seal_attachment(jpeg))
+    change_metadata(folder, lambda rrip: rrip["attachments"].update(macro=attachment_checksum(jpeg)))
+    assert told(folder, "checksums") == []
+    assert told(folder, "pixels") == [("attachment.jpeg", key)]
 
 
 # Other kinds of containers

@@ -66,8 +66,9 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
     def case(number: int) -> tuple[str, str, str]:
         mutant = make_mutant(seed, number, slides)
         names = [name for name, door in ALL_DOORS.items() if mutant.kind in door.kinds]
-        name = names[number // len(TURNS) % len(names)]
-        door, judge = ALL_DOORS[name], Judge(truths, is_strict=not mutant.resealed)
+        turn, at = divmod(number // len(TURNS), len(names))
+        name = names[at]
+        door, judge = ALL_DOORS[name], Judge(truths, is_strict=not mutant.resealed, turn=turn)
         group, what = f"{mutant.kind}: {name}", f"{mutant.what} [{'resealed' if mutant.resealed else 'as it is'}]"
         path = put(mutant.kind, mutant.files)
         try:

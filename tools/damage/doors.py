@@ -63,10 +63,13 @@ class Judge:
         Of every slide whose parts are in the container.
     is_strict : bool
         Whether what comes out has to be true; not where checksums were made again over damage.
+    turn : int
+        Says which, to a door that does one thing or another.
     """
 
     truths: Mapping[str, Truth]
     is_strict: bool
+    turn: int = 0
     refused: list[Exception] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)
 
