@@ -11,21 +11,22 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import predict
-from .encoder import CHROMA_RATIO, UNFITTED, ChromaFit, Settings, Steps, Target, luma_step, usual_steps
+from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 from .errors import ExtraMissingError, RripError
-from .family import EncodedFamily
-from .fitting import encode_sample, fit_chroma
+from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
 from .jpeg import ordinary_jpeg
+from .losses import EDGE, Original
 from .sampling import Image, Levels
 
-__all__ = ["Fits", "find_quality", "keep_promise"]
+__all__ = ["find_quality", "keep_promise"]
 
 _FAMILIES = 8
 """Most families that are encoded at each step tried."""
@@ -47,8 +48,8 @@ _MARGIN, _COLOUR_MARGIN = 0.02, 0.03
 """Least part by which a loss stays below JPEG's; it is one standard error of the sample, where that is more."""
 
 _SHIFT = 4
-"""Samples at each edge that are not measured, and by which JPEG's blocks are shifted against the slide's. A slide that
-was JPEG comes back almost lossless on its own grid, which says nothing of JPEG's quality."""
+"""Samples by which JPEG's blocks are shifted against the slide's. A slide that was JPEG comes back almost lossless on
+its own grid, which says nothing of JPEG's quality."""
 
 _OTHER_SHIFT, _OWN_GRID = 2, 0.7
 """The shift that is used instead where the usual one loses less than this part of what the other one loses: then the
@@ -57,9 +58,6 @@ usual one has met the grid of a picture that was cut from a JPEG."""
 _LEAST = {"y0": 0.05, "y1": 0.05, "rgb": 0.05, "ssim": 1e-5, "delta_e": 0.02, "delta_e_p95": 0.05}
 """Losses below these count as these: nobody sees them, and a flat sample has none."""
 
-_MIDDLE, _FINE, _COLOUR = ("y1",), ("y0", "ssim"), ("rgb", "delta_e", "delta_e_p95")
-
-Fits = tuple[ChromaFit, ChromaFit]
 Losses = dict[str, NDArray[np.float64]]
 """Of each family, by name."""
 
@@ -68,85 +66,70 @@ Losses = dict[str, NDArray[np.float64]]
 class _Sample:
     """Families, what they are tried with, and where work is done."""
 
-    families: Sequence[Levels]
+    originals: Sequence[Original]
     settings: Settings
     executor: Executor
-    fits: Fits = (UNFITTED, UNFITTED)
 
-    def fitted(self, steps: Steps) -> _Sample:
-        """The same with chroma predicted as suits these steps."""
-        few = self.families[:: max(1, math.ceil(len(self.families) / _FAMILIES))]
-        return replace(self, fits=fit_chroma(few, self.settings.with_steps(steps), self.executor))
+    @classmethod
+    def of(cls, families: Sequence[Levels], settings: Settings, executor: Executor, count: int = _FAMILIES) -> _Sample:
+        """At most `count` families, spread over all that are given."""
+        chosen = families[:: max(1, math.ceil(len(families) / count))]
+        return cls([Original(levels) for levels in chosen], settings, executor)
 
-    def encode(self, steps: Steps) -> list[EncodedFamily]:
-        """All families."""
-        return encode_sample(self.families, self.settings.with_steps(steps), self.fits, self.executor)
+    def fit(self, steps: Steps) -> Fits:
+        """Chroma predicted as suits these steps, on at most eight families."""
+        few = replace(self, originals=self.originals[:: max(1, math.ceil(len(self.originals) / _FAMILIES))])
+        luma = few.encode_luma(steps, few.encode_luma(steps))
+        return fit_to_luma(few.originals, luma, self.settings.with_steps(steps), self.executor)
 
-    def losses(self, found: Iterable[tuple[Image, Image]], names: Sequence[str]) -> Losses:
-        """What each family lost of levels 0 and 1."""
-        rows = self.executor.map(lambda pair: _losses(pair[0], pair[1], names), zip(self.families, found, strict=True))
-        columns = np.array(list(rows)).T
-        return {name: np.maximum(_LEAST[name], column) for name, column in zip(names, columns, strict=True)}
+    def encode_luma(self, steps: Steps, coarser: Iterable[Luma | None] = repeat(None)) -> list[Luma]:
+        """All families by :func:`rrip_format.fitting.encode_luma`."""
+        settings = self.settings.with_steps(steps)
+        return list(self.executor.map(encode_luma, self.originals, repeat(settings), coarser))
+
+    def losses(self, measure: Callable[..., dict[str, float]], *found: Iterable[Any]) -> Losses:
+        """What each family loses, measured of it and of what is found for each."""
+        rows = list(self.executor.map(measure, self.originals, *found))
+        return {name: np.maximum(_LEAST[name], [row[name] for row in rows]) for name in rows[0]}
 
     def losses_of_jpeg(self, quality: int) -> Losses:
         """The same of an ordinary JPEG pyramid."""
 
-        def losses(shift: int) -> Losses:
-            found = self.executor.map(partial(_through_jpeg, quality=quality, shift=shift), self.families)
-            return self.losses(found, (*_MIDDLE, *_FINE, *_COLOUR))
+        def luma(original: Original, shift: int) -> dict[str, float]:
+            return original.luma_losses(0, _through_jpeg(original.levels[0], quality, shift))
 
-        usual, other = losses(_SHIFT), losses(_OTHER_SHIFT)
-        return other if usual["y0"].mean() < _OWN_GRID * other["y0"].mean() else usual
+        def everything(original: Original, shift: int) -> dict[str, float]:
+            fine, middle = (_through_jpeg(rgb, quality, shift) for rgb in original.levels[:2])
+            losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
+            return losses | original.colour_losses(fine)
 
-    def losses_at(self, steps: Steps, names: Sequence[str]) -> Losses:
-        """The same of a container."""
-        return self.losses((_decoded(family) for family in self.encode(steps)), names)
-
-
-def _through_jpeg(levels: Levels, quality: int, shift: int) -> tuple[Image, Image]:
-    """Levels 0 and 1 as JPEG leaves them, whose blocks begin at `shift`, without the edges that are not measured."""
-    skipped, parts = _SHIFT - shift, list[Image]()
-    for rgb in levels[:2]:
-        side = rgb.shape[0] - 2 * _SHIFT
-        found = ordinary_jpeg(rgb[shift:, shift:], quality)
-        parts.append(found[skipped : skipped + side, skipped : skipped + side])
-    return parts[0], parts[1]
+        usual, other = self.losses(everything, repeat(_SHIFT)), self.losses(luma, repeat(_OTHER_SHIFT))
+        met = usual["y0"].mean() < _OWN_GRID * other["y0"].mean()
+        return self.losses(everything, repeat(_OTHER_SHIFT)) if met else usual
 
 
-def _decoded(family: EncodedFamily) -> tuple[Image, Image]:
-    first, second = (
-        predict.ycc_to_rgb(planes).transpose(1, 2, 0)[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT] for planes in family.planes[:2]
-    )
-    return first, second
+def _through_jpeg(rgb: Image, quality: int, shift: int) -> Image:
+    """Planes that JPEG makes of a level, its blocks beginning at `shift`, without the edges that are not measured."""
+    skipped, side = EDGE - shift, rgb.shape[0] - 2 * EDGE
+    found = ordinary_jpeg(rgb[shift:, shift:], quality)[skipped : skipped + side, skipped : skipped + side]
+    return np.ascontiguousarray(found.transpose(2, 0, 1))
 
 
-def _luma(rgb: Image) -> NDArray[np.float32]:
-    luma: NDArray[np.float32] = predict.rgb_to_exact_ycc(rgb)[0]
-    return luma
+def _middle_losses(original: Original, luma: Luma) -> dict[str, float]:
+    return original.luma_losses(1, _inner(luma.planes))
 
 
-def _losses(wanted: Levels, found: tuple[Image, Image], names: Sequence[str]) -> list[float]:
-    """What is lost of a family by each measure, less being better: squared errors, 1 - SSIM, CIEDE2000."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
-    from skimage.metrics import structural_similarity
+def _fine_losses(original: Original, luma: Luma) -> dict[str, float]:
+    return original.luma_losses(0, _inner(luma.planes), ssim=True)
 
-    exact = [rgb[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT] for rgb in wanted[:2]]
-    losses: dict[str, float] = {}
-    if "y1" in names:
-        losses["y1"] = float(np.mean((_luma(exact[1]) - _luma(found[1])) ** 2))
-    if "y0" in names:
-        luma = _luma(exact[0]), _luma(found[0])
-        losses["y0"] = float(np.mean((luma[0] - luma[1]) ** 2))
-        ssim = structural_similarity(
-            *luma, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-        )
-        losses["ssim"] = 1 - float(ssim)
-    if "rgb" in names:
-        losses["rgb"] = float(np.mean((exact[0].astype(np.float32) - found[0]) ** 2))
-        # every third pixel in both directions meets every place of an 8 x 8 block
-        differences = deltaE_ciede2000(rgb2lab(exact[0][::3, ::3]), rgb2lab(found[0][::3, ::3]))
-        losses |= {"delta_e": float(differences.mean()), "delta_e_p95": float(np.percentile(differences, 95))}
-    return [losses[name] for name in names]
+
+def _colour_losses(original: Original, luma: Luma, settings: Settings, fits: Fits) -> dict[str, float]:
+    return original.colour_losses(_inner(encode_colour(original, luma, settings, fits)))
+
+
+def _inner(planes: NDArray[np.uint8]) -> Image:
+    """RGB planes of decoded ones, without the edges that are not measured."""
+    return predict.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
 
 
 def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.2) -> float:
@@ -201,37 +184,49 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     Settings, two ChromaFit
         With their steps, and how chroma is predicted at these.
     """
-    sample = _Sample(families[:: max(1, math.ceil(len(families) / _FAMILIES))], settings, executor)
+    sample = _Sample.of(families, settings, executor)
     if settings.preset is not None or not families:
-        return settings, sample.fits
+        return settings, (UNFITTED, UNFITTED)
     if settings.steps is not None:
-        return settings, sample.fitted(settings.steps).fits
+        return settings, sample.fit(settings.steps)
     jpeg = sample.losses_of_jpeg(settings.quality)
-    gray = replace(sample, settings=replace(settings, luma_only=True))
     start = luma_step(settings.quality)
 
+    @cache
+    def middle_luma(step: float) -> list[Luma]:
+        return sample.encode_luma((step, step, CHROMA_RATIO * step))
+
     def middle_excess(step: float) -> float:
-        return _worst(gray.losses_at((_STEPS[1], step, step), _MIDDLE), jpeg)
+        return _worst(sample.losses(_middle_losses, middle_luma(step)), jpeg)
 
     middle = _solve(middle_excess, start, _STEPS)
 
     def luma_steps(step: float) -> Steps:
         return step, min(middle, _LEVEL_1_RATIO * step), CHROMA_RATIO * step
 
-    fine = _solve(lambda step: _worst(gray.losses_at(luma_steps(step), _FINE), jpeg), start, _STEPS)
-    luma_0, luma_1, chroma = luma_steps(fine)
-    sample = sample.fitted((luma_0, luma_1, chroma))
+    @cache
+    def fine_luma(step: float) -> list[Luma]:
+        return sample.encode_luma(luma_steps(step), middle_luma(luma_steps(step)[1]))
+
+    def fine_excess(step: float) -> float:
+        return _worst(sample.losses(_fine_losses, fine_luma(step)), jpeg)
+
+    luma_0, luma_1, chroma = luma_steps(_solve(fine_excess, start, _STEPS))
+    settings, luma = settings.with_steps((luma_0, luma_1, chroma)), fine_luma(luma_0)
+    fits = fit_to_luma(sample.originals, luma, settings, executor)
     if settings.luma_only:
-        return settings.with_steps((luma_0, luma_1, chroma)), sample.fits
+        return settings, fits
 
     def colour_excess(ratio: float) -> float:
-        return _worst(sample.losses_at((luma_0, luma_1, ratio * luma_0), _COLOUR), jpeg, _COLOUR_MARGIN)
+        tried = settings.with_steps((luma_0, luma_1, ratio * luma_0))
+        return _worst(sample.losses(_colour_losses, luma, repeat(tried), repeat(fits)), jpeg, _COLOUR_MARGIN)
 
     ratio = _solve(colour_excess, CHROMA_RATIO, _CHROMA_RATIOS, slope=0.4)
-    return settings.with_steps((luma_0, luma_1, ratio * luma_0)), sample.fits
+    return settings.with_steps((luma_0, luma_1, ratio * luma_0)), fits
 
 
 def _ssimulacra2(wanted: Image, found: Image) -> float:
+    """Of level 0, (s, s, 3) uint8, and its decoded planes without the edges that are not measured."""
     try:
         from ssimulacra2 import compute_ssimulacra2
     except ImportError as error:
@@ -239,7 +234,7 @@ def _ssimulacra2(wanted: Image, found: Image) -> float:
     from PIL import Image as Pillow
 
     files: list[Any] = []
-    for rgb in (wanted[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT], found):
+    for rgb in (wanted[EDGE:-EDGE, EDGE:-EDGE], found.transpose(1, 2, 0)):
         files.append(io.BytesIO())
         Pillow.fromarray(np.ascontiguousarray(rgb)).save(files[-1], "PNG", compress_level=0)
         files[-1].seek(0)
@@ -262,24 +257,25 @@ def find_quality(
     if not families:
         raise RripError("a target needs families that are not empty to measure")
     count = len(families) if target.kind == "ratio" else _FAMILIES
-    every = _Sample(families[:: max(1, math.ceil(len(families) / count))], settings, executor)
+    sample = _Sample.of(families, settings, executor, count)
     reached: dict[float, tuple[Fits, float]] = {}
 
-    def value(sample: _Sample, step: float) -> float:
-        encoded = sample.encode(usual_steps(step))
+    def value(step: float, fits: Fits) -> float:
+        levels = [original.levels for original in sample.originals]
+        encoded = encode_sample(levels, settings.with_steps(usual_steps(step)), fits, executor)
         if target.kind == "ratio":
-            raw = sum(rgb.size for levels in sample.families for rgb in levels)
+            raw = sum(rgb.size for family in levels for rgb in family)
             return raw / sum(len(tile) for family in encoded for tile in family.tiles)
-        found = [_decoded(family) for family in encoded]
+        found = [_inner(family.planes[0]) for family in encoded]
         if target.kind == "psnr":
-            return 10 * math.log10(255**2 / float(sample.losses(found, _FINE)["y0"].mean()))
-        scores = [_ssimulacra2(levels[0], pair[0]) for levels, pair in zip(sample.families, found, strict=True)]
-        return float(np.mean(scores))
+            losses = sample.losses(lambda original, rgb: original.luma_losses(0, rgb), found)
+            return 10 * math.log10(255**2 / float(losses["y0"].mean()))
+        return float(np.mean([_ssimulacra2(family[0], rgb) for family, rgb in zip(levels, found, strict=True)]))
 
     def excess(step: float) -> float:
-        sample = every.fitted(usual_steps(step))
-        found = value(sample, step)
-        reached[step] = sample.fits, found
+        fits = sample.fit(usual_steps(step))
+        found = value(step, fits)
+        reached[step] = fits, found
         if target.kind == "ratio":
             return math.log(found / target.value)
         # 4.3 dB of PSNR are a factor of e in squared error; 10 points of SSIMULACRA2 come near that

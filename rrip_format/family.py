@@ -31,6 +31,7 @@ __all__ = [
     "decode_tile",
     "encode_base",
     "encode_family",
+    "encode_level",
     "needed_levels",
 ]
 
@@ -299,23 +300,48 @@ def encode_family(
     base = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder)
     tiles, planes = [base], [decode_base(coding, BASE_LEVEL, row, col, base)]
     for level in (1, 0):
-        streams, decoded = _encode_level(planes[0], levels[level], level, coding.residuals[level], coder)
+        wanted = predict.rgb_to_exact_ycc(levels[level])
+        streams, decoded = encode_level(planes[0], wanted, level, coding.residuals[level], coder)
         tiles.insert(0, join_tile(streams, coding.place(level, row, col)))
         planes.insert(0, decoded)
     return EncodedFamily((tiles[0], tiles[1], tiles[2]), (planes[0], planes[1], planes[2]))
 
 
-def _encode_level(
-    coarse: Planes, rgb: NDArray[np.uint8], level: int, how: ResidualCoding, coder: StreamCoder
+def encode_level(
+    coarse: Planes,
+    wanted: NDArray[np.float32],
+    level: int,
+    how: ResidualCoding,
+    coder: StreamCoder,
+    luma: bytes | None = None,
 ) -> tuple[list[bytes], Planes]:
-    """Residual streams of one level, and its planes as a decoder will have them."""
-    side = rgb.shape[0]
-    wanted = predict.rgb_to_exact_ycc(rgb)
-    streams = [coder.encode_residual(wanted[0] - predict.up2(coarse[0], how.taps), level, 0)]
-    luma = decode_gray(streams[0], side) if streams[0] else None
-    planes = predict.reconstruct(coarse, (luma, None, None), how.taps, how.cfl, how.chroma_taps)
+    """Encode one residual level of a family.
+
+    Parameters
+    ----------
+    coarse : (3, s / 2, s / 2) uint8
+        Planes of the next coarser level, as a decoder will have them.
+    wanted : (3, s, s) float32
+        Of :func:`rrip_format.predict.rgb_to_exact_ycc`.
+    level : int
+        0 or 1.
+    how : ResidualCoding
+    coder : StreamCoder
+    luma : bytes, optional
+        The luma stream, where it is known.
+
+    Returns
+    -------
+    list of bytes, (3, s, s) uint8
+        Residual streams, and the planes as a decoder will have them.
+    """
+    side = wanted.shape[1]
+    if luma is None:
+        luma = coder.encode_residual(wanted[0] - predict.up2(coarse[0], how.taps), level, 0)
+    streams, detail = [luma], decode_gray(luma, side) if luma else None
+    planes = predict.reconstruct(coarse, (detail, None, None), how.taps, how.cfl, how.chroma_taps)
     if how.planes == 3:
         streams += [coder.encode_residual(wanted[k] - planes[k], level, k) for k in (1, 2)]
         cb, cr = (decode_gray(stream, side) if stream else None for stream in streams[1:])
-        planes = predict.reconstruct(coarse, (luma, cb, cr), how.taps, how.cfl, how.chroma_taps)
+        planes = predict.reconstruct(coarse, (detail, cb, cr), how.taps, how.cfl, how.chroma_taps)
     return streams, planes

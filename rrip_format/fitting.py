@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from functools import partial
+from dataclasses import dataclass, replace
+from itertools import repeat
 from uuid import UUID
 
 import numpy as np
@@ -16,15 +17,20 @@ from numpy.typing import NDArray
 
 from . import predict
 from .encoder import UNFITTED, ChromaFit, Settings
-from .family import EncodedFamily, encode_family
-from .geometry import Geometry
-from .metadata import SHARP, Coding
+from .family import EncodedFamily, encode_family, encode_level
+from .geometry import BASE_LEVEL, Geometry
+from .jpeg import decode_ycc
+from .losses import Original
+from .metadata import SHARP, Coding, ResidualCoding
 from .predict import Taps
 from .sampling import Levels
 
-__all__ = ["encode_sample", "fit_chroma", "legal_taps"]
+__all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit_chroma", "fit_to_luma", "legal_taps"]
 
 Floats = NDArray[np.float64]
+Planes = NDArray[np.uint8]
+Fits = tuple[ChromaFit, ChromaFit]
+"""Of levels 0 and 1."""
 
 _LEAST_NEGATIVE = 12.0
 """Largest sum of magnitudes of negative taps before rounding, which may add one to it: the limit is 13 (spec 5.2)."""
@@ -34,7 +40,7 @@ _PULL = 1e3
 
 
 def encode_sample(
-    families: Sequence[Levels], settings: Settings, fits: tuple[ChromaFit, ChromaFit], executor: Executor
+    families: Sequence[Levels], settings: Settings, fits: Fits, executor: Executor
 ) -> list[EncodedFamily]:
     """Encode families apart from any slide.
 
@@ -95,18 +101,53 @@ def _solve_taps(equations: Floats) -> Taps:
     return legal_taps(np.linalg.solve(system, np.append(wanted, 64.0))[:4])
 
 
-def _detail_products(planes: Floats, family: EncodedFamily, *, level: int, luma: Taps, chroma: Taps) -> Floats:
+def _detail_products(wanted: Floats, planes: Planes, coarse: Planes, luma: Taps, chroma: Taps) -> Floats:
     """Of luma detail as decoded: its product with what chroma misses, Cb and Cr, and its square."""
-    coarse = family.planes[level + 1]
-    detail = family.planes[level][0].astype(np.float64) - predict.up2(coarse[0], luma)
-    missing = [planes[k] - predict.up2(coarse[k], chroma) for k in (1, 2)]
+    detail = planes[0].astype(np.float64) - predict.up2(coarse[0], luma)
+    missing = [wanted[k] - predict.up2(coarse[k], chroma) for k in (1, 2)]
     return np.array([np.vdot(detail, missing[0]), np.vdot(detail, missing[1]), np.vdot(detail, detail)])
 
 
-def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executor) -> tuple[ChromaFit, ChromaFit]:
-    """Taps and coefficients that predict chroma best at given steps, for level 0 and level 1.
+@dataclass(frozen=True, slots=True)
+class Luma:
+    """Luma of a family, which does not depend on chroma.
 
-    The families are encoded twice: level 0 is predicted from what the fit of level 1 leaves.
+    Parameters
+    ----------
+    streams : one or two bytes
+        Of level 1, and of level 0.
+    planes : (3, s, s) uint8
+        Of the last of these levels, with chroma as it follows from the base.
+    """
+
+    streams: tuple[bytes, ...]
+    planes: Planes
+
+
+def _encode_base(original: Original, settings: Settings) -> Planes:
+    rgb = original.levels[BASE_LEVEL]
+    return decode_ycc(settings.streams.encode_base(rgb), rgb.shape[0])
+
+
+def encode_luma(original: Original, settings: Settings, coarser: Luma | None = None) -> Luma:
+    """Encode luma of level 1, or of level 0 where that of level 1 is given as `coarser`; chroma is not fitted yet."""
+    level, streams = (0, coarser.streams) if coarser else (1, ())
+    coarse = coarser.planes if coarser else _encode_base(original, settings)
+    how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
+    found, planes = encode_level(coarse, original.exact[level], level, how, settings.streams)
+    return Luma((*streams, found[0]), planes)
+
+
+def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits) -> Planes:
+    """Planes of level 0, (3, s, s) uint8, as all streams make them, luma being encoded already."""
+    planes, how, coder = _encode_base(original, settings), settings.residuals(fits), settings.streams
+    for level, stream in zip((1, 0), luma.streams, strict=True):
+        _, planes = encode_level(planes, original.exact[level], level, how[level], coder, stream)
+    return planes
+
+
+def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executor) -> Fits:
+    """Taps and coefficients that predict chroma best at given steps, for level 0 and level 1.
 
     Parameters
     ----------
@@ -121,17 +162,32 @@ def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executo
     two ChromaFit
         The usual ones without families.
     """
-    fits = [UNFITTED, UNFITTED]
     if not families or settings.preset is not None:
         return UNFITTED, UNFITTED
+    originals = [Original(levels) for levels in families]
+    lumas = executor.map(lambda original: encode_luma(original, settings, encode_luma(original, settings)), originals)
+    return fit_to_luma(originals, list(lumas), settings, executor)
+
+
+def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor) -> Fits:
+    """As :func:`fit_chroma`, of families whose luma is encoded at the same steps already."""
+    fits, coder = [UNFITTED, UNFITTED], settings.streams
+    plain = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))
+
+    def encode(original: Original, coarse: Planes, luma: Luma, how: ResidualCoding, level: int) -> Planes:
+        return encode_level(coarse, original.exact[level], level, how, coder, luma.streams[1 - level])[1]
+
+    coarse = list(executor.map(_encode_base, originals, repeat(settings)))
     for level in (1, 0):
-        encoded = encode_sample(families, settings, (fits[0], fits[1]), executor)
-        luma = settings.residuals((UNFITTED, UNFITTED))[level].taps
-        wanted = [predict.rgb_to_exact_ycc(levels[level]).astype(np.float64) for levels in families]
-        coarse = [family.planes[level + 1] for family in encoded]
+        how = plain[level]
+        wanted = [original.exact[level].astype(np.float64) for original in originals]
+        planes = executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level))
         taps = _solve_taps(np.sum(list(executor.map(_tap_equations, wanted, coarse)), axis=0))
-        products = partial(_detail_products, level=level, luma=luma, chroma=taps)
-        cb, cr, square = np.sum(list(executor.map(products, wanted, encoded)), axis=0)
+        products = executor.map(_detail_products, wanted, planes, coarse, repeat(how.taps), repeat(taps))
+        cb, cr, square = np.sum(list(products), axis=0)
         cfl = np.clip(np.rint(64 * np.array([cb, cr]) / max(square, 1.0)), -127, 127).astype(int).tolist()
         fits[level] = ChromaFit(taps, (cfl[0], cfl[1]))
+        if level:  # level 0 is predicted from what this fit leaves
+            how = settings.residuals((UNFITTED, fits[1]))[1]
+            coarse = list(executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level)))
     return fits[0], fits[1]

@@ -16,10 +16,11 @@ import rfc8785
 from numpy.typing import NDArray
 
 from . import __version__
-from .calibration import Fits, find_quality, keep_promise
+from .calibration import find_quality, keep_promise
 from .container import load_json
 from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
+from .fitting import Fits
 from .geometry import Geometry
 from .layout import dump
 from .metadata import Coding, Metadata, SlideMetadata, parse_metadata

@@ -24,6 +24,7 @@ from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family import encode_family
 from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
 from rrip_format.geometry import Geometry
+from rrip_format.losses import EDGE, Original
 from rrip_format.metadata import BILINEAR, SHARP, Coding
 from rrip_format.sampling import halve_twice
 
@@ -175,18 +176,27 @@ def test_legal_taps_stay():
 # The promise
 
 
-def mean_losses(sample, settings, fits, jpeg: bool):
-    names = (*calibration._MIDDLE, *calibration._FINE, *calibration._COLOUR)
-    tried = calibration._Sample(sample, settings, ThreadPoolExecutor(1), fits)
-    found = tried.losses_of_jpeg(settings.quality) if jpeg else tried.losses_at(settings.steps, names)
-    return {name: float(values.mean()) for name, values in found.items()}
+def losses_of_ours(sample, settings, fits, executor):
+    found = []
+    for levels, family in zip(sample, encode_sample(sample, settings, fits, executor), strict=True):
+        fine, middle = (predict.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes[:2])
+        original = Original(levels)
+        losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
+        found.append(losses | original.colour_losses(fine))
+    return {name: np.mean([losses[name] for losses in found]) for name in found[0]}
+
+
+def losses_of_jpeg(sample, settings, executor):
+    losses = calibration._Sample.of(sample, settings, executor).losses_of_jpeg(settings.quality)
+    return {name: values.mean() for name, values in losses.items()}
 
 
 @pytest.mark.parametrize("quality", [60, 90])
 def test_no_worse_than_jpeg_on_families_not_seen(quality, executor):
     settings, fits = keep_promise(families(6), Settings(quality=quality, tile=64), executor)
     others = families(6, seed=50)
-    jpeg, ours = (mean_losses(others, settings, fits, jpeg=of_jpeg) for of_jpeg in (True, False))
+    jpeg, ours = losses_of_jpeg(others, settings, executor), losses_of_ours(others, settings, fits, executor)
+    assert set(jpeg) == set(ours)
     for name, loss in ours.items():
         assert loss <= jpeg[name] * 1.005, name
 
@@ -200,7 +210,7 @@ def test_the_promise_on_a_real_field(testdata, executor):
         for y, x in ((0, 0), (512, 512), (0, 512), (512, 0))
     ]
     settings, fits = keep_promise(parts[:2], Settings(quality=75), executor)
-    jpeg, ours = (mean_losses(parts[2:], settings, fits, jpeg=of_jpeg) for of_jpeg in (True, False))
+    jpeg, ours = losses_of_jpeg(parts[2:], settings, executor), losses_of_ours(parts[2:], settings, fits, executor)
     assert all(ours[name] <= jpeg[name] * 1.02 for name in ours)
 
 
@@ -209,9 +219,9 @@ def test_the_grid_of_a_picture_that_was_jpeg_is_not_met(offset, executor):
     """Wherever it lies, JPEG's quality is that of a fresh picture, not of a second pass over the same blocks."""
     once = imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(tissue(280, 280), level=75, subsampling="444"))
     cut = np.ascontiguousarray(once[offset : offset + 256, offset : offset + 256])
-    loss = calibration._Sample([halve_twice(cut)], Settings(tile=64), executor).losses_of_jpeg(75)["y0"].mean()
-    fresh = calibration._Sample([halve_twice(tissue(256, 256))], Settings(tile=64), executor).losses_of_jpeg(75)
-    assert loss > 0.4 * fresh["y0"].mean()
+    settings = Settings(tile=64, quality=75)
+    found, fresh = (losses_of_jpeg([halve_twice(rgb)], settings, executor) for rgb in (cut, tissue(256, 256)))
+    assert found["y0"] > 0.4 * fresh["y0"]
 
 
 def test_what_is_given_is_not_measured(executor):

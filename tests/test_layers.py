@@ -32,6 +32,7 @@ FLOORS = [
     ["store"],
     ["codec", "jpeg_codec", "slide", "writing", "encoder", "overview", "source"],
     ["sampling"],
+    ["losses"],
     ["fitting"],
     ["calibration", "blocks"],
     ["plan", "workers"],

@@ -1,0 +1,209 @@
+"""What a family loses when it is encoded: squared errors, 1 - SSIM and CIEDE2000, less being better.
+
+A search asks for these hundreds of times on the same few families. So what concerns the family alone is computed once,
+and SSIM and CIEDE2000, which took most of the time of a search as scikit-image has them, are written out here in single
+precision; tests compare them with scikit-image.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import predict
+from .kernels import kernel
+from .sampling import Image, Levels
+
+__all__ = ["EDGE", "Original"]
+
+Floats = NDArray[np.float32]
+U = np.uint64
+
+EDGE = 4
+"""Samples at each edge of a level that are not measured."""
+
+_REACH = 5
+_WEIGHTS = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / 1.5) ** 2)
+_WINDOW = (_WEIGHTS / _WEIGHTS.sum()).astype(np.float32)
+"""The Gaussian window of SSIM: sigma = 1.5 px, cut off at 5 px."""
+
+_C1, _C2 = (np.float32((k * 255) ** 2) for k in (0.01, 0.03))
+
+_COLOUR_STRIDE = 3
+"""Every third pixel in both directions meets every place of an 8 x 8 block."""
+
+_SRGB = np.arange(256) / 255
+_LINEAR = np.where(_SRGB > 0.04045, ((_SRGB + 0.055) / 1.055) ** 2.4, _SRGB / 12.92).astype(np.float32)
+"""Linear light of 8-bit sRGB (IEC 61966-2-1)."""
+
+_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_TO_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
+"""From linear RGB to CIE XYZ in units of the white D65."""
+
+
+@kernel
+def _luma(rgb: Any, out: Floats) -> None:
+    """As the first plane of :func:`rrip_format.predict.rgb_to_exact_ycc`, of planes."""
+    _, height, width = rgb.shape
+    unit = np.float32(1 / 65536)
+    for k in range(height):
+        for x in range(width):
+            r, g, b = np.int32(rgb[0, k, x]), np.int32(rgb[1, k, x]), np.int32(rgb[2, k, x])
+            out[k, x] = np.float32(np.int32(19595 * r + 38470 * g + 7471 * b)) * unit
+
+
+@kernel
+def _dissimilarity(first: Floats, second: Floats, window: Floats, c1: Any, c2: Any) -> Any:
+    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004).
+
+    With d the difference of both pictures, SSIM's factors are 1 - mean(d)^2 / (mean_1^2 + mean_2^2 + c1) and
+    1 - var(d) / (var_1 + var_2 + c2), which does not cancel out where they are nearly the same. Samples are counted
+    from 128. Columns are weighted first, then rows, always along a row of memory: so LLVM makes vectors of it.
+    """
+    height, width = first.shape
+    reach, middle = window.size, np.float32(128)
+    columns, sums = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
+    row = np.empty(width, np.float32)
+    count = width - reach + 1
+    total: Any = 0.0
+    for y in range(height - reach + 1):
+        columns[:], sums[:] = np.float32(0), np.float32(0)
+        for k in range(reach):
+            weight, line = window[k], U(y + k)
+            for n in range(width):
+                x = U(n)
+                a, b = first[line, x] - middle, second[line, x] - middle
+                d = a - b
+                columns[U(0), x] += weight * a
+                columns[U(1), x] += weight * d
+                columns[U(2), x] += weight * (d * d)
+                columns[U(3), x] += weight * (a * a + b * b)
+        for k in range(reach):
+            weight, shift = window[k], U(k)
+            for c in range(4):
+                for n in range(count):
+                    sums[U(c), U(n)] += weight * columns[U(c), U(n) + shift]
+        for n in range(count):
+            x = U(n)
+            mean, d = sums[U(0), x], sums[U(1), x]
+            other = mean - d
+            variances = sums[U(3), x] - mean * mean - other * other
+            contrast = (sums[U(2), x] - d * d) / (variances + c2)
+            mean, other = mean + middle, other + middle
+            luminance = d * d / (mean * mean + other * other + c1)
+            row[x] = contrast + luminance - contrast * luminance
+        for n in range(count):
+            total += row[n]
+    return total / (count * (height - reach + 1))
+
+
+def _lab(rgb: NDArray[np.uint8]) -> Floats:
+    """CIE L*, a*, b* (3, h, w) of every third pixel of planes in both directions."""
+    red, green, blue = _LINEAR[rgb[:, ::_COLOUR_STRIDE, ::_COLOUR_STRIDE]]
+    x, y, z = (
+        np.where(part > np.float32(0.008856), np.cbrt(part), np.float32(7.787) * part + np.float32(16 / 116))
+        for part in (row[0] * red + row[1] * green + row[2] * blue for row in _TO_XYZ)
+    )
+    return np.stack((np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)))
+
+
+def _seventh(chroma: Floats) -> Floats:
+    """The part of chroma to the seventh by which CIEDE2000 tells grey from colour, as a root."""
+    power = chroma**7
+    root: Floats = np.sqrt(power / (power + np.float32(25**7)))
+    return root
+
+
+def _ciede2000(first: Floats, second: Floats) -> Floats:
+    """Colour differences of two arrays of :func:`_lab` (Sharma, Wu and Dalal 2005), without angles as far as possible.
+
+    The mean hue is the direction of the sum of two unit vectors, and the difference of hues comes from the
+    cross product of the colours.
+    """
+    tiny = np.float32(1e-9)
+    (l1, a1, b1), (l2, a2, b2) = first, second
+    stretch = np.float32(1.5) - np.float32(0.5) * _seventh((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2)
+    a1, a2 = stretch * a1, stretch * a2
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    mean_l, mean_c = (l1 + l2) / 2 - 50, (c1 + c2) / 2
+    dot, cross, product = a1 * a2 + b1 * b2, a1 * b2 - a2 * b1, c1 * c2
+    far = np.copysign(np.sqrt(np.maximum(2 * (product - dot), 0)), cross)
+    hue = np.where(dot > 0, cross / np.sqrt((product + np.abs(dot)) / 2 + tiny), far)  # near ones would cancel out
+    angle = np.arctan2(b1 / (c1 + tiny) + b2 / (c2 + tiny), a1 / (c1 + tiny) + a2 / (c2 + tiny))
+    degrees = np.float32(np.pi / 180)
+    weight = (
+        1
+        - np.float32(0.17) * np.cos(angle - 30 * degrees)
+        + np.float32(0.24) * np.cos(2 * angle)
+        + np.float32(0.32) * np.cos(3 * angle + 6 * degrees)
+        - np.float32(0.20) * np.cos(4 * angle - 63 * degrees)
+    )
+    square = mean_l * mean_l
+    lightness = (l2 - l1) / (1 + np.float32(0.015) * square / np.sqrt(20 + square))
+    chroma = (c2 - c1) / (1 + np.float32(0.045) * mean_c)
+    hue /= 1 + np.float32(0.015) * mean_c * weight
+    turned = (angle + np.where(angle < 0, np.float32(2 * np.pi), np.float32(0))) / degrees - 275
+    rotation = -2 * _seventh(mean_c) * np.sin(60 * degrees * np.exp(-np.square(turned / 25)))
+    squares = lightness * lightness + chroma * chroma + hue * hue + rotation * chroma * hue
+    difference: Floats = np.sqrt(np.maximum(squares, 0))
+    return difference
+
+
+def _inside(planes: NDArray[Any]) -> NDArray[Any]:
+    return planes[..., EDGE:-EDGE, EDGE:-EDGE]
+
+
+class Original:
+    """A family as it is before it is encoded.
+
+    Parameters
+    ----------
+    levels : three (s, s, 3) uint8
+        RGB, padded.
+    """
+
+    def __init__(self, levels: Levels) -> None:
+        self.levels = levels
+
+    @cached_property
+    def exact(self) -> tuple[Floats, Floats]:
+        """YCbCr of levels 0 and 1 before rounding, (3, s, s) float32."""
+        return predict.rgb_to_exact_ycc(self.levels[0]), predict.rgb_to_exact_ycc(self.levels[1])
+
+    @cached_property
+    def _rgb(self) -> Image:
+        return np.ascontiguousarray(_inside(self.levels[0].transpose(2, 0, 1)))
+
+    @cached_property
+    def _colours(self) -> Floats:
+        return _lab(self._rgb)
+
+    def luma_losses(self, level: int, rgb: Image, *, ssim: bool = False) -> dict[str, float]:
+        """Squared error of luma, of level 0 also what SSIM misses of 1 if `ssim`.
+
+        Parameters
+        ----------
+        level : int
+            0 or 1.
+        rgb : (3, s - 2 * EDGE, s - 2 * EDGE) uint8
+            What the level has become, without its edges.
+        """
+        found, wanted = np.empty(rgb.shape[1:], np.float32), _inside(self.exact[level][0])
+        _luma(rgb, found)
+        losses = {f"y{level}": float(np.square(wanted - found).mean())}
+        if ssim:
+            losses["ssim"] = float(_dissimilarity(np.ascontiguousarray(wanted), found, _WINDOW, _C1, _C2))
+        return losses
+
+    def colour_losses(self, rgb: Image) -> dict[str, float]:
+        """Squared error of RGB, and mean and 95th percentile of CIEDE2000, of level 0 as in :meth:`luma_losses`."""
+        error = np.subtract(self._rgb, rgb, dtype=np.float32)
+        differences = _ciede2000(self._colours, _lab(rgb))
+        return {
+            "rgb": float(np.square(error, out=error).mean()),
+            "delta_e": float(differences.mean()),
+            "delta_e_p95": float(np.percentile(differences, 95)),
+        }
