@@ -35,7 +35,8 @@ _TRIES = 5
 """Most steps that are tried: a secant through the last two is near enough by then."""
 
 _NEAR = 0.005
-"""Part of a loss by which the search aims at the safe side; it ends within three times that."""
+"""Part of a loss by which the search aims at the safe side; it ends within three times that, later within more: steps
+are rounded in tables, so that a loss goes up by jumps."""
 
 _STEPS = (1.0, 64.0)
 _CHROMA_RATIOS = (0.3, 1.0)
@@ -132,7 +133,7 @@ def _inner(planes: NDArray[np.uint8]) -> Image:
     return predict.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
 
 
-def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.2) -> float:
+def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.4) -> float:
     """The largest argument tried whose `excess` is not above zero, which rises with about `slope` over its logarithm.
 
     So what is found has been tried and holds; only where nothing tried does, the last move is made at twice its length.
@@ -148,7 +149,7 @@ def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, 
             (x0, y0), (x1, y1) = (max(held), min(failed)) if held and failed else tried[-2:]
             slope = min(max((y1 - y0) / (x1 - x0), slope / 3), slope * 3)
         at = min(max(last - (value + _NEAR * max(1, len(failed))) / slope, least), most)
-        if -3 * _NEAR <= value <= 0 or at == last:
+        if -(2 + len(tried)) * _NEAR <= value <= 0 or at == last:
             break
     return math.exp(max(held)[0] if held else max(least, 2 * at - last))
 
@@ -157,10 +158,17 @@ def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
     """By how much, as a logarithm, the mean of a loss may lie above that of its bound, for the loss nearest to that."""
 
     def above(loss: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
-        spread = float(np.log(loss / bound).std(ddof=1)) / math.sqrt(loss.size) if loss.size > 1 else 0.0
-        return math.log(loss.mean() / bound.mean()) + max(margin, spread)
+        # of the ratio of the means, so that a family which loses next to nothing counts for nothing
+        apart = loss / loss.mean() - bound / bound.mean()
+        error = float(apart.std(ddof=1)) / math.sqrt(loss.size) if loss.size > 1 else 0.0
+        return math.log(loss.mean() / bound.mean()) + max(margin, error)
 
     return max(above(loss, bounds[name]) for name, loss in losses.items())
+
+
+def _usual_step(loss: NDArray[np.float64]) -> float:
+    """The step that makes about such an error."""
+    return math.sqrt(12 * float(loss.mean()))
 
 
 def keep_promise(families: Sequence[Levels], settings: Settings, executor: Executor) -> tuple[Settings, Fits]:
@@ -190,7 +198,6 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     if settings.steps is not None:
         return settings, sample.fit(settings.steps)
     jpeg = sample.losses_of_jpeg(settings.quality)
-    start = luma_step(settings.quality)
 
     @cache
     def middle_luma(step: float) -> list[Luma]:
@@ -199,7 +206,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     def middle_excess(step: float) -> float:
         return _worst(sample.losses(_middle_losses, middle_luma(step)), jpeg)
 
-    middle = _solve(middle_excess, start, _STEPS)
+    middle = _solve(middle_excess, _usual_step(jpeg["y1"]), _STEPS)
 
     def luma_steps(step: float) -> Steps:
         return step, min(middle, _LEVEL_1_RATIO * step), CHROMA_RATIO * step
@@ -211,7 +218,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     def fine_excess(step: float) -> float:
         return _worst(sample.losses(_fine_losses, fine_luma(step)), jpeg)
 
-    luma_0, luma_1, chroma = luma_steps(_solve(fine_excess, start, _STEPS))
+    luma_0, luma_1, chroma = luma_steps(_solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS))
     settings, luma = settings.with_steps((luma_0, luma_1, chroma)), fine_luma(luma_0)
     fits = fit_to_luma(sample.originals, luma, settings, executor)
     if settings.luma_only:
@@ -221,7 +228,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         tried = settings.with_steps((luma_0, luma_1, ratio * luma_0))
         return _worst(sample.losses(_colour_losses, luma, repeat(tried), repeat(fits)), jpeg, _COLOUR_MARGIN)
 
-    ratio = _solve(colour_excess, CHROMA_RATIO, _CHROMA_RATIOS, slope=0.4)
+    ratio = _solve(colour_excess, _CHROMA_RATIOS[1], _CHROMA_RATIOS, slope=0.4)
     return settings.with_steps((luma_0, luma_1, ratio * luma_0)), fits
 
 

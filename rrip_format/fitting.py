@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import combinations_with_replacement, repeat
 from uuid import UUID
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import predict
 from .encoder import UNFITTED, ChromaFit, Settings
-from .family import EncodedFamily, encode_family, encode_level
+from .family import EncodedFamily, StreamCoder, encode_family, encode_level
 from .geometry import BASE_LEVEL, Geometry
 from .jpeg import decode_ycc
 from .losses import Original
@@ -78,18 +78,24 @@ def _neighbours(plane: Floats) -> tuple[list[Floats], list[Floats]]:
     return [at[1], at[2], at[3], at[4]], [at[3], at[2], at[1], at[0]]
 
 
+def _product(first: Floats, second: Floats) -> float:
+    """Scalar product, without BLAS, whose own threads would get in the way of ours."""
+    return float(np.einsum("i,i", first.ravel(), second.ravel()))
+
+
 def _tap_equations(planes: Floats, coarse: NDArray[np.uint8]) -> Floats:
     """Normal equations, (4, 5), of the taps of both chroma planes: along each direction, the other averaged away."""
-    equations = np.zeros((4, 5))
+    equations = np.zeros((5, 5))
     for k in (1, 2):
         known, wanted = coarse[k].astype(np.float64) - 128, planes[k] - 128
         for source, target in ((known, wanted), (known.T, wanted.T)):
             halved = (target[0::2] + target[1::2]) / 2
             for samples, phase in zip(_neighbours(source), (1, 0), strict=True):
-                columns = np.stack([sample.ravel() for sample in samples])
-                equations[:, :4] += columns @ columns.T
-                equations[:, 4] += columns @ halved[:, phase::2].ravel()
-    return equations
+                columns = [sample.ravel() for sample in (*samples, halved[:, phase::2])]
+                for i, j in combinations_with_replacement(range(5), 2):
+                    equations[i, j] += _product(columns[i], columns[j])
+    equations += np.triu(equations, 1).T
+    return equations[:4]
 
 
 def _solve_taps(equations: Floats) -> Taps:
@@ -105,7 +111,7 @@ def _detail_products(wanted: Floats, planes: Planes, coarse: Planes, luma: Taps,
     """Of luma detail as decoded: its product with what chroma misses, Cb and Cr, and its square."""
     detail = planes[0].astype(np.float64) - predict.up2(coarse[0], luma)
     missing = [wanted[k] - predict.up2(coarse[k], chroma) for k in (1, 2)]
-    return np.array([np.vdot(detail, missing[0]), np.vdot(detail, missing[1]), np.vdot(detail, detail)])
+    return np.array([_product(detail, other) for other in (*missing, detail)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +130,24 @@ class Luma:
     planes: Planes
 
 
-def _encode_base(original: Original, settings: Settings) -> Planes:
+def _encode_base(original: Original, coder: StreamCoder) -> Planes:
     rgb = original.levels[BASE_LEVEL]
-    return decode_ycc(settings.streams.encode_base(rgb), rgb.shape[0])
+    return decode_ycc(coder.encode_base(rgb), rgb.shape[0])
 
 
 def encode_luma(original: Original, settings: Settings, coarser: Luma | None = None) -> Luma:
     """Encode luma of level 1, or of level 0 where that of level 1 is given as `coarser`; chroma is not fitted yet."""
-    level, streams = (0, coarser.streams) if coarser else (1, ())
-    coarse = coarser.planes if coarser else _encode_base(original, settings)
+    level, streams, coder = 0 if coarser else 1, coarser.streams if coarser else (), settings.streams
+    coarse = coarser.planes if coarser else _encode_base(original, coder)
     how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
-    found, planes = encode_level(coarse, original.exact[level], level, how, settings.streams)
+    found, planes = encode_level(coarse, original.exact[level], level, how, coder)
     return Luma((*streams, found[0]), planes)
 
 
 def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits) -> Planes:
     """Planes of level 0, (3, s, s) uint8, as all streams make them, luma being encoded already."""
-    planes, how, coder = _encode_base(original, settings), settings.residuals(fits), settings.streams
+    how, coder = settings.residuals(fits), settings.streams
+    planes = _encode_base(original, coder)
     for level, stream in zip((1, 0), luma.streams, strict=True):
         _, planes = encode_level(planes, original.exact[level], level, how[level], coder, stream)
     return planes
@@ -177,7 +184,7 @@ def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: 
     def encode(original: Original, coarse: Planes, luma: Luma, how: ResidualCoding, level: int) -> Planes:
         return encode_level(coarse, original.exact[level], level, how, coder, luma.streams[1 - level])[1]
 
-    coarse = list(executor.map(_encode_base, originals, repeat(settings)))
+    coarse = list(executor.map(_encode_base, originals, repeat(coder)))
     for level in (1, 0):
         how = plain[level]
         wanted = [original.exact[level].astype(np.float64) for original in originals]

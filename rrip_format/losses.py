@@ -112,7 +112,8 @@ def _lab(rgb: NDArray[np.uint8]) -> Floats:
 
 def _seventh(chroma: Floats) -> Floats:
     """The part of chroma to the seventh by which CIEDE2000 tells grey from colour, as a root."""
-    power = chroma**7
+    square = chroma * chroma
+    power = square * square * square * chroma
     root: Floats = np.sqrt(power / (power + np.float32(25**7)))
     return root
 

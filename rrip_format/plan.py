@@ -57,14 +57,15 @@ def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
     """Look at a sample of the slide, and decide how to encode it."""
     reached = None
     geometry = Geometry(source.info.width, source.info.height, settings.tile)
-    tissue = tissue_families(source, geometry)
-    if settings.target is None:
-        settings, fits = keep_promise(tissue, settings, executor)
+    target = Target.parse(settings.target) if settings.target else None
+    if target and target.kind == "ratio":  # of the slide as it is, glass too
+        sample = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
     else:
-        target = Target.parse(settings.target)
-        if target.kind == "ratio":  # of the slide as it is, glass too
-            tissue = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
-        settings, fits, reached = find_quality(tissue, settings, target, executor)
+        sample = tissue_families(source, geometry, executor) if settings.preset is None else []
+    if target:
+        settings, fits, reached = find_quality(sample, settings, target, executor)
+    else:
+        settings, fits = keep_promise(sample, settings, executor)
     return _plan(source, settings, fits, reached, source.digest())
 
 

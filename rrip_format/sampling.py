@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +15,32 @@ from .geometry import Geometry
 from .overview import pad
 from .source import Source
 
-__all__ = ["Image", "Levels", "even_families", "halve_twice", "pad_levels", "read_families", "tissue_families"]
+__all__ = [
+    "TISSUE_DEVIATION",
+    "Image",
+    "Levels",
+    "even_families",
+    "halve_twice",
+    "luma_deviation",
+    "pad_levels",
+    "read_families",
+    "tissue_families",
+]
 
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]
 
 _FAMILIES = 24
-"""Families that stand for a slide."""
+"""Families that stand for a slide as it is."""
+
+_TISSUE_FAMILIES, _TISSUE_PX = 8, 8 << 20
+"""Most families that stand for its tissue, and px of level 0 in them, though two are taken always."""
+
+_PLACES, _AT_ONCE = 192, 4
+"""Places that are looked at for tissue, and how many at a time."""
+
+TISSUE_DEVIATION = 8.0
+"""Least standard deviation of level 2 luma, 8-bit steps, of a family that counts as tissue."""
 
 
 def read_families(source: Source, geometry: Geometry, row: int, col: int, rows: int = 1, cols: int = 1) -> Image:
@@ -47,11 +69,37 @@ def even_families(source: Source, geometry: Geometry, count: int = _FAMILIES) ->
         yield halve_twice(read_families(source, geometry, *divmod(index, cols)))
 
 
-def tissue_families(source: Source, geometry: Geometry) -> list[Levels]:
-    """Those with most contrast among three times as many places, most first, padded."""
-    chosen: list[tuple[float, int, Levels]] = []
-    for index, levels in enumerate(even_families(source, geometry, 3 * _FAMILIES)):
-        chosen.append((-float(levels[2].std()), index, levels))
-        chosen.sort(key=lambda candidate: candidate[:2])
-        del chosen[_FAMILIES:]
-    return [pad_levels(levels, geometry) for _, _, levels in chosen]
+def luma_deviation(levels: Levels) -> float:
+    """Standard deviation of level 2 luma, 8-bit steps: that of glass is small."""
+    return float(predict.rgb_to_exact_ycc(levels[2])[0].std())
+
+
+def _spread(count: int) -> Iterator[int]:
+    """All of 0 … count - 1, the first few of them spread over the whole already."""
+    step = next(step for step in range(round(0.618 * count), count + 2) if math.gcd(step, count) == 1)
+    return (index * step % count for index in range(count))
+
+
+def tissue_families(source: Source, geometry: Geometry, executor: Executor) -> list[Levels]:
+    """Families that show tissue, spread over the slide, padded; those inside the slide wholly where it has such.
+
+    Places are looked at until there are enough of tissue. Where none is, the few of most contrast are returned.
+    """
+    side = geometry.tile_side(0)
+    wanted = min(_TISSUE_FAMILIES, max(2, _TISSUE_PX // side**2))
+    rows, cols = max(1, geometry.height // side), max(1, geometry.width // side)
+
+    def read(place: int) -> Levels:
+        index = round(place * (rows * cols - 1) / max(1, count - 1))
+        return pad_levels(halve_twice(read_families(source, geometry, *divmod(index, cols))), geometry)
+
+    count = min(rows * cols, _PLACES)
+    places, tissue, glass = _spread(count), list[Levels](), list[tuple[float, Levels]]()
+    while len(tissue) < wanted and (some := list(islice(places, _AT_ONCE))):
+        for levels in executor.map(read, some):
+            deviation = luma_deviation(levels)
+            if deviation >= TISSUE_DEVIATION:
+                tissue.append(levels)
+            elif not tissue:
+                glass = sorted([*glass, (deviation, levels)], key=lambda pair: -pair[0])[:2]
+    return tissue[:wanted] or [levels for _, levels in glass]

@@ -208,9 +208,9 @@ def sample_and_others(path: str, tile: int, count: int = 12) -> Split:
     A slide that was JPEG gives our blocks, which lie on its own, an advantage that conversions have too. JPEG would get
     a larger one, a second pass over the same blocks, so its picture begins 4 px further.
     """
-    with open_source(path) as source:
+    with open_source(path) as source, ThreadPoolExecutor(1) as executor:
         info, side = source.info, 4 * tile
-        sample = tissue_families(source, Geometry(info.width, info.height, tile))
+        sample = tissue_families(source, Geometry(info.width, info.height, tile), executor)
         step = side * max(1, round(math.sqrt(info.width * info.height / side**2 / (4 * count))))
         rows, columns = (range(side // 2, extent - side - 3, step) for extent in (info.height, info.width))
         parts = [source.read(y, x, side + 4, side + 4) for y, x in itertools.product(rows, columns)]

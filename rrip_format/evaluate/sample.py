@@ -10,15 +10,12 @@ import numpy as np
 
 from ..errors import RripError
 from ..geometry import Geometry
-from ..sampling import Image, Levels, halve_twice, pad_levels
+from ..sampling import TISSUE_DEVIATION, Image, Levels, halve_twice, luma_deviation, pad_levels
 
 if TYPE_CHECKING:
     from ..source import Source
 
 __all__ = ["Family", "Sample", "choose"]
-
-TISSUE_DEVIATION = 8.0
-"""Least standard deviation of level 2 luma, 8-bit steps, of a family that counts as tissue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +107,6 @@ def choose(source: Source, tile: int, count: int | None, seed: int, offset: int 
     for place in order:
         if len(taken) == count:
             break
-        deviation = float((everything.family(*place).levels[2] @ np.array([0.299, 0.587, 0.114])).std())
+        deviation = luma_deviation(everything.family(*place).levels)
         (taken if deviation >= TISSUE_DEVIATION else glass).append(place)
     return Sample(source, tile, sorted(taken or glass[:count]), len(glass), offset)
