@@ -26,10 +26,10 @@ from .jpeg import ordinary_jpeg
 from .losses import EDGE, Original
 from .sampling import Image, Levels
 
-__all__ = ["find_quality", "keep_promise"]
+__all__ = ["FAMILIES", "find_quality", "keep_promise"]
 
-_FAMILIES = 8
-"""Most families that are encoded at each step tried."""
+FAMILIES = {"fast": 8, "default": 16, "best": 16}
+"""Most families that are encoded at each step tried, by effort."""
 
 _TRIES = 5
 """Most steps that are tried: a secant through the last two is near enough by then."""
@@ -72,14 +72,19 @@ class _Sample:
     executor: Executor
 
     @classmethod
-    def of(cls, families: Sequence[Levels], settings: Settings, executor: Executor, count: int = _FAMILIES) -> _Sample:
-        """At most `count` families, spread over all that are given."""
-        chosen = families[:: max(1, math.ceil(len(families) / count))]
-        return cls([Original(levels) for levels in chosen], settings, executor)
+    def of(cls, families: Sequence[Levels], settings: Settings, executor: Executor) -> _Sample:
+        """Families as they were before encoding."""
+        return cls([Original(levels) for levels in families], settings, executor)
+
+    @property
+    def few(self) -> _Sample:
+        """As many families as the effort allows, spread over all."""
+        stride = max(1, math.ceil(len(self.originals) / FAMILIES[self.settings.effort]))
+        return replace(self, originals=self.originals[::stride])
 
     def fit(self, steps: Steps) -> Fits:
-        """Chroma predicted as suits these steps, on at most eight families."""
-        few = replace(self, originals=self.originals[:: max(1, math.ceil(len(self.originals) / _FAMILIES))])
+        """Chroma predicted as suits these steps, on few families."""
+        few = self.few
         luma = few.encode_luma(steps, few.encode_luma(steps))
         return fit_to_luma(few.originals, luma, self.settings.with_steps(steps), self.executor)
 
@@ -182,7 +187,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     Parameters
     ----------
     families : three (s, s, 3) uint8 each
-        Families of tissue, padded; at most eight of them, spread over all, are used.
+        Families of tissue of one size, padded; at most ``FAMILIES`` of them, spread over all, are used.
     settings : Settings
         Returned as they are if their steps are given.
     executor : Executor
@@ -192,7 +197,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     Settings, two ChromaFit
         With their steps, and how chroma is predicted at these.
     """
-    sample = _Sample.of(families, settings, executor)
+    sample = _Sample.of(families, settings, executor).few
     if settings.preset is not None or not families:
         return settings, (UNFITTED, UNFITTED)
     if settings.steps is not None:
@@ -263,8 +268,9 @@ def find_quality(
     """
     if not families:
         raise RripError("a target needs families that are not empty to measure")
-    count = len(families) if target.kind == "ratio" else _FAMILIES
-    sample = _Sample.of(families, settings, executor, count)
+    sample = _Sample.of(families, settings, executor)
+    if target.kind != "ratio":
+        sample = sample.few
     reached: dict[float, tuple[Fits, float]] = {}
 
     def value(step: float, fits: Fits) -> float:

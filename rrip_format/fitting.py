@@ -52,8 +52,8 @@ def encode_sample(
     fits : two ChromaFit
     executor : Executor
     """
-    side = 4 * settings.tile
-    coding = Coding(UUID(int=0), Geometry(side, side, settings.tile), settings.residuals(fits))
+    side, _, tile = (rgb.shape[0] for rgb in families[0])
+    coding = Coding(UUID(int=0), Geometry(side, side, tile), settings.residuals(fits))
     coder = settings.streams
     return list(executor.map(lambda levels: encode_family(coding, 0, 0, levels, coder), families))
 

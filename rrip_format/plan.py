@@ -16,7 +16,7 @@ import rfc8785
 from numpy.typing import NDArray
 
 from . import __version__
-from .calibration import find_quality, keep_promise
+from .calibration import FAMILIES, find_quality, keep_promise
 from .container import load_json
 from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
@@ -56,12 +56,12 @@ class Plan:
 def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
     """Look at a sample of the slide, and decide how to encode it."""
     reached = None
-    geometry = Geometry(source.info.width, source.info.height, settings.tile)
     target = Target.parse(settings.target) if settings.target else None
     if target and target.kind == "ratio":  # of the slide as it is, glass too
+        geometry = Geometry(source.info.width, source.info.height, settings.tile)
         sample = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
     else:
-        sample = tissue_families(source, geometry, executor) if settings.preset is None else []
+        sample = tissue_families(source, executor, FAMILIES[settings.effort]) if settings.preset is None else []
     if target:
         settings, fits, reached = find_quality(sample, settings, target, executor)
     else:

@@ -33,10 +33,11 @@ Levels = tuple[Image, Image, Image]
 _FAMILIES = 24
 """Families that stand for a slide as it is."""
 
-_TISSUE_FAMILIES, _TISSUE_PX = 8, 8 << 20
-"""Most families that stand for its tissue, and px of level 0 in them, though two are taken always."""
+_TISSUE_TILE = 64
+"""Base tile of the families that stand for its tissue, whatever that of the container: what a step loses hardly depends
+on the tile, and many small families tell more of a slide than a few large ones."""
 
-_PLACES, _AT_ONCE = 192, 4
+_PLACES, _AT_ONCE = 192, 8
 """Places that are looked at for tissue, and how many at a time."""
 
 TISSUE_DEVIATION = 8.0
@@ -80,26 +81,26 @@ def _spread(count: int) -> Iterator[int]:
     return (index * step % count for index in range(count))
 
 
-def tissue_families(source: Source, geometry: Geometry, executor: Executor) -> list[Levels]:
-    """Families that show tissue, spread over the slide, padded; those inside the slide wholly where it has such.
+def tissue_families(source: Source, executor: Executor, count: int) -> list[Levels]:
+    """Small families that show tissue, spread over the slide, padded; those inside the slide wholly where it has such.
 
-    Places are looked at until there are enough of tissue. Where none is, the few of most contrast are returned.
+    Places are looked at until there are `count` of tissue. Where none is, the few of most contrast are returned.
     """
+    geometry = Geometry(source.info.width, source.info.height, _TISSUE_TILE)
     side = geometry.tile_side(0)
-    wanted = min(_TISSUE_FAMILIES, max(2, _TISSUE_PX // side**2))
     rows, cols = max(1, geometry.height // side), max(1, geometry.width // side)
+    places = min(rows * cols, _PLACES)
 
     def read(place: int) -> Levels:
-        index = round(place * (rows * cols - 1) / max(1, count - 1))
+        index = round(place * (rows * cols - 1) / max(1, places - 1))
         return pad_levels(halve_twice(read_families(source, geometry, *divmod(index, cols))), geometry)
 
-    count = min(rows * cols, _PLACES)
-    places, tissue, glass = _spread(count), list[Levels](), list[tuple[float, Levels]]()
-    while len(tissue) < wanted and (some := list(islice(places, _AT_ONCE))):
+    order, tissue, glass = _spread(places), list[Levels](), list[tuple[float, Levels]]()
+    while len(tissue) < count and (some := list(islice(order, _AT_ONCE))):
         for levels in executor.map(read, some):
             deviation = luma_deviation(levels)
             if deviation >= TISSUE_DEVIATION:
                 tissue.append(levels)
             elif not tissue:
                 glass = sorted([*glass, (deviation, levels)], key=lambda pair: -pair[0])[:2]
-    return tissue[:wanted] or [levels for _, levels in glass]
+    return tissue[:count] or [levels for _, levels in glass]

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from conftest import tissue
 
-from rrip_format.geometry import Geometry
 from rrip_format.sampling import TISSUE_DEVIATION, luma_deviation, tissue_families
 from rrip_format.source import open_source
 
-TILE, SIDE = 16 * 4, 256
+SIDE = 256
 GLASS = 242
 
 
@@ -30,7 +29,6 @@ class Slide:
         for row, col in places:
             part = self.pixels[row * SIDE : (row + 1) * SIDE, col * SIDE : (col + 1) * SIDE]
             part[:] = tissue(*part.shape[:2], seed=row * cols + col)
-        self.geometry = Geometry(self.pixels.shape[1], self.pixels.shape[0], TILE)
         self.source = open_source(self.pixels)
         self.places = []
         read = self.source.read
@@ -42,7 +40,7 @@ class Slide:
         self.source.read = counted
 
     def sample(self, executor):
-        return tissue_families(self.source, self.geometry, executor)
+        return tissue_families(self.source, executor, 16)
 
 
 def test_families_of_glass_are_left_out(executor):
@@ -54,8 +52,8 @@ def test_families_of_glass_are_left_out(executor):
 
 def test_a_slide_full_of_tissue_is_hardly_read(executor):
     slide = Slide(6, 7, [(row, col) for row in range(6) for col in range(7)])
-    assert len(slide.sample(executor)) == 8
-    assert len(slide.places) == len(set(slide.places)) == 8
+    assert len(slide.sample(executor)) == 16
+    assert len(slide.places) == len(set(slide.places)) == 16
     rows, cols = zip(*slide.places, strict=True)
     assert min(rows) <= 1
     assert max(rows) >= 4

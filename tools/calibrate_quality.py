@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rrip_format import predict
-from rrip_format.calibration import keep_promise
+from rrip_format.calibration import FAMILIES, keep_promise
 from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
 from rrip_format.fitting import fit_chroma
@@ -202,15 +202,15 @@ def halves(field: Field, tile: int) -> Split:
     return families_of(measured, tile), others, others
 
 
-def sample_and_others(path: str, tile: int, count: int = 12) -> Split:
+def sample_and_others(path: str, settings: Settings, count: int = 12) -> Split:
     """The sample of a slide that a conversion takes, and tissue on a grid that is shifted by half a family.
 
     A slide that was JPEG gives our blocks, which lie on its own, an advantage that conversions have too. JPEG would get
     a larger one, a second pass over the same blocks, so its picture begins 4 px further.
     """
     with open_source(path) as source, ThreadPoolExecutor(1) as executor:
-        info, side = source.info, 4 * tile
-        sample = tissue_families(source, Geometry(info.width, info.height, tile), executor)
+        info, side = source.info, 4 * settings.tile
+        sample = tissue_families(source, executor, FAMILIES[settings.effort])
         step = side * max(1, round(math.sqrt(info.width * info.height / side**2 / (4 * count))))
         rows, columns = (range(side // 2, extent - side - 3, step) for extent in (info.height, info.width))
         parts = [source.read(y, x, side + 4, side + 4) for y, x in itertools.product(rows, columns)]
@@ -344,7 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = Settings(effort=options.effort, tune=options.tune, luma_only=options.luma_only)
     if options.slide:
-        splits = (sample_and_others(path, settings.tile) for path in options.fields)
+        splits = (sample_and_others(path, settings) for path in options.fields)
         return 0 if show_promise(list(splits), settings, options.qualities) else 1
     fields = [open_field(text) for text in options.fields]
     if options.fit:
