@@ -45,7 +45,7 @@ _CHROMA_RATIOS = (0.3, 1.0)
 _LEVEL_1_RATIO = 1.1
 """Largest step of level 1 luma as part of that of level 0, which is predicted from it."""
 
-_MARGIN, _COLOUR_MARGIN = 0.02, 0.05
+_MARGIN, _COLOUR_MARGIN = 0.02, 0.03
 """Least part by which a loss stays below JPEG's; it is one standard error of the sample, where that is more."""
 
 _SHIFT = 4
