@@ -32,7 +32,7 @@ FAMILIES = {"fast": 8, "default": 16, "best": 16}
 """Most families that are encoded at each step tried, by effort."""
 
 _TRIES = 5
-"""Most steps that are tried: a secant through the last two is near enough by then."""
+"""Most steps that are tried: a secant through two of them is near enough by then."""
 
 _NEAR = 0.005
 """Part of a loss by which the search aims at the safe side; it ends within three times that, later within more: steps
