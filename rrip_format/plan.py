@@ -61,7 +61,7 @@ def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
         geometry = Geometry(source.info.width, source.info.height, settings.tile)
         sample = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
     else:
-        sample = tissue_families(source, executor, FAMILIES[settings.effort]) if settings.preset is None else []
+        sample = tissue_families(source, executor, FAMILIES[settings.effort])
     if target:
         settings, fits, reached = find_quality(sample, settings, target, executor)
     else:
