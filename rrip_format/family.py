@@ -28,6 +28,7 @@ __all__ = [
     "decode_base",
     "decode_family",
     "decode_planes",
+    "decode_residual",
     "decode_tile",
     "encode_base",
     "encode_family",
@@ -177,7 +178,14 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], wi
     if level == BASE_LEVEL:
         return decode_base(coding, level, row, col, tiles[0])
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
-    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
+    return decode_residual(coding, level, row, col, coarse, tiles[-1], window)
+
+
+def decode_residual(
+    coding: Coding, level: int, row: int, col: int, coarse: Planes, tile: bytes, window: Window | None = None
+) -> Planes:
+    """As :func:`decode_planes`, from a stored tile of level 1 or 0 and the planes of its family's coarser one."""
+    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tile, window)
     return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
 
 
