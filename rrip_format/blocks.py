@@ -140,7 +140,7 @@ def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
 
 def _digest(planes: NDArray[np.uint8]) -> bytes:
     """The CRC-32C of each of three planes: a cryptographic hash would take as long as encoding them."""
-    return b"".join(crc32c(plane).to_bytes(4, "little") for plane in np.ascontiguousarray(planes))
+    return b"".join(crc32c(plane).to_bytes(4, "little") for plane in np.ascontiguousarray(planes).reshape(3, -1))
 
 
 def keep_block(
