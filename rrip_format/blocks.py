@@ -129,8 +129,10 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
 
 def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place) -> EncodedTile:
     """Encode a tile of a level above the base from its pixels without padding."""
-    tile = encode_base(coding, *place, pad(rgb, coding.geometry.tile_side(place[0])), coder)
-    return EncodedTile(place, tile, _digest(decode_base(coding, *place, tile)))
+    side = coding.geometry.tile_side(place[0])
+    planes = np.empty((3, side, side), np.uint8)
+    tile = encode_base(coding, *place, pad(rgb, side), coder, planes)
+    return EncodedTile(place, tile, _digest(planes))
 
 
 def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:

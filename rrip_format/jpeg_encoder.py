@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .jpeg_blocks import Blocks, Levels, block_losses, choose, round_levels, transform
 from .jpeg_huffman import HuffmanTable, count_symbols, scan_bits, symbol_costs, write_scan
+from .jpeg_samples import decode_levels
 
 __all__ = ["EFFORTS", "Quantiser", "encode_gray", "encode_ycc"]
 
@@ -30,6 +31,7 @@ _LARGEST_LOSS = 5.0
 tissue, 64 / 12. So nothing that would be seen in tissue is lost on glass."""
 
 Floats = NDArray[np.float32]
+Samples = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,14 @@ class Quantiser:
         return weight
 
 
-def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default", optional: bool = False) -> bytes:
+def encode_gray(
+    plane: Floats,
+    quantiser: Quantiser,
+    *,
+    effort: str = "default",
+    optional: bool = False,
+    samples: Samples | None = None,
+) -> bytes:
     """Encode one plane as a grayscale JPEG.
 
     Parameters
@@ -67,6 +76,8 @@ def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default",
         A key of ``EFFORTS``.
     optional : bool
         The plane may be left away: it is, if that saves more bits than the error is worth and no block loses much.
+    samples : (h, w) uint8, optional
+        Gets what the stream decodes to, unless that is none.
 
     Returns
     -------
@@ -83,17 +94,24 @@ def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default",
         stream_bits = coded.bits + 8 * 160  # about what the tables take
         if losses.max() < _LARGEST_LOSS and losses.sum() < quantiser.rate * stream_bits:
             return b""
+    if samples is not None:
+        decode_levels(blocks, levels, quantiser.table[None], samples[None])
     return _stream(plane.shape, blocks, levels, [quantiser], [coded])
 
 
-def encode_ycc(planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default") -> bytes:
-    """Encode Y, Cb, Cr, (3, h, w) float32 like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
-    blocks = transform(planes, np.stack([luma.table, chroma.table, chroma.table]))
+def encode_ycc(
+    planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default", samples: Samples | None = None
+) -> bytes:
+    """Encode Y, Cb, Cr, (3, h, w), like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
+    tables = np.stack([luma.table, chroma.table, chroma.table])
+    blocks = transform(planes, tables)
     levels = round_levels(blocks, _DEAD_ZONE if luma.rate or chroma.rate else 0.5)
     coded = [
         _code(blocks, levels, part, quantiser, EFFORTS[effort])
         for part, quantiser in ((range(1), luma), (range(1, 3), chroma))
     ]
+    if samples is not None:
+        decode_levels(blocks, levels, tables, samples)
     return _stream(planes.shape[1:], blocks, levels, [luma, chroma], coded)
 
 

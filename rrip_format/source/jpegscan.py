@@ -177,7 +177,7 @@ def _walk(data: Any, at: int, units: int, blocks: Any, interval: int, short: Any
             invented = 0
         until -= 1
         for n in range(blocks.shape[0]):
-            table, k = U(blocks[n]), 0
+            table, k = U(blocks[n]), np.int64(0)
             while True:
                 while have <= U(56):
                     byte = U(0)
