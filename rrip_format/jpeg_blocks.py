@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import kernel
+from .kernels import inlined, inner, kernel
 
 __all__ = ["SIZES", "ZIGZAG", "Blocks", "Levels", "block_losses", "choose", "round_levels", "transform"]
 
 Floats = NDArray[np.float32]
+U = np.uint64
 
 # fmt: off
 ZIGZAG = np.array([
@@ -74,22 +75,88 @@ class Levels:
     ac: NDArray[np.int16]
 
 
-@kernel
-def _dct_columns(x: Floats) -> None:
-    """Orthonormal forward DCT of eight samples that are ``_WIDTH`` apart, for all columns, in place (T.81 A.3.3)."""
-    for k in range(_WIDTH):
-        s0, d0 = x[k] + x[k + 7 * _WIDTH], x[k] - x[k + 7 * _WIDTH]
-        s1, d1 = x[k + _WIDTH] + x[k + 6 * _WIDTH], x[k + _WIDTH] - x[k + 6 * _WIDTH]
-        s2, d2 = x[k + 2 * _WIDTH] + x[k + 5 * _WIDTH], x[k + 2 * _WIDTH] - x[k + 5 * _WIDTH]
-        s3, d3 = x[k + 3 * _WIDTH] + x[k + 4 * _WIDTH], x[k + 3 * _WIDTH] - x[k + 4 * _WIDTH]
-        x[k] = ((s0 + s3) + (s1 + s2)) * _C4
-        x[k + 4 * _WIDTH] = ((s0 + s3) - (s1 + s2)) * _C4
-        x[k + 2 * _WIDTH] = (s0 - s3) * _C2 + (s1 - s2) * _C6
-        x[k + 6 * _WIDTH] = (s0 - s3) * _C6 - (s1 - s2) * _C2
-        x[k + _WIDTH] = d0 * _C1 + d1 * _C3 + d2 * _C5 + d3 * _C7
-        x[k + 3 * _WIDTH] = d0 * _C3 - d1 * _C7 - d2 * _C1 - d3 * _C5
-        x[k + 5 * _WIDTH] = d0 * _C5 - d1 * _C1 + d2 * _C7 + d3 * _C3
-        x[k + 7 * _WIDTH] = d0 * _C7 - d1 * _C5 + d2 * _C3 - d3 * _C1
+@inlined
+def _dct(x0: Any, x1: Any, x2: Any, x3: Any, x4: Any, x5: Any, x6: Any, x7: Any) -> Any:
+    """Orthonormal forward DCT of eight samples (T.81 A.3.3)."""
+    s0, d0 = x0 + x7, x0 - x7
+    s1, d1 = x1 + x6, x1 - x6
+    s2, d2 = x2 + x5, x2 - x5
+    s3, d3 = x3 + x4, x3 - x4
+    return (
+        ((s0 + s3) + (s1 + s2)) * _C4,
+        d0 * _C1 + d1 * _C3 + d2 * _C5 + d3 * _C7,
+        (s0 - s3) * _C2 + (s1 - s2) * _C6,
+        d0 * _C3 - d1 * _C7 - d2 * _C1 - d3 * _C5,
+        ((s0 + s3) - (s1 + s2)) * _C4,
+        d0 * _C5 - d1 * _C1 + d2 * _C7 + d3 * _C3,
+        (s0 - s3) * _C6 - (s1 - s2) * _C2,
+        d0 * _C7 - d1 * _C5 + d2 * _C3 - d3 * _C1,
+    )
+
+
+@inner
+def _dct_columns(plane: Floats, top: int, left: int, count: int, out: Floats) -> None:
+    """Vertical frequencies of `count` columns of a plane: to rows that are ``_WIDTH`` apart."""
+    y = U(top)
+    for k in range(count):
+        x, i = U(left + k), U(k)
+        f0, f1, f2, f3, f4, f5, f6, f7 = _dct(
+            plane[y, x],
+            plane[y + U(1), x],
+            plane[y + U(2), x],
+            plane[y + U(3), x],
+            plane[y + U(4), x],
+            plane[y + U(5), x],
+            plane[y + U(6), x],
+            plane[y + U(7), x],
+        )
+        _put(out, i, f0, f1, f2, f3, f4, f5, f6, f7)
+
+
+@inner
+def _dct_rows(rows: Floats, out: Floats) -> None:
+    """Horizontal frequencies h of blocks: vertical ones v are side by side, at ``_WIDTH`` h + ``_BLOCKS`` v."""
+    for v in range(8):
+        for b in range(_BLOCKS):
+            i = U(v * _WIDTH) + U(8) * U(b)
+            f0, f1, f2, f3, f4, f5, f6, f7 = _dct(
+                rows[i],
+                rows[i + U(1)],
+                rows[i + U(2)],
+                rows[i + U(3)],
+                rows[i + U(4)],
+                rows[i + U(5)],
+                rows[i + U(6)],
+                rows[i + U(7)],
+            )
+            _put(out, U(v * _BLOCKS) + U(b), f0, f1, f2, f3, f4, f5, f6, f7)
+
+
+@inlined
+def _put(out: Floats, i: Any, f0: Any, f1: Any, f2: Any, f3: Any, f4: Any, f5: Any, f6: Any, f7: Any) -> None:
+    """Eight frequencies, ``_WIDTH`` apart."""
+    out[i] = f0
+    out[i + U(_WIDTH)] = f1
+    out[i + U(2 * _WIDTH)] = f2
+    out[i + U(3 * _WIDTH)] = f3
+    out[i + U(4 * _WIDTH)] = f4
+    out[i + U(5 * _WIDTH)] = f5
+    out[i + U(6 * _WIDTH)] = f6
+    out[i + U(7 * _WIDTH)] = f7
+
+
+@inner
+def _order(turned: Floats, scale: Floats, zigzag: Any, scaled: Floats, last: Any) -> None:
+    """Coefficients in zigzag order and in units of their step, and the last position of each block that is not zero."""
+    half = np.float32(0.5)
+    for b in range(_BLOCKS):
+        last[U(b)] = 0
+    for k in range(64):
+        start, to, unit = U(zigzag[k] & 7) * U(_WIDTH) + U(zigzag[k] >> 3) * U(_BLOCKS), U(k * _BLOCKS), scale[U(k)]
+        for b in range(_BLOCKS):
+            v = turned[start + U(b)] * unit
+            scaled[to + U(b)] = v
+            last[U(b)] = np.int32(k) if abs(v) >= half else last[U(b)]
 
 
 @kernel
@@ -98,34 +165,23 @@ def _transform(
 ) -> int:
     """Fill `dc` (N,), `first` (N + 1,) and the lists from index `at`; returns where the lists end."""
     height, width = plane.shape
-    rows = np.zeros(8 * _WIDTH, np.float32)
-    turned = np.zeros(8 * _WIDTH, np.float32)
-    scaled = np.zeros(64 * _BLOCKS, np.float32)
+    rows, turned = np.zeros(8 * _WIDTH, np.float32), np.zeros(8 * _WIDTH, np.float32)
+    scaled, last = np.zeros(64 * _BLOCKS, np.float32), np.zeros(_BLOCKS, np.int32)
     half = np.float32(0.5)
     block = 0
     for top in range(0, height, 8):
         for left in range(0, width, _WIDTH):
             inside = min(_WIDTH, width - left)
-            for i in range(8):
-                for x in range(inside):
-                    rows[i * _WIDTH + x] = plane[top + i, left + x]
-            _dct_columns(rows)
-            for i in range(8):
-                for j in range(8):
-                    for b in range(_BLOCKS):
-                        turned[j * _WIDTH + i * _BLOCKS + b] = rows[i * _WIDTH + b * 8 + j]
-            _dct_columns(turned)
-            for k in range(64):
-                vertical, horizontal = zigzag[k] >> 3, zigzag[k] & 7
-                for b in range(_BLOCKS):
-                    scaled[k * _BLOCKS + b] = turned[horizontal * _WIDTH + vertical * _BLOCKS + b] * scale[k]
+            _dct_columns(plane, top, left, inside, rows)
+            _dct_rows(rows, turned)
+            _order(turned, scale, zigzag, scaled, last)
             for b in range(inside // 8):
                 dc[block] = scaled[b]
                 first[block] = at
-                for k in range(1, 64):  # writes all and keeps some: faster than a branch that is hard to foresee
-                    v = scaled[k * _BLOCKS + b]
-                    place[at] = k
-                    value[at] = v
+                for k in range(1, last[b] + 1):  # writes all and keeps some: a branch would be hard to foresee
+                    v = scaled[U(k * _BLOCKS) + U(b)]
+                    place[U(at)] = k
+                    value[U(at)] = v
                     at += abs(v) >= half
                 block += 1
     first[block] = at

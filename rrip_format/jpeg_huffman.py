@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_blocks import SIZES, Blocks, Levels
-from .kernels import kernel
+from .kernels import inlined, inner, kernel
 
 __all__ = ["HuffmanTable", "count_symbols", "scan_bits", "symbol_costs", "write_scan"]
 
 Counts = NDArray[np.int64]
+U = np.uint64
 
 _END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
 
@@ -177,37 +178,63 @@ def scan_bits(counts: Counts, table: HuffmanTable) -> int:
     return int(counts @ (table.lengths + amplitude))
 
 
-@kernel
-def _flush(word: Any, filled: int, out: Any, at: int) -> Any:
-    """Write the whole bytes among the last `filled` bits of `word`; a zero follows each 0xFF (T.81 F.1.2.3)."""
-    while filled >= 8:
-        filled -= 8
-        byte = (word >> np.uint64(filled)) & np.uint64(255)
+@inlined
+def _add(word: Any, filled: Any, entry: Any, size: Any, amplitude: Any, out: Any, at: Any) -> Any:
+    """Put a code and its amplitude behind the last `filled` bits of `word`, and write 32 bits once there are as many.
+
+    Before, there are 31 at most, and a code has 27 with its amplitude.
+    """
+    length = (entry & U(31)) + size
+    word = word << length | (entry >> U(5)) << size | amplitude
+    filled += length
+    if filled >= U(32):
+        filled -= U(32)
+        four = word >> filled & U(0xFFFFFFFF)
+        zeros = four ^ U(0xFFFFFFFF)  # is one of these bytes zero?
+        if (zeros - U(0x01010101)) & four & U(0x80808080):
+            at = _put(four, U(32), out, at)
+        else:
+            out[at] = four >> U(24)
+            out[at + U(1)] = four >> U(16) & U(255)
+            out[at + U(2)] = four >> U(8) & U(255)
+            out[at + U(3)] = four & U(255)
+            at += U(4)
+    return word, filled, at
+
+
+@inner
+def _put(word: Any, filled: Any, out: Any, at: Any) -> Any:
+    """Write the last `filled` bits of `word`, whole bytes; a zero follows each 0xFF (T.81 F.1.2.3)."""
+    while filled:
+        filled -= U(8)
+        byte = word >> filled & U(255)
         out[at] = byte
-        at += 2 if byte == 255 else 1
-    return filled, at
+        at += U(2) if byte == U(255) else U(1)
+    return at
+
+
+@inlined
+def _amplitude(value: Any, size: Any) -> Any:
+    """The bits of a value behind its code (T.81 F.1.2.1.1)."""
+    return U(value + ((1 << size) - 1 if value < 0 else 0))
 
 
 @kernel
-def _write(
-    dc: Any, first: Any, place: Any, ac: Any, dc_lengths: Any, dc_codes: Any, ac_lengths: Any, ac_codes: Any, out: Any
-) -> int:
-    """The interleaved scan of all planes into `out`, which is zero; tables are by plane. Returns its bytes.
+def _write(dc: Any, first: Any, place: Any, ac: Any, tables: Any, out: Any) -> int:
+    """The interleaved scan of all planes into `out`, which is zero. Returns its bytes.
 
-    A symbol is at most 27 bits with its amplitude, so a word of 64 holds one behind what is not yet a whole byte.
+    `tables` (planes, 2, 256) uint64, of DC and AC, hold 32 times the code of each symbol, and its length.
     """
     planes, count = dc.shape
     previous = np.zeros(planes, np.int64)
-    word = np.uint64(0)
-    filled = at = 0
+    word = filled = at = U(0)
     for n in range(count):
         for c in range(planes):
             difference = np.int64(dc[c, n]) - previous[c]
             previous[c] = np.int64(dc[c, n])
             size = np.int64(SIZES[abs(difference)])
-            amplitude = difference + ((1 << size) - 1 if difference < 0 else 0)
-            word = word << np.uint64(dc_lengths[c, size] + size) | np.uint64(dc_codes[c, size] << size | amplitude)
-            filled, at = _flush(word, filled + dc_lengths[c, size] + size, out, at)
+            amplitude = _amplitude(difference, size)
+            word, filled, at = _add(word, filled, tables[c, 0, size], U(size), amplitude, out, at)
             last: Any = 0
             for k in range(first[c, n], first[c, n + 1]):
                 value = np.int64(ac[k])
@@ -216,23 +243,16 @@ def _write(
                 run = np.int64(place[k]) - last - 1
                 last = np.int64(place[k])
                 while run > 15:
-                    word = word << np.uint64(ac_lengths[c, _ZEROS]) | np.uint64(ac_codes[c, _ZEROS])
-                    filled, at = _flush(word, filled + ac_lengths[c, _ZEROS], out, at)
+                    word, filled, at = _add(word, filled, tables[c, 1, _ZEROS], U(0), U(0), out, at)
                     run -= 16
                 size = np.int64(SIZES[abs(value)])
-                symbol = run << 4 | size
-                amplitude = value + ((1 << size) - 1 if value < 0 else 0)
-                word = word << np.uint64(ac_lengths[c, symbol] + size) | np.uint64(
-                    ac_codes[c, symbol] << size | amplitude
-                )
-                filled, at = _flush(word, filled + ac_lengths[c, symbol] + size, out, at)
+                entry = tables[c, 1, run << 4 | size]
+                word, filled, at = _add(word, filled, entry, U(size), _amplitude(value, size), out, at)
             if last < 63:
-                word = word << np.uint64(ac_lengths[c, _END]) | np.uint64(ac_codes[c, _END])
-                filled, at = _flush(word, filled + ac_lengths[c, _END], out, at)
-    if filled:  # ones fill the last byte
-        spare = 8 - filled
-        _, at = _flush(word << np.uint64(spare) | np.uint64((1 << spare) - 1), 8, out, at)
-    return at
+                word, filled, at = _add(word, filled, tables[c, 1, _END], U(0), U(0), out, at)
+    spare = (U(0) - filled) & U(7)  # ones fill the last byte
+    word = word << spare | ((U(1) << spare) - U(1))
+    return int(_put(word, filled + spare, out, at))
 
 
 def write_scan(blocks: Blocks, levels: Levels, dc: list[HuffmanTable], ac: list[HuffmanTable], bits: int) -> bytes:
@@ -247,7 +267,7 @@ def write_scan(blocks: Blocks, levels: Levels, dc: list[HuffmanTable], ac: list[
     bits : int
         Length of the scan, from :func:`scan_bits`.
     """
-    tables = [np.stack([getattr(table, name) for table in kind]) for kind in (dc, ac) for name in ("lengths", "codes")]
+    tables = np.array([[table.codes << 5 | table.lengths for table in pair] for pair in zip(dc, ac, strict=True)], U)
     out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
-    size = _write(levels.dc, blocks.first, blocks.place, levels.ac, *tables, out)
+    size = _write(levels.dc, blocks.first, blocks.place, levels.ac, tables, out)
     return out[:size].tobytes()
