@@ -7,6 +7,7 @@ still become zero: the choice weighs the squared error that it makes against the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -237,48 +238,53 @@ def _choose_ac(
     """
     best: Any = np.zeros(64, np.float32)  # cost of the cheapest path that ends at a point
     skipped: Any = np.zeros(64, np.float32)  # squared error if all up to a point were zero
-    floor: Any = np.zeros(
-        64, np.float32
-    )  # least `best - skipped` up to a point: bounds all paths through earlier points
+    floor: Any = np.zeros(64, np.float32)  # least `best - skipped` up to a point: bounds paths through earlier points
     where: Any = np.zeros(64, np.int64)
     before: Any = np.zeros(64, np.int64)
-    chosen: Any = np.zeros(64, np.int64)
+    chosen: Any = np.zeros(64, np.int16)
     for n in range(first.shape[0] - 1):
-        start, count = first[n], first[n + 1] - first[n]
-        for t in range(1, count + 1):
-            k = np.int64(place[start + t - 1])
-            x = abs(value[start + t - 1])
+        start, count = U(first[n]), np.int64(first[n + 1] - first[n])
+        error = np.float32(0)  # of all up to the point before, if they were zero
+        for point in range(1, count + 1):
+            t = U(point)
+            k = np.int64(place[start + t - U(1)])
+            x = abs(value[start + t - U(1)])
             high: Any = min(np.int64(x + np.float32(0.5)), _LARGEST)
             low: Any = high - 1 if high > 1 and x < np.float32(high) else high
-            size_high, size_low = np.int64(SIZES[high]), np.int64(SIZES[low])
-            error_high = weight[k] * (x - np.float32(high)) * (x - np.float32(high))
-            error_low = weight[k] * (x - np.float32(low)) * (x - np.float32(low))
-            bound = skipped[t - 1] + min(error_high + cheapest[size_high], error_low + cheapest[size_low])
-            least = np.float32(1e30)
-            for j in range(t - 1, -1, -1):
+            size_high, size_low = U(SIZES[U(high)]), U(SIZES[U(low)])
+            error_high = weight[U(k)] * (x - np.float32(high)) * (x - np.float32(high))
+            error_low = weight[U(k)] * (x - np.float32(low)) * (x - np.float32(low))
+            bound = error + min(error_high + cheapest[size_high], error_low + cheapest[size_low])
+            least, level = np.float32(1e30), high
+            prior: Any = 0
+            for earlier in range(point - 1, -1, -1):
+                j = U(earlier)
                 if least <= floor[j] + bound:
                     break
-                path = best[j] + (skipped[t - 1] - skipped[j])
-                run = k - where[j] - 1
+                path = best[j] + (error - skipped[j])
+                run = U(k - where[j] - 1)
                 total = path + (error_high + cost[size_high, run])
                 if total < least:
-                    least, before[t], chosen[t] = total, j, high
-                if low != high:
-                    total = path + (error_low + cost[size_low, run])
-                    if total < least:
-                        least, before[t], chosen[t] = total, j, low
-            best[t], where[t] = least, k
-            skipped[t] = skipped[t - 1] + weight[k] * x * x
-            floor[t] = min(floor[t - 1], best[t] - skipped[t])
-        least, last = np.float32(1e30), 0
-        for j in range(count, -1, -1):
-            total = best[j] + (skipped[count] - skipped[j]) + (end if where[j] < 63 else np.float32(0))
+                    least, prior, level = total, earlier, high
+                total = path + (error_low + cost[size_low, run])
+                if total < least:
+                    least, prior, level = total, earlier, low
+            best[t], where[t], before[t], chosen[t] = least, k, prior, level
+            error = error + weight[U(k)] * x * x
+            skipped[t] = error
+            floor[t] = min(floor[t - U(1)], least - error)
+        least = np.float32(1e30)
+        last: Any = 0
+        for point in range(count, -1, -1):
+            j = U(point)
+            total = best[j] + (error - skipped[j]) + (end if where[j] < 63 else np.float32(0))
             if total < least:
-                least, last = total, j
-        for t in range(count, 0, -1):
-            out[start + t - 1] = 0
-            if t == last:
-                out[start + t - 1] = chosen[t] if value[start + t - 1] >= 0 else -chosen[t]
+                least, last = total, point
+        for point in range(count, 0, -1):
+            t, i = U(point), start + U(point - 1)
+            out[i] = 0
+            if point == last:
+                out[i] = chosen[t] if value[i] >= 0 else -chosen[t]
                 last = before[t]
 
 
@@ -313,7 +319,7 @@ def _choose_dc(dc: Floats, weight: np.float32, cost: Floats, back: Any, tried: A
 
 
 def choose(
-    blocks: Blocks, levels: Levels, planes: range, weight: Floats, dc_cost: Floats, ac_cost: Floats, end: float
+    blocks: Blocks, levels: Levels, planes: Iterable[int], weight: Floats, dc_cost: Floats, ac_cost: Floats, end: float
 ) -> None:
     """Quantise some of the planes again, now knowing what codes cost.
 
@@ -322,7 +328,7 @@ def choose(
     blocks : Blocks
     levels : Levels
         Overwritten where it belongs to `planes`.
-    planes : range
+    planes : iterable of int
     weight : (64,) float32
         What a squared error of one step counts, in zigzag order.
     dc_cost : (12,) float32

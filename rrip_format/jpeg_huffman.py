@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from .jpeg_blocks import SIZES, Blocks, Levels
 from .kernels import inlined, inner, kernel
 
-__all__ = ["HuffmanTable", "count_symbols", "scan_bits", "symbol_costs", "write_scan"]
+__all__ = ["HuffmanTable", "Symbols", "list_symbols", "scan_bits", "symbol_costs", "write_scan"]
 
 Counts = NDArray[np.int64]
 U = np.uint64
 
 _END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
+
+_AMPLITUDES = np.arange(256) & 15
+"""Bits of the amplitude behind each symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +118,68 @@ def _optimal(frequency: Counts) -> Any:
     return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes
 
 
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """What a scan consists of, in its order.
+
+    Parameters
+    ----------
+    coded : (n,) uint32
+        From the least bit: a symbol (8), 1 for AC (1), its table (1), the number of bits behind its code (4), these.
+    counts : (2, 2, 256) int64
+        How often each table's DC and AC symbols occur.
+    """
+
+    coded: NDArray[np.uint32]
+    counts: Counts
+
+
 @kernel
-def _count(dc: Any, first: Any, place: Any, ac: Any, dc_counts: Counts, ac_counts: Counts) -> None:
-    previous: Any = 0
-    for n in range(dc.shape[0]):
-        dc_counts[SIZES[abs(np.int64(dc[n]) - previous)]] += 1
-        previous = np.int64(dc[n])
-        last: Any = 0
-        for k in range(first[n], first[n + 1]):
-            if ac[k]:
-                run = np.int64(place[k]) - last - 1
-                ac_counts[_ZEROS] += run >> 4
-                ac_counts[(run & 15) << 4 | np.int64(SIZES[abs(np.int64(ac[k]))])] += 1
-                last = np.int64(place[k])
-        if last < 63:
-            ac_counts[_END] += 1
+def _list(dc: Any, first: Any, place: Any, ac: Any, tables: Any, coded: Any, counts: Any) -> int:
+    """Fill `coded` and `counts`, which is flat and zero; the number of symbols."""
+    planes, blocks = dc.shape
+    previous = np.zeros(planes, np.int64)
+    at = U(0)
+    for n in range(blocks):
+        for plane in range(planes):
+            c, table = U(plane), np.int64(tables[plane]) << 9
+            value = np.int64(dc[c, n])
+            at = _append(table, value - previous[c], coded, at, counts)
+            previous[c] = value
+            last: Any = 0
+            for k in range(first[c, n], first[c, n + 1]):
+                value = np.int64(ac[U(k)])
+                if value == 0:
+                    continue
+                run = np.int64(place[U(k)]) - last - 1
+                last = np.int64(place[U(k)])
+                while run > 15:
+                    at = _append(table | 256 | _ZEROS, 0, coded, at, counts)
+                    run -= 16
+                at = _append(table | 256 | run << 4, value, coded, at, counts)
+            if last < 63:
+                at = _append(table | 256 | _END, 0, coded, at, counts)
+    return int(at)
 
 
-def count_symbols(blocks: Blocks, levels: Levels, planes: range) -> tuple[Counts, Counts]:
-    """How often each DC and each AC symbol occurs in some of the planes, two (256,) int64."""
-    dc, ac = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for c in planes:
-        _count(levels.dc[c], blocks.first[c], blocks.place, levels.ac, dc, ac)
-    return dc, ac
+@inlined
+def _append(symbol: Any, value: Any, coded: Any, at: Any, counts: Any) -> Any:
+    """Add a symbol whose size is that of `value`, and the bits of that (T.81 F.1.2.1.1)."""
+    size = np.int64(SIZES[U(abs(value))])
+    amplitude = value + ((1 << size) - 1 if value < 0 else 0)
+    symbol |= size
+    counts[U(symbol)] += 1
+    coded[at] = symbol | size << 10 | amplitude << 14
+    return at + U(1)
+
+
+def list_symbols(blocks: Blocks, levels: Levels, tables: Sequence[int]) -> Symbols:
+    """The symbols of the interleaved scan of all planes; `tables`, 0 or 1, are those of each plane."""
+    coded = np.empty(levels.ac.size + 5 * levels.dc.size, np.uint32)  # with ends, and three long runs in a block
+    counts = np.zeros((2, 2, 256), np.int64)
+    chosen = np.array(tables, np.int64)
+    size = _list(levels.dc, blocks.first, blocks.place, levels.ac, chosen, coded, counts.reshape(-1))
+    return Symbols(coded[:size], counts)
 
 
 @kernel
@@ -174,8 +217,7 @@ def symbol_costs(counts: Counts) -> NDArray[np.float32]:
 
 def scan_bits(counts: Counts, table: HuffmanTable) -> int:
     """Bits of codes and of the amplitudes behind them, for symbols that occur so often."""
-    amplitude = np.arange(256) & 15
-    return int(counts @ (table.lengths + amplitude))
+    return int((counts * (table.lengths + _AMPLITUDES)).sum())
 
 
 @inlined
@@ -213,61 +255,35 @@ def _put(word: Any, filled: Any, out: Any, at: Any) -> Any:
     return at
 
 
-@inlined
-def _amplitude(value: Any, size: Any) -> Any:
-    """The bits of a value behind its code (T.81 F.1.2.1.1)."""
-    return U(value + ((1 << size) - 1 if value < 0 else 0))
-
-
 @kernel
-def _write(dc: Any, first: Any, place: Any, ac: Any, tables: Any, out: Any) -> int:
-    """The interleaved scan of all planes into `out`, which is zero. Returns its bytes.
-
-    `tables` (planes, 2, 256) uint64, of DC and AC, hold 32 times the code of each symbol, and its length.
-    """
-    planes, count = dc.shape
-    previous = np.zeros(planes, np.int64)
+def _write(coded: Any, tables: Any, out: Any) -> int:
+    """The codes of symbols into `out`, which is zero; `tables` hold 32 times each code, and its length."""
     word = filled = at = U(0)
-    for n in range(count):
-        for c in range(planes):
-            difference = np.int64(dc[c, n]) - previous[c]
-            previous[c] = np.int64(dc[c, n])
-            size = np.int64(SIZES[abs(difference)])
-            amplitude = _amplitude(difference, size)
-            word, filled, at = _add(word, filled, tables[c, 0, size], U(size), amplitude, out, at)
-            last: Any = 0
-            for k in range(first[c, n], first[c, n + 1]):
-                value = np.int64(ac[k])
-                if value == 0:
-                    continue
-                run = np.int64(place[k]) - last - 1
-                last = np.int64(place[k])
-                while run > 15:
-                    word, filled, at = _add(word, filled, tables[c, 1, _ZEROS], U(0), U(0), out, at)
-                    run -= 16
-                size = np.int64(SIZES[abs(value)])
-                entry = tables[c, 1, run << 4 | size]
-                word, filled, at = _add(word, filled, entry, U(size), _amplitude(value, size), out, at)
-            if last < 63:
-                word, filled, at = _add(word, filled, tables[c, 1, _END], U(0), U(0), out, at)
+    for k in range(coded.shape[0]):
+        symbol = U(coded[k])
+        word, filled, at = _add(
+            word, filled, tables[symbol & U(1023)], symbol >> U(10) & U(15), symbol >> U(14), out, at
+        )
     spare = (U(0) - filled) & U(7)  # ones fill the last byte
     word = word << spare | ((U(1) << spare) - U(1))
     return int(_put(word, filled + spare, out, at))
 
 
-def write_scan(blocks: Blocks, levels: Levels, dc: list[HuffmanTable], ac: list[HuffmanTable], bits: int) -> bytes:
-    """Entropy-coded data of one scan of all planes.
+def write_scan(symbols: Symbols, tables: Sequence[tuple[HuffmanTable, HuffmanTable]], bits: int) -> bytes:
+    """Entropy-coded data of one scan.
 
     Parameters
     ----------
-    blocks : Blocks
-    levels : Levels
-    dc, ac : lists of HuffmanTable
-        One for each plane.
+    symbols : Symbols
+    tables : sequence of two HuffmanTable
+        Of DC and AC, for each number of a table.
     bits : int
-        Length of the scan, from :func:`scan_bits`.
+        Length of the scan, by :func:`scan_bits` of all tables.
     """
-    tables = np.array([[table.codes << 5 | table.lengths for table in pair] for pair in zip(dc, ac, strict=True)], U)
+    codes = np.zeros((2, 2, 256), U)
+    for pair, into in zip(tables, codes, strict=False):
+        for table, row in zip(pair, into, strict=True):
+            row[:] = table.codes << 5 | table.lengths
     out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
-    size = _write(levels.dc, blocks.first, blocks.place, levels.ac, tables, out)
+    size = _write(symbols.coded, codes.reshape(-1), out)
     return out[:size].tobytes()
