@@ -53,28 +53,31 @@ class HuffmanTable:
 def _tree_depths(frequency: Counts) -> Counts:
     """Code length of each of 257 symbols, before any limit; the last stands for the code of all ones (T.81 K.2)."""
     used = np.flatnonzero(frequency)
-    weight = np.append(frequency[used], 1)
-    count = weight.size
+    count = used.size + 1
+    weight, parent = np.empty(2 * count, np.int64), np.zeros(2 * count, np.int64)
+    weight[: count - 1] = frequency[used]
+    weight[count - 1] = 1
+    node = np.arange(count)  # roots of the subtrees, of which those before `left` are there yet
+    for made in range(count, 2 * count - 1):
+        left = 2 * count - made
+        a = b = 0  # the two lightest; of equals the last, which keeps the longest code for the all-ones symbol
+        lightest = second = np.int64(1) << 62
+        for k in range(left):
+            if weight[node[k]] <= lightest:
+                a, b, lightest, second = k, a, weight[node[k]], lightest
+            elif weight[node[k]] <= second:
+                b, second = k, weight[node[k]]
+        parent[node[a]] = parent[node[b]] = made
+        weight[made] = lightest + second
+        node[a] = made
+        for k in range(b, left - 1):
+            node[k] = node[k + 1]
+    depths = np.zeros(2 * count, np.int64)
+    for k in range(2 * count - 3, -1, -1):
+        depths[k] = depths[parent[k]] + 1
     depth = np.zeros(257, np.int64)
-    group = np.arange(count)  # which subtree a symbol is in
-    alive = np.ones(count, np.bool_)
-    depths = np.zeros(count, np.int64)
-    for _ in range(count - 1):
-        a = b = -1  # the two lightest; of equals the last, which keeps the longest code for the all-ones symbol
-        for k in range(count):
-            if alive[k]:
-                if a < 0 or weight[k] <= weight[a]:
-                    a, b = k, a
-                elif b < 0 or weight[k] <= weight[b]:
-                    b = k
-        weight[a] += weight[b]
-        alive[b] = False
-        for k in range(count):
-            if group[k] == a or group[k] == b:
-                depths[k] += 1
-                group[k] = a
-    depth[used] = depths[:-1]
-    depth[256] = depths[-1]
+    depth[used] = depths[: count - 1]
+    depth[256] = depths[count - 1]
     return depth
 
 
