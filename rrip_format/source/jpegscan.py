@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.kernels import kernel
+from rrip_format.kernels import inlined, kernel
 
 __all__ = ["is_sound"]
 
@@ -156,6 +156,31 @@ def _is_scan_sound(data: bytes, header: _Header) -> bool:
     return end > 0 and not data[end:].strip(b"\0")
 
 
+@inlined
+def _refill(data: Any, at: Any, bits: Any, have: Any, invented: Any) -> Any:
+    """At least 32 bits at the upper end of `bits`: four bytes at once, or byte by byte where one is 0xFF."""
+    stop = data.shape[0]
+    if at + 4 <= stop:
+        i = U(at)
+        four = U(data[i]) << U(24) | U(data[i + U(1)]) << U(16) | U(data[i + U(2)]) << U(8) | U(data[i + U(3)])
+        zeros = four ^ U(0xFFFFFFFF)
+        if (zeros - U(0x01010101)) & four & U(0x80808080) == U(0):
+            return at + 4, bits | four << (U(32) - have), have + U(32), invented
+    while have < U(32):
+        byte = U(0)
+        if at < stop and data[at] != 0xFF:
+            byte = U(data[at])
+            at += 1
+        elif at + 1 < stop and data[at + 1] == 0:
+            byte = U(0xFF)
+            at += 2
+        else:
+            invented += 8
+        bits |= byte << (U(56) - have)
+        have += U(8)
+    return at, bits, have, invented
+
+
 @kernel
 def _walk(data: Any, at: int, units: int, blocks: Any, interval: int, short: Any, full: Any) -> int:
     """Read the codes of all units (MCU) of a scan; where the end marker stops, or 0 where anything is unusual.
@@ -179,18 +204,8 @@ def _walk(data: Any, at: int, units: int, blocks: Any, interval: int, short: Any
         for n in range(blocks.shape[0]):
             table, k = U(blocks[n]), np.int64(0)
             while True:
-                while have <= U(56):
-                    byte = U(0)
-                    if at < stop and data[at] != 0xFF:
-                        byte = U(data[at])
-                        at += 1
-                    elif at + 1 < stop and data[at] == 0xFF and data[at + 1] == 0:
-                        byte = U(0xFF)
-                        at += 2
-                    else:
-                        invented += 8
-                    bits |= byte << (U(56) - have)
-                    have += U(8)
+                if have < U(32):
+                    at, bits, have, invented = _refill(data, at, bits, have, invented)
                 entry = short[table, bits >> U(54)]
                 if entry == 0:
                     entry = full[table, bits >> U(48)]
