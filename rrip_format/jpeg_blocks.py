@@ -349,8 +349,8 @@ def choose(
 
 @kernel
 def _block_losses(
-    dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, gain: Floats
-) -> None:
+    dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, most: Any, gain: Floats
+) -> bool:
     for n in range(dc.shape[0]):
         error = dc[n] - np.float32(dc_out[n])
         total = weight[0] * (dc[n] * dc[n] - error * error)
@@ -358,10 +358,16 @@ def _block_losses(
             error = value[k] - np.float32(out[k])
             total += weight[place[k]] * (value[k] * value[k] - error * error)
         gain[n] = total
+        if total >= most:
+            return False
+    return True
 
 
-def block_losses(blocks: Blocks, levels: Levels, weight: Floats) -> Floats:
-    """By how much the squared error of each block of the first plane grows if all levels become zero, (N,) float32."""
-    gain = np.empty(blocks.dc.shape[1], np.float32)
-    _block_losses(blocks.dc[0], blocks.first[0], blocks.place, blocks.value, weight, levels.dc[0], levels.ac, gain)
-    return gain
+def block_losses(blocks: Blocks, levels: Levels, weight: Floats, most: float) -> Floats | None:
+    """By how much the squared error of each block of the first plane grows if all levels become zero, (N,) float32.
+
+    None if a block loses `most` or more: in tissue that is soon found.
+    """
+    gain, values = np.empty(blocks.dc.shape[1], np.float32), (blocks.first[0], blocks.place, blocks.value)
+    is_little = _block_losses(blocks.dc[0], *values, weight, levels.dc[0], levels.ac, np.float32(most), gain)
+    return gain if is_little else None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_blocks import Blocks, Levels, block_losses, choose, round_levels, transform
-from .jpeg_huffman import HuffmanTable, Symbols, list_symbols, scan_bits, symbol_costs, write_scan
+from .jpeg_huffman import HuffmanTable, Symbols, list_symbols, symbol_costs, write_scan
 from .jpeg_samples import decode_levels
 
 __all__ = ["EFFORTS", "Quantiser", "encode_gray", "encode_ycc"]
@@ -94,9 +94,9 @@ def encode_gray(
     if not levels.dc.any() and not levels.ac.any():
         return b""
     if optional and quantiser.rate:
-        losses = block_losses(blocks, levels, quantiser.weight)
-        stream_bits = coded.bits + 8 * 160  # about what the tables take
-        if losses.max() < _LARGEST_LOSS and losses.sum() < quantiser.rate * stream_bits:
+        losses = block_losses(blocks, levels, quantiser.weight, _LARGEST_LOSS)
+        stream_bits = sum(table.bits for table in coded.tables[0]) + 8 * 160  # about what the tables take
+        if losses is not None and losses.sum() < quantiser.rate * stream_bits:
             return b""
     if samples is not None:
         decode_levels(blocks, levels, quantiser.table[None], samples[None])
@@ -118,11 +118,10 @@ def encode_ycc(
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """The symbols of a scan, its Huffman tables, two for each quantiser, and how many bits the scan takes with them."""
+    """The symbols of a scan, and its Huffman tables of DC and AC for each quantiser."""
 
     symbols: Symbols
     tables: list[tuple[HuffmanTable, HuffmanTable]]
-    bits: int
 
 
 def _code(blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], passes: int) -> _Coded:
@@ -134,12 +133,7 @@ def _code(blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], passe
             if quantiser.rate:
                 _choose(blocks, levels, [c for c, table in enumerate(chosen) if table == k], quantiser, counts[k])
     symbols = list_symbols(blocks, levels, chosen)
-    pairs = symbols.counts[: len(quantisers)]
-    tables = [(HuffmanTable.of(dc), HuffmanTable.of(ac)) for dc, ac in pairs]
-    bits = sum(
-        scan_bits(count, table) for k, pair in enumerate(tables) for count, table in zip(pairs[k], pair, strict=True)
-    )
-    return _Coded(symbols, tables, bits)
+    return _Coded(symbols, [(HuffmanTable.of(dc), HuffmanTable.of(ac)) for dc, ac in symbols.counts[: len(quantisers)]])
 
 
 def _tables_of(planes: int) -> list[int]:
@@ -182,7 +176,7 @@ def _stream(shape: tuple[int, ...], quantisers: Sequence[Quantiser], coded: _Cod
             _segment(0xC0, frame),
             _segment(0xC4, codes),
             _segment(0xDA, scan),
-            write_scan(coded.symbols, coded.tables, coded.bits),
+            write_scan(coded.symbols, coded.tables),
             b"\xff\xd9",
         )
     )

@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 from .jpeg_blocks import SIZES, Blocks, Levels
 from .kernels import inlined, inner, kernel
 
-__all__ = ["HuffmanTable", "Symbols", "list_symbols", "scan_bits", "symbol_costs", "write_scan"]
+__all__ = ["HuffmanTable", "Symbols", "list_symbols", "symbol_costs", "write_scan"]
 
 Counts = NDArray[np.int64]
 U = np.uint64
 
 _END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
-
-_AMPLITUDES = np.arange(256) & 15
-"""Bits of the amplitude behind each symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +32,20 @@ class HuffmanTable:
         By ascending code.
     lengths, codes : (256,) int64
         Of each symbol; length 0 where it has none.
+    bits : int
+        Of all the symbols that it is made for, with the amplitudes behind them.
     """
 
     counts: NDArray[np.uint8]
     symbols: NDArray[np.uint8]
     lengths: Counts
     codes: Counts
+    bits: int
 
     @classmethod
     def of(cls, frequency: Counts) -> HuffmanTable:
         """The optimal table for symbols that occur so often, (256,) int64."""
-        counts, symbols, lengths, codes = _optimal(frequency)
-        return cls(counts, symbols, lengths, codes)
+        return cls(*_optimal(frequency))
 
 
 @kernel
@@ -83,7 +82,7 @@ def _tree_depths(frequency: Counts) -> Counts:
 
 @kernel
 def _optimal(frequency: Counts) -> Any:
-    """Counts by length, symbols, lengths and codes (T.81 figures K.1 to K.4 and C.1 to C.3)."""
+    """Counts by length, symbols, lengths, codes and bits (T.81 figures K.1 to K.4 and C.1 to C.3)."""
     depth = _tree_depths(frequency)
     counts = np.zeros(258, np.int64)
     for k in range(257):
@@ -110,15 +109,16 @@ def _optimal(frequency: Counts) -> Any:
                 symbols[n] = k
                 n += 1
     lengths, codes = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    code = k = 0
+    code = k = bits = 0
     for length in range(1, 17):
         for _ in range(counts[length]):
             lengths[symbols[k]] = length
             codes[symbols[k]] = code
+            bits += frequency[symbols[k]] * (length + (symbols[k] & 15))
             code += 1
             k += 1
         code <<= 1
-    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes
+    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes, bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +218,6 @@ def symbol_costs(counts: Counts) -> NDArray[np.float32]:
     return costs
 
 
-def scan_bits(counts: Counts, table: HuffmanTable) -> int:
-    """Bits of codes and of the amplitudes behind them, for symbols that occur so often."""
-    return int((counts * (table.lengths + _AMPLITUDES)).sum())
-
-
 @inlined
 def _add(word: Any, filled: Any, entry: Any, size: Any, amplitude: Any, out: Any, at: Any) -> Any:
     """Put a code and its amplitude behind the last `filled` bits of `word`, and write 32 bits once there are as many.
@@ -272,21 +267,13 @@ def _write(coded: Any, tables: Any, out: Any) -> int:
     return int(_put(word, filled + spare, out, at))
 
 
-def write_scan(symbols: Symbols, tables: Sequence[tuple[HuffmanTable, HuffmanTable]], bits: int) -> bytes:
-    """Entropy-coded data of one scan.
-
-    Parameters
-    ----------
-    symbols : Symbols
-    tables : sequence of two HuffmanTable
-        Of DC and AC, for each number of a table.
-    bits : int
-        Length of the scan, by :func:`scan_bits` of all tables.
-    """
+def write_scan(symbols: Symbols, tables: Sequence[tuple[HuffmanTable, HuffmanTable]]) -> bytes:
+    """Entropy-coded data of one scan, by the tables of DC and AC for each number of a table."""
     codes = np.zeros((2, 2, 256), U)
     for pair, into in zip(tables, codes, strict=False):
         for table, row in zip(pair, into, strict=True):
             row[:] = table.codes << 5 | table.lengths
+    bits = sum(table.bits for pair in tables for table in pair)
     out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
     size = _write(symbols.coded, codes.reshape(-1), out)
     return out[:size].tobytes()

@@ -13,7 +13,9 @@ from .kernels import kernel
 
 __all__ = ["decode_levels"]
 
-_PLACES = ZIGZAG * LANES
+U = np.uint64
+
+_PLACES = (ZIGZAG * LANES).astype(np.uint64)
 """Where a coefficient of each position in zigzag order goes."""
 
 
@@ -31,9 +33,10 @@ def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: An
                 n = row * across + left + lane
                 coefficients[lane] = dc[n]
                 for k in range(first[n], first[n + 1]):
-                    if ac[k]:
-                        coefficients[_PLACES[place[k]] + lane] = ac[k]
-                        last = max(last, np.int64(place[k]))
+                    at = place[U(k)]
+                    if ac[U(k)]:
+                        coefficients[_PLACES[U(at)] + U(lane)] = ac[U(k)]
+                        last = max(last, np.int64(at))
             inverse_dct(coefficients, scale, last, work, packed, out, 8 * row, left, count)
 
 
