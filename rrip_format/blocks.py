@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from .disk import Span
 from .errors import DamagedError, RripError
-from .family import StreamCoder, decode_base, decode_planes, encode_base, encode_family, needed_levels
+from .family import StreamCoder, decode_base, decode_residual, encode_base, encode_family
 from .geometry import BASE_LEVEL, Geometry
 from .metadata import Coding
 from .overview import pad
 from .sampling import Image, Levels, halve_twice, pad_levels, read_families
 from .source import Source
-from .tile import split_tile
+from .tile import crc32c, split_tile
 from .writing import ContainerWriter
 
 __all__ = [
@@ -55,7 +55,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTile:
-    """A stored tile, and the digest of the planes that the encoder expects it to decode to."""
+    """A stored tile, and the checksums of the planes that the encoder expects it to decode to."""
 
     place: Place
     data: bytes
@@ -129,8 +129,10 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
 
 def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place) -> EncodedTile:
     """Encode a tile of a level above the base from its pixels without padding."""
-    tile = encode_base(coding, *place, pad(rgb, coding.geometry.tile_side(place[0])), coder)
-    return EncodedTile(place, tile, _digest(decode_base(coding, *place, tile)))
+    side = coding.geometry.tile_side(place[0])
+    planes = np.empty((3, side, side), np.uint8)
+    tile = encode_base(coding, *place, pad(rgb, side), coder, planes)
+    return EncodedTile(place, tile, _digest(planes))
 
 
 def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
@@ -139,7 +141,8 @@ def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
 
 
 def _digest(planes: NDArray[np.uint8]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(planes).data, digest_size=16).digest()
+    """The CRC-32C of each of three planes: a cryptographic hash would take as long as encoding them."""
+    return b"".join(crc32c(plane).to_bytes(4, "little") for plane in np.ascontiguousarray(planes).reshape(3, -1))
 
 
 def keep_block(
@@ -167,10 +170,11 @@ def keep_block(
     """
     writer.settle(tile.span for tile in tiles)
     data = {tile.place: tile.span.read() for tile in tiles}
-    for tile in tiles:
+    decoded: dict[Place, NDArray[np.uint8]] = {}
+    for tile in sorted(tiles, key=_coarser_first):
         place = coding.place(*tile.place)
         try:
-            found = _decode(coding, tile.place, data) if verify else None
+            found = _decode(coding, tile.place, data[tile.place], decoded) if verify else None
             split_tile(data[tile.place], place, coding.streams(place.level))
         except DamagedError as error:
             raise DamagedError(
@@ -189,13 +193,22 @@ def keep_block(
     }
 
 
-def _decode(coding: Coding, place: Place, tiles: Mapping[Place, bytes]) -> NDArray[np.uint8]:
-    """The planes of a tile as a reader reconstructs them, from it and its family's coarser ones."""
+def _coarser_first(tile: WrittenTile) -> Place:
+    """A key for sorting: the tiles of a family together, those that others need before them."""
+    level, row, col = tile.place
+    return row, col, -level
+
+
+def _decode(coding: Coding, place: Place, tile: bytes, decoded: dict[Place, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The planes of a tile as a reader reconstructs them, its family's coarser one being `decoded` already."""
     level, row, col = place
-    needed = [tiles[coarser, row, col] for coarser in needed_levels(level)]
-    if level > BASE_LEVEL:
-        return decode_base(coding, level, row, col, needed[0])
-    return decode_planes(coding, row, col, needed)
+    if level >= BASE_LEVEL:
+        planes = decode_base(coding, *place, tile)
+    else:
+        planes = decode_residual(coding, *place, decoded.pop((level + 1, row, col)), tile)
+    if 0 < level <= BASE_LEVEL:
+        decoded[place] = planes
+    return planes
 
 
 def _digest_of(tiles: Iterator[bytes]) -> str:

@@ -107,7 +107,8 @@ def convert(
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
     workers : int, optional
-        Threads; all cores if not given. With an executor, how many blocks that works on at a time.
+        Threads that encode, beside as many that check, which mostly wait for the disk; all cores if not given. With an
+        executor, how many blocks that works on at a time.
     executor : concurrent.futures.Executor, optional
         Where families are encoded instead: a process pool, or ``dask.distributed.Client.get_executor()``. It is left
         running. Finding the settings, writing and checking stay here.
@@ -143,13 +144,15 @@ def convert(
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
+    threads = workers if executor is None else min(workers, os.cpu_count() or 1)
     with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
         if resume and not _is_resumable(opened):
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
             open_writer(target, overwrite=overwrite, resume=resume) as writer,
-            _threads(workers if executor is None else min(workers, os.cpu_count() or 1)) as local,
+            _threads(threads) as local,
+            _threads(threads) as checking,  # apart, because checks wait for the disk
         ):
             notes = read_journal(writer.place.journal) if resume else []
             with _telling_what_is_kept(writer, kept=len(notes) > 1):
@@ -158,7 +161,7 @@ def convert(
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
                 _write_associated(opened, writer, label=label)
-                run = _Run(opened, plan, writer, local, verify=verify, progress=progress)
+                run = _Run(opened, plan, writer, checking, verify=verify, progress=progress)
                 restored = run.restore(notes[1:], 2 * workers)
                 begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
                 with Journal(writer.place.journal, begun) as journal:
@@ -214,7 +217,7 @@ class _Run:
         source: Source,
         plan: Plan,
         writer: ContainerWriter,
-        local: Executor,
+        checking: Executor,
         *,
         verify: bool,
         progress: Callable[[int, int], None] | None,
@@ -223,7 +226,7 @@ class _Run:
         self._plan = plan
         self._coding = plan.coding
         self._writer = writer
-        self._local = local
+        self._checking = checking
         self._verify = verify
         self._progress = progress
         self._empty = np.ones(plan.coding.geometry.families, np.bool_)
@@ -237,7 +240,7 @@ class _Run:
         restored = 0
         while True:
             for block, note in islice(blocks, ahead - len(checks)):
-                checks.append(self._local.submit(recall_block, self._writer, self._coding, block, note))
+                checks.append(self._checking.submit(recall_block, self._writer, self._coding, block, note))
             found = checks.popleft().result() if checks else None
             if found is None:
                 return restored
@@ -298,7 +301,7 @@ class _Run:
 
     def _check(self, block: Block, written: list[WrittenTile]) -> Future[Json]:
         self._writer.flush()
-        return self._local.submit(keep_block, self._writer, self._coding, block, written, verify=self._verify)
+        return self._checking.submit(keep_block, self._writer, self._coding, block, written, verify=self._verify)
 
     def _settle(self, journal: Journal, checks: deque[Future[Json]], most: int) -> None:
         """Note the blocks that are checked, and wait until at most so many are not."""

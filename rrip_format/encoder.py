@@ -155,15 +155,17 @@ class Streams:
     chroma: tuple[Quantiser, Quantiser]
     effort: str
 
-    def encode_base(self, rgb: NDArray[np.uint8]) -> bytes:
+    def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
         """As :meth:`rrip_format.family.StreamCoder.encode_base`."""
         planes = np.clip(predict.rgb_to_exact_ycc(rgb) - np.float32(128), -128, 127)
-        return encode_ycc(planes, *self.base, effort=self.effort)
+        return encode_ycc(planes, *self.base, effort=self.effort, samples=samples)
 
-    def encode_residual(self, missing: NDArray[np.float32], level: int, plane: int) -> bytes:
+    def encode_residual(
+        self, missing: NDArray[np.float32], level: int, plane: int, samples: NDArray[np.uint8] | None = None
+    ) -> bytes:
         """As :meth:`rrip_format.family.StreamCoder.encode_residual`."""
         quantiser = (self.chroma if plane else self.luma)[level]
-        return encode_gray(np.clip(missing, -128, 127), quantiser, effort=self.effort, optional=plane == 0)
+        return encode_gray(missing, quantiser, effort=self.effort, optional=plane == 0, samples=samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import predict
+from .difference import difference
 from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
@@ -28,6 +29,7 @@ __all__ = [
     "decode_base",
     "decode_family",
     "decode_planes",
+    "decode_residual",
     "decode_tile",
     "encode_base",
     "encode_family",
@@ -41,21 +43,28 @@ Planes = NDArray[np.uint8]
 class StreamCoder(Protocol):
     """What makes the JPEG streams of a container (not normative: every stream carries its own tables)."""
 
-    def encode_base(self, rgb: NDArray[np.uint8]) -> bytes:
-        """4:4:4 colour JPEG of a tile of the base level or a coarser one, (s, s, 3) uint8."""
+    def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
+        """4:4:4 colour JPEG of a tile of the base level or a coarser one, (s, s, 3) uint8.
+
+        `samples`, (3, s, s) uint8, gets what it decodes to.
+        """
         ...
 
-    def encode_residual(self, missing: NDArray[np.float32], level: int, plane: int) -> bytes:
+    def encode_residual(
+        self, missing: NDArray[np.float32], level: int, plane: int, samples: Planes | None = None
+    ) -> bytes:
         """Grayscale JPEG of what a prediction misses, or no bytes for nothing.
 
         Parameters
         ----------
         missing : (s, s) float32
-            Wanted less predicted samples; the stream holds them plus 128.
+            Wanted less predicted samples, -128 … 127; the stream holds them plus 128.
         level : int
             0 or 1.
         plane : int
             0, 1, 2 for Y, Cb, Cr.
+        samples : (s, s) uint8, optional
+            Gets what the stream decodes to; undefined if there are no bytes.
         """
         ...
 
@@ -84,11 +93,16 @@ class Quality:
     flat: bool = True
     trellis: bool = True
 
-    def encode_base(self, rgb: NDArray[np.uint8]) -> bytes:
+    def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
         """As :meth:`StreamCoder.encode_base`."""
-        return encode(rgb, self.base, flat=self.flat, trellis=self.trellis)
+        stream = encode(rgb, self.base, flat=self.flat, trellis=self.trellis)
+        if samples is not None:
+            samples[:] = decode_ycc(stream, rgb.shape[0])
+        return stream
 
-    def encode_residual(self, missing: NDArray[np.float32], level: int, plane: int) -> bytes:
+    def encode_residual(
+        self, missing: NDArray[np.float32], level: int, plane: int, samples: Planes | None = None
+    ) -> bytes:
         """As :meth:`StreamCoder.encode_residual`; no bytes if nothing survives quantisation."""
         residual = np.clip(np.floor(missing + np.float32(128.5)), 0, 255).astype(np.uint8)
         if (residual == 128).all():
@@ -98,6 +112,8 @@ class Quality:
         # A blank stream takes two bits a block and its tables; only one about that short is worth decoding to see.
         if len(stream) < 600 + residual.size // 200 and (decode_gray(stream, residual.shape[0]) == 128).all():
             return b""
+        if samples is not None:
+            samples[:] = decode_gray(stream, residual.shape[0])
         return stream
 
 
@@ -178,7 +194,14 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], wi
     if level == BASE_LEVEL:
         return decode_base(coding, level, row, col, tiles[0])
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
-    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
+    return decode_residual(coding, level, row, col, coarse, tiles[-1], window)
+
+
+def decode_residual(
+    coding: Coding, level: int, row: int, col: int, coarse: Planes, tile: bytes, window: Window | None = None
+) -> Planes:
+    """As :func:`decode_planes`, from a stored tile of level 1 or 0 and the planes of its family's coarser one."""
+    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tile, window)
     return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
 
 
@@ -274,9 +297,20 @@ def _background(coding: Coding, window: Window, corner: Corner | None) -> NDArra
     return part.transpose(2, 0, 1)
 
 
-def encode_base(coding: Coding, level: int, row: int, col: int, rgb: NDArray[np.uint8], coder: StreamCoder) -> bytes:
-    """Stored tile of the base level or a coarser one from (s, s, 3) uint8 RGB."""
-    return join_tile([coder.encode_base(rgb)], coding.place(level, row, col))
+def encode_base(
+    coding: Coding,
+    level: int,
+    row: int,
+    col: int,
+    rgb: NDArray[np.uint8],
+    coder: StreamCoder,
+    planes: Planes | None = None,
+) -> bytes:
+    """Stored tile of the base level or a coarser one from (s, s, 3) uint8 RGB.
+
+    `planes`, (3, s, s) uint8, gets what :func:`decode_base` makes of it.
+    """
+    return join_tile([coder.encode_base(rgb, planes)], coding.place(level, row, col))
 
 
 def encode_family(
@@ -297,11 +331,11 @@ def encode_family(
     -------
     EncodedFamily
     """
-    base = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder)
-    tiles, planes = [base], [decode_base(coding, BASE_LEVEL, row, col, base)]
+    side = coding.geometry.tile
+    planes = [np.empty((3, side, side), np.uint8)]
+    tiles = [encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder, planes[0])]
     for level in (1, 0):
-        wanted = predict.rgb_to_exact_ycc(levels[level])
-        streams, decoded = encode_level(planes[0], wanted, level, coding.residuals[level], coder)
+        streams, decoded = encode_level(planes[0], levels[level], level, coding.residuals[level], coder)
         tiles.insert(0, join_tile(streams, coding.place(level, row, col)))
         planes.insert(0, decoded)
     return EncodedFamily((tiles[0], tiles[1], tiles[2]), (planes[0], planes[1], planes[2]))
@@ -309,7 +343,7 @@ def encode_family(
 
 def encode_level(
     coarse: Planes,
-    wanted: NDArray[np.float32],
+    rgb: NDArray[np.uint8],
     level: int,
     how: ResidualCoding,
     coder: StreamCoder,
@@ -321,8 +355,8 @@ def encode_level(
     ----------
     coarse : (3, s / 2, s / 2) uint8
         Planes of the next coarser level, as a decoder will have them.
-    wanted : (3, s, s) float32
-        Of :func:`rrip_format.predict.rgb_to_exact_ycc`.
+    rgb : (s, s, 3) uint8
+        The level, padded.
     level : int
         0 or 1.
     how : ResidualCoding
@@ -335,13 +369,24 @@ def encode_level(
     list of bytes, (3, s, s) uint8
         Residual streams, and the planes as a decoder will have them.
     """
-    side = wanted.shape[1]
+    residuals: list[Planes | None] = [None, None, None]
+
+    def encode(plane: int, predicted: Planes) -> bytes:
+        samples = np.empty_like(predicted)
+        stream = coder.encode_residual(difference(rgb, plane, predicted), level, plane, samples)
+        residuals[plane] = samples if stream else None
+        return stream
+
+    def reconstruct() -> Planes:
+        y, cb, cr = residuals
+        return predict.reconstruct(coarse, (y, cb, cr), how.taps, how.cfl, how.chroma_taps)
+
     if luma is None:
-        luma = coder.encode_residual(wanted[0] - predict.up2(coarse[0], how.taps), level, 0)
-    streams, detail = [luma], decode_gray(luma, side) if luma else None
-    planes = predict.reconstruct(coarse, (detail, None, None), how.taps, how.cfl, how.chroma_taps)
+        luma = encode(0, predict.up2(coarse[0], how.taps))
+    elif luma:
+        residuals[0] = decode_gray(luma, rgb.shape[0])
+    streams, planes = [luma], reconstruct()
     if how.planes == 3:
-        streams += [coder.encode_residual(wanted[k] - planes[k], level, k) for k in (1, 2)]
-        cb, cr = (decode_gray(stream, side) if stream else None for stream in streams[1:])
-        planes = predict.reconstruct(coarse, (detail, cb, cr), how.taps, how.cfl, how.chroma_taps)
+        streams += [encode(k, planes[k]) for k in (1, 2)]
+        planes = reconstruct()
     return streams, planes

@@ -19,7 +19,6 @@ from . import predict
 from .encoder import UNFITTED, ChromaFit, Settings
 from .family import EncodedFamily, StreamCoder, encode_family, encode_level
 from .geometry import BASE_LEVEL, Geometry
-from .jpeg import decode_ycc
 from .losses import Original
 from .metadata import SHARP, Coding, ResidualCoding
 from .predict import Taps
@@ -132,7 +131,9 @@ class Luma:
 
 def _encode_base(original: Original, coder: StreamCoder) -> Planes:
     rgb = original.levels[BASE_LEVEL]
-    return decode_ycc(coder.encode_base(rgb), rgb.shape[0])
+    planes = np.empty((3, *rgb.shape[:2]), np.uint8)
+    coder.encode_base(rgb, planes)
+    return planes
 
 
 def encode_luma(original: Original, settings: Settings, coarser: Luma | None = None) -> Luma:
@@ -140,7 +141,7 @@ def encode_luma(original: Original, settings: Settings, coarser: Luma | None = N
     level, streams, coder = 0 if coarser else 1, coarser.streams if coarser else (), settings.streams
     coarse = coarser.planes if coarser else _encode_base(original, coder)
     how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
-    found, planes = encode_level(coarse, original.exact[level], level, how, coder)
+    found, planes = encode_level(coarse, original.levels[level], level, how, coder)
     return Luma((*streams, found[0]), planes)
 
 
@@ -149,7 +150,7 @@ def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits
     how, coder = settings.residuals(fits), settings.streams
     planes = _encode_base(original, coder)
     for level, stream in zip((1, 0), luma.streams, strict=True):
-        _, planes = encode_level(planes, original.exact[level], level, how[level], coder, stream)
+        _, planes = encode_level(planes, original.levels[level], level, how[level], coder, stream)
     return planes
 
 
@@ -182,7 +183,7 @@ def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: 
     plain = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))
 
     def encode(original: Original, coarse: Planes, luma: Luma, how: ResidualCoding, level: int) -> Planes:
-        return encode_level(coarse, original.exact[level], level, how, coder, luma.streams[1 - level])[1]
+        return encode_level(coarse, original.levels[level], level, how, coder, luma.streams[1 - level])[1]
 
     coarse = list(executor.map(_encode_base, originals, repeat(coder)))
     for level in (1, 0):

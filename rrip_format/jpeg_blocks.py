@@ -7,17 +7,19 @@ still become zero: the choice weighs the squared error that it makes against the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import kernel
+from .kernels import inlined, inner, kernel
 
 __all__ = ["SIZES", "ZIGZAG", "Blocks", "Levels", "block_losses", "choose", "round_levels", "transform"]
 
 Floats = NDArray[np.float32]
+U = np.uint64
 
 # fmt: off
 ZIGZAG = np.array([
@@ -74,22 +76,88 @@ class Levels:
     ac: NDArray[np.int16]
 
 
-@kernel
-def _dct_columns(x: Floats) -> None:
-    """Orthonormal forward DCT of eight samples that are ``_WIDTH`` apart, for all columns, in place (T.81 A.3.3)."""
-    for k in range(_WIDTH):
-        s0, d0 = x[k] + x[k + 7 * _WIDTH], x[k] - x[k + 7 * _WIDTH]
-        s1, d1 = x[k + _WIDTH] + x[k + 6 * _WIDTH], x[k + _WIDTH] - x[k + 6 * _WIDTH]
-        s2, d2 = x[k + 2 * _WIDTH] + x[k + 5 * _WIDTH], x[k + 2 * _WIDTH] - x[k + 5 * _WIDTH]
-        s3, d3 = x[k + 3 * _WIDTH] + x[k + 4 * _WIDTH], x[k + 3 * _WIDTH] - x[k + 4 * _WIDTH]
-        x[k] = ((s0 + s3) + (s1 + s2)) * _C4
-        x[k + 4 * _WIDTH] = ((s0 + s3) - (s1 + s2)) * _C4
-        x[k + 2 * _WIDTH] = (s0 - s3) * _C2 + (s1 - s2) * _C6
-        x[k + 6 * _WIDTH] = (s0 - s3) * _C6 - (s1 - s2) * _C2
-        x[k + _WIDTH] = d0 * _C1 + d1 * _C3 + d2 * _C5 + d3 * _C7
-        x[k + 3 * _WIDTH] = d0 * _C3 - d1 * _C7 - d2 * _C1 - d3 * _C5
-        x[k + 5 * _WIDTH] = d0 * _C5 - d1 * _C1 + d2 * _C7 + d3 * _C3
-        x[k + 7 * _WIDTH] = d0 * _C7 - d1 * _C5 + d2 * _C3 - d3 * _C1
+@inlined
+def _dct(x0: Any, x1: Any, x2: Any, x3: Any, x4: Any, x5: Any, x6: Any, x7: Any) -> Any:
+    """Orthonormal forward DCT of eight samples (T.81 A.3.3)."""
+    s0, d0 = x0 + x7, x0 - x7
+    s1, d1 = x1 + x6, x1 - x6
+    s2, d2 = x2 + x5, x2 - x5
+    s3, d3 = x3 + x4, x3 - x4
+    return (
+        ((s0 + s3) + (s1 + s2)) * _C4,
+        d0 * _C1 + d1 * _C3 + d2 * _C5 + d3 * _C7,
+        (s0 - s3) * _C2 + (s1 - s2) * _C6,
+        d0 * _C3 - d1 * _C7 - d2 * _C1 - d3 * _C5,
+        ((s0 + s3) - (s1 + s2)) * _C4,
+        d0 * _C5 - d1 * _C1 + d2 * _C7 + d3 * _C3,
+        (s0 - s3) * _C6 - (s1 - s2) * _C2,
+        d0 * _C7 - d1 * _C5 + d2 * _C3 - d3 * _C1,
+    )
+
+
+@inner
+def _dct_columns(plane: Floats, top: int, left: int, count: int, out: Floats) -> None:
+    """Vertical frequencies of `count` columns of a plane: to rows that are ``_WIDTH`` apart."""
+    y = U(top)
+    for k in range(count):
+        x, i = U(left + k), U(k)
+        f0, f1, f2, f3, f4, f5, f6, f7 = _dct(
+            plane[y, x],
+            plane[y + U(1), x],
+            plane[y + U(2), x],
+            plane[y + U(3), x],
+            plane[y + U(4), x],
+            plane[y + U(5), x],
+            plane[y + U(6), x],
+            plane[y + U(7), x],
+        )
+        _put(out, i, f0, f1, f2, f3, f4, f5, f6, f7)
+
+
+@inner
+def _dct_rows(rows: Floats, out: Floats) -> None:
+    """Horizontal frequencies h of blocks: vertical ones v are side by side, at ``_WIDTH`` h + ``_BLOCKS`` v."""
+    for v in range(8):
+        for b in range(_BLOCKS):
+            i = U(v * _WIDTH) + U(8) * U(b)
+            f0, f1, f2, f3, f4, f5, f6, f7 = _dct(
+                rows[i],
+                rows[i + U(1)],
+                rows[i + U(2)],
+                rows[i + U(3)],
+                rows[i + U(4)],
+                rows[i + U(5)],
+                rows[i + U(6)],
+                rows[i + U(7)],
+            )
+            _put(out, U(v * _BLOCKS) + U(b), f0, f1, f2, f3, f4, f5, f6, f7)
+
+
+@inlined
+def _put(out: Floats, i: Any, f0: Any, f1: Any, f2: Any, f3: Any, f4: Any, f5: Any, f6: Any, f7: Any) -> None:
+    """Eight frequencies, ``_WIDTH`` apart."""
+    out[i] = f0
+    out[i + U(_WIDTH)] = f1
+    out[i + U(2 * _WIDTH)] = f2
+    out[i + U(3 * _WIDTH)] = f3
+    out[i + U(4 * _WIDTH)] = f4
+    out[i + U(5 * _WIDTH)] = f5
+    out[i + U(6 * _WIDTH)] = f6
+    out[i + U(7 * _WIDTH)] = f7
+
+
+@inner
+def _order(turned: Floats, scale: Floats, zigzag: Any, scaled: Floats, last: Any) -> None:
+    """Coefficients in zigzag order and in units of their step, and the last position of each block that is not zero."""
+    half = np.float32(0.5)
+    for b in range(_BLOCKS):
+        last[U(b)] = 0
+    for k in range(64):
+        start, to, unit = U(zigzag[k] & 7) * U(_WIDTH) + U(zigzag[k] >> 3) * U(_BLOCKS), U(k * _BLOCKS), scale[U(k)]
+        for b in range(_BLOCKS):
+            v = turned[start + U(b)] * unit
+            scaled[to + U(b)] = v
+            last[U(b)] = np.int32(k) if abs(v) >= half else last[U(b)]
 
 
 @kernel
@@ -98,34 +166,23 @@ def _transform(
 ) -> int:
     """Fill `dc` (N,), `first` (N + 1,) and the lists from index `at`; returns where the lists end."""
     height, width = plane.shape
-    rows = np.zeros(8 * _WIDTH, np.float32)
-    turned = np.zeros(8 * _WIDTH, np.float32)
-    scaled = np.zeros(64 * _BLOCKS, np.float32)
+    rows, turned = np.zeros(8 * _WIDTH, np.float32), np.zeros(8 * _WIDTH, np.float32)
+    scaled, last = np.zeros(64 * _BLOCKS, np.float32), np.zeros(_BLOCKS, np.int32)
     half = np.float32(0.5)
     block = 0
     for top in range(0, height, 8):
         for left in range(0, width, _WIDTH):
             inside = min(_WIDTH, width - left)
-            for i in range(8):
-                for x in range(inside):
-                    rows[i * _WIDTH + x] = plane[top + i, left + x]
-            _dct_columns(rows)
-            for i in range(8):
-                for j in range(8):
-                    for b in range(_BLOCKS):
-                        turned[j * _WIDTH + i * _BLOCKS + b] = rows[i * _WIDTH + b * 8 + j]
-            _dct_columns(turned)
-            for k in range(64):
-                vertical, horizontal = zigzag[k] >> 3, zigzag[k] & 7
-                for b in range(_BLOCKS):
-                    scaled[k * _BLOCKS + b] = turned[horizontal * _WIDTH + vertical * _BLOCKS + b] * scale[k]
+            _dct_columns(plane, top, left, inside, rows)
+            _dct_rows(rows, turned)
+            _order(turned, scale, zigzag, scaled, last)
             for b in range(inside // 8):
                 dc[block] = scaled[b]
                 first[block] = at
-                for k in range(1, 64):  # writes all and keeps some: faster than a branch that is hard to foresee
-                    v = scaled[k * _BLOCKS + b]
-                    place[at] = k
-                    value[at] = v
+                for k in range(1, last[b] + 1):  # writes all and keeps some: a branch would be hard to foresee
+                    v = scaled[U(k * _BLOCKS) + U(b)]
+                    place[U(at)] = k
+                    value[U(at)] = v
                     at += abs(v) >= half
                 block += 1
     first[block] = at
@@ -181,48 +238,53 @@ def _choose_ac(
     """
     best: Any = np.zeros(64, np.float32)  # cost of the cheapest path that ends at a point
     skipped: Any = np.zeros(64, np.float32)  # squared error if all up to a point were zero
-    floor: Any = np.zeros(
-        64, np.float32
-    )  # least `best - skipped` up to a point: bounds all paths through earlier points
+    floor: Any = np.zeros(64, np.float32)  # least `best - skipped` up to a point: bounds paths through earlier points
     where: Any = np.zeros(64, np.int64)
     before: Any = np.zeros(64, np.int64)
-    chosen: Any = np.zeros(64, np.int64)
+    chosen: Any = np.zeros(64, np.int16)
     for n in range(first.shape[0] - 1):
-        start, count = first[n], first[n + 1] - first[n]
-        for t in range(1, count + 1):
-            k = np.int64(place[start + t - 1])
-            x = abs(value[start + t - 1])
+        start, count = U(first[n]), np.int64(first[n + 1] - first[n])
+        error = np.float32(0)  # of all up to the point before, if they were zero
+        for point in range(1, count + 1):
+            t = U(point)
+            k = np.int64(place[start + t - U(1)])
+            x = abs(value[start + t - U(1)])
             high: Any = min(np.int64(x + np.float32(0.5)), _LARGEST)
             low: Any = high - 1 if high > 1 and x < np.float32(high) else high
-            size_high, size_low = np.int64(SIZES[high]), np.int64(SIZES[low])
-            error_high = weight[k] * (x - np.float32(high)) * (x - np.float32(high))
-            error_low = weight[k] * (x - np.float32(low)) * (x - np.float32(low))
-            bound = skipped[t - 1] + min(error_high + cheapest[size_high], error_low + cheapest[size_low])
-            least = np.float32(1e30)
-            for j in range(t - 1, -1, -1):
+            size_high, size_low = U(SIZES[U(high)]), U(SIZES[U(low)])
+            error_high = weight[U(k)] * (x - np.float32(high)) * (x - np.float32(high))
+            error_low = weight[U(k)] * (x - np.float32(low)) * (x - np.float32(low))
+            bound = error + min(error_high + cheapest[size_high], error_low + cheapest[size_low])
+            least, level = np.float32(1e30), high
+            prior: Any = 0
+            for earlier in range(point - 1, -1, -1):
+                j = U(earlier)
                 if least <= floor[j] + bound:
                     break
-                path = best[j] + (skipped[t - 1] - skipped[j])
-                run = k - where[j] - 1
+                path = best[j] + (error - skipped[j])
+                run = U(k - where[j] - 1)
                 total = path + (error_high + cost[size_high, run])
                 if total < least:
-                    least, before[t], chosen[t] = total, j, high
-                if low != high:
-                    total = path + (error_low + cost[size_low, run])
-                    if total < least:
-                        least, before[t], chosen[t] = total, j, low
-            best[t], where[t] = least, k
-            skipped[t] = skipped[t - 1] + weight[k] * x * x
-            floor[t] = min(floor[t - 1], best[t] - skipped[t])
-        least, last = np.float32(1e30), 0
-        for j in range(count, -1, -1):
-            total = best[j] + (skipped[count] - skipped[j]) + (end if where[j] < 63 else np.float32(0))
+                    least, prior, level = total, earlier, high
+                total = path + (error_low + cost[size_low, run])
+                if total < least:
+                    least, prior, level = total, earlier, low
+            best[t], where[t], before[t], chosen[t] = least, k, prior, level
+            error = error + weight[U(k)] * x * x
+            skipped[t] = error
+            floor[t] = min(floor[t - U(1)], least - error)
+        least = np.float32(1e30)
+        last: Any = 0
+        for point in range(count, -1, -1):
+            j = U(point)
+            total = best[j] + (error - skipped[j]) + (end if where[j] < 63 else np.float32(0))
             if total < least:
-                least, last = total, j
-        for t in range(count, 0, -1):
-            out[start + t - 1] = 0
-            if t == last:
-                out[start + t - 1] = chosen[t] if value[start + t - 1] >= 0 else -chosen[t]
+                least, last = total, point
+        for point in range(count, 0, -1):
+            t, i = U(point), start + U(point - 1)
+            out[i] = 0
+            if point == last:
+                out[i] = chosen[t] if value[i] >= 0 else -chosen[t]
                 last = before[t]
 
 
@@ -257,7 +319,7 @@ def _choose_dc(dc: Floats, weight: np.float32, cost: Floats, back: Any, tried: A
 
 
 def choose(
-    blocks: Blocks, levels: Levels, planes: range, weight: Floats, dc_cost: Floats, ac_cost: Floats, end: float
+    blocks: Blocks, levels: Levels, planes: Iterable[int], weight: Floats, dc_cost: Floats, ac_cost: Floats, end: float
 ) -> None:
     """Quantise some of the planes again, now knowing what codes cost.
 
@@ -266,7 +328,7 @@ def choose(
     blocks : Blocks
     levels : Levels
         Overwritten where it belongs to `planes`.
-    planes : range
+    planes : iterable of int
     weight : (64,) float32
         What a squared error of one step counts, in zigzag order.
     dc_cost : (12,) float32
@@ -287,8 +349,8 @@ def choose(
 
 @kernel
 def _block_losses(
-    dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, gain: Floats
-) -> None:
+    dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, most: Any, gain: Floats
+) -> bool:
     for n in range(dc.shape[0]):
         error = dc[n] - np.float32(dc_out[n])
         total = weight[0] * (dc[n] * dc[n] - error * error)
@@ -296,10 +358,16 @@ def _block_losses(
             error = value[k] - np.float32(out[k])
             total += weight[place[k]] * (value[k] * value[k] - error * error)
         gain[n] = total
+        if total >= most:
+            return False
+    return True
 
 
-def block_losses(blocks: Blocks, levels: Levels, weight: Floats) -> Floats:
-    """By how much the squared error of each block of the first plane grows if all levels become zero, (N,) float32."""
-    gain = np.empty(blocks.dc.shape[1], np.float32)
-    _block_losses(blocks.dc[0], blocks.first[0], blocks.place, blocks.value, weight, levels.dc[0], levels.ac, gain)
-    return gain
+def block_losses(blocks: Blocks, levels: Levels, weight: Floats, most: float) -> Floats | None:
+    """By how much the squared error of each block of the first plane grows if all levels become zero, (N,) float32.
+
+    None if a block loses `most` or more: in tissue that is soon found.
+    """
+    gain, values = np.empty(blocks.dc.shape[1], np.float32), (blocks.first[0], blocks.place, blocks.value)
+    is_little = _block_losses(blocks.dc[0], *values, weight, levels.dc[0], levels.ac, np.float32(most), gain)
+    return gain if is_little else None

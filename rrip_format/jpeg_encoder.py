@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_blocks import Blocks, Levels, block_losses, choose, round_levels, transform
-from .jpeg_huffman import HuffmanTable, count_symbols, scan_bits, symbol_costs, write_scan
+from .jpeg_huffman import HuffmanTable, Symbols, list_symbols, symbol_costs, write_scan
+from .jpeg_samples import decode_levels
 
 __all__ = ["EFFORTS", "Quantiser", "encode_gray", "encode_ycc"]
 
@@ -29,7 +30,12 @@ _LARGEST_LOSS = 5.0
 """Most squared error, in steps, that leaving a residual away may add to a block: about what a step makes in a block of
 tissue, 64 / 12. So nothing that would be seen in tissue is lost on glass."""
 
+_SIZES, _RUNS = np.arange(11)[:, None], np.arange(63)[None, :]
+_SYMBOLS, _LONG_RUNS = (_RUNS & 15) << 4 | _SIZES, _RUNS >> 4
+"""Of a level of so many bits after so long a run: its AC symbol, and how many symbols of 16 zeros stand before it."""
+
 Floats = NDArray[np.float32]
+Samples = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,14 @@ class Quantiser:
         return weight
 
 
-def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default", optional: bool = False) -> bytes:
+def encode_gray(
+    plane: Floats,
+    quantiser: Quantiser,
+    *,
+    effort: str = "default",
+    optional: bool = False,
+    samples: Samples | None = None,
+) -> bytes:
     """Encode one plane as a grayscale JPEG.
 
     Parameters
@@ -67,6 +80,8 @@ def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default",
         A key of ``EFFORTS``.
     optional : bool
         The plane may be left away: it is, if that saves more bits than the error is worth and no block loses much.
+    samples : (h, w) uint8, optional
+        Gets what the stream decodes to, unless that is none.
 
     Returns
     -------
@@ -75,71 +90,85 @@ def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default",
     """
     blocks = transform(plane[None], quantiser.table[None])
     levels = round_levels(blocks, _DEAD_ZONE if quantiser.rate else 0.5)
-    coded = _code(blocks, levels, range(1), quantiser, EFFORTS[effort])
+    coded = _code(blocks, levels, [quantiser], EFFORTS[effort])
     if not levels.dc.any() and not levels.ac.any():
         return b""
     if optional and quantiser.rate:
-        losses = block_losses(blocks, levels, quantiser.weight)
-        stream_bits = coded.bits + 8 * 160  # about what the tables take
-        if losses.max() < _LARGEST_LOSS and losses.sum() < quantiser.rate * stream_bits:
+        losses = block_losses(blocks, levels, quantiser.weight, _LARGEST_LOSS)
+        stream_bits = sum(table.bits for table in coded.tables[0]) + 8 * 160  # about what the tables take
+        if losses is not None and losses.sum() < quantiser.rate * stream_bits:
             return b""
-    return _stream(plane.shape, blocks, levels, [quantiser], [coded])
+    if samples is not None:
+        decode_levels(blocks, levels, quantiser.table[None], samples[None])
+    return _stream(plane.shape, [quantiser], coded)
 
 
-def encode_ycc(planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default") -> bytes:
-    """Encode Y, Cb, Cr, (3, h, w) float32 like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
-    blocks = transform(planes, np.stack([luma.table, chroma.table, chroma.table]))
+def encode_ycc(
+    planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default", samples: Samples | None = None
+) -> bytes:
+    """Encode Y, Cb, Cr, (3, h, w), like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
+    tables = np.stack([luma.table, chroma.table, chroma.table])
+    blocks = transform(planes, tables)
     levels = round_levels(blocks, _DEAD_ZONE if luma.rate or chroma.rate else 0.5)
-    coded = [
-        _code(blocks, levels, part, quantiser, EFFORTS[effort])
-        for part, quantiser in ((range(1), luma), (range(1, 3), chroma))
-    ]
-    return _stream(planes.shape[1:], blocks, levels, [luma, chroma], coded)
+    coded = _code(blocks, levels, [luma, chroma], EFFORTS[effort])
+    if samples is not None:
+        decode_levels(blocks, levels, tables, samples)
+    return _stream(planes.shape[1:], [luma, chroma], coded)
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """The Huffman tables of planes that share them, and how many bits the planes take with them."""
+    """The symbols of a scan, and its Huffman tables of DC and AC for each quantiser."""
 
-    dc: HuffmanTable
-    ac: HuffmanTable
-    bits: int
+    symbols: Symbols
+    tables: list[tuple[HuffmanTable, HuffmanTable]]
 
 
-def _code(blocks: Blocks, levels: Levels, planes: range, quantiser: Quantiser, passes: int) -> _Coded:
-    """Choose the levels of some of the planes, `passes` times, and the tables that fit them."""
-    for _ in range(passes if quantiser.rate else 0):
-        dc_bits, ac_bits = (symbol_costs(counts) for counts in count_symbols(blocks, levels, planes))
-        rate = np.float32(quantiser.rate)
-        sizes, runs = np.arange(11)[:, None], np.arange(63)[None, :]
-        dc_cost = (rate * (dc_bits[:12] + np.arange(12))).astype(np.float32)
-        ac_cost = (rate * (ac_bits[(runs & 15) << 4 | sizes] + (runs >> 4) * ac_bits[0xF0] + sizes)).astype(np.float32)
-        choose(blocks, levels, planes, quantiser.weight, dc_cost, ac_cost, float(rate * ac_bits[0]))
-    counts = count_symbols(blocks, levels, planes)
-    dc, ac = (HuffmanTable.of(count) for count in counts)
-    return _Coded(dc, ac, scan_bits(counts[0], dc) + scan_bits(counts[1], ac))
+def _code(blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], passes: int) -> _Coded:
+    """Choose the levels, `passes` times, and the tables that fit them."""
+    chosen = _tables_of(blocks.dc.shape[0])
+    for _ in range(passes if any(quantiser.rate for quantiser in quantisers) else 0):
+        counts = list_symbols(blocks, levels, chosen).counts
+        for k, quantiser in enumerate(quantisers):
+            if quantiser.rate:
+                _choose(blocks, levels, [c for c, table in enumerate(chosen) if table == k], quantiser, counts[k])
+    symbols = list_symbols(blocks, levels, chosen)
+    return _Coded(symbols, [(HuffmanTable.of(dc), HuffmanTable.of(ac)) for dc, ac in symbols.counts[: len(quantisers)]])
+
+
+def _tables_of(planes: int) -> list[int]:
+    """Which tables each plane has: the first plane the first, all others the second."""
+    return [min(c, 1) for c in range(planes)]
+
+
+def _choose(
+    blocks: Blocks, levels: Levels, planes: Sequence[int], quantiser: Quantiser, counts: NDArray[np.int64]
+) -> None:
+    """Choose the levels of planes by what codes cost that occur so often."""
+    dc_bits, ac_bits = (symbol_costs(count) for count in counts)
+    rate = np.float32(quantiser.rate)
+    dc_cost = (rate * (dc_bits[:12] + np.arange(12))).astype(np.float32)
+    ac_cost = (rate * (ac_bits[_SYMBOLS] + _LONG_RUNS * ac_bits[0xF0] + _SIZES)).astype(np.float32)
+    choose(blocks, levels, planes, quantiser.weight, dc_cost, ac_cost, float(rate * ac_bits[0]))
 
 
 def _segment(marker: int, body: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
 
 
-def _stream(
-    shape: tuple[int, ...], blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], coded: Sequence[_Coded]
-) -> bytes:
+def _stream(shape: tuple[int, ...], quantisers: Sequence[Quantiser], coded: _Coded) -> bytes:
     """Tables, frame and scan (T.81 B.2). Components 1, 2, 3 without an application marker are Y, Cb, Cr to libjpeg."""
-    planes = blocks.dc.shape[0]
-    chosen = [min(c, 1) for c in range(planes)]  # the first plane has the first tables, all others the second
+    planes = 2 * len(quantisers) - 1
+    chosen = _tables_of(planes)
     tables = b"".join(bytes((k,)) + quantiser.table.tobytes() for k, quantiser in enumerate(quantisers))
     codes = b"".join(
         bytes((kind << 4 | k,)) + table.counts.tobytes() + table.symbols.tobytes()
-        for k, group in enumerate(coded)
-        for kind, table in enumerate((group.dc, group.ac))
+        for k, pair in enumerate(coded.tables)
+        for kind, table in enumerate(pair)
     )
     size = b"".join(side.to_bytes(2, "big") for side in shape)
     frame = b"\x08" + size + bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11, chosen[c]))))
     scan = bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11 * chosen[c])), 0, 63, 0))
-    dc, ac = [coded[k].dc for k in chosen], [coded[k].ac for k in chosen]
     return b"".join(
         (
             b"\xff\xd8",
@@ -147,7 +176,7 @@ def _stream(
             _segment(0xC0, frame),
             _segment(0xC4, codes),
             _segment(0xDA, scan),
-            write_scan(blocks, levels, dc, ac, sum(group.bits for group in coded)),
+            write_scan(coded.symbols, coded.tables),
             b"\xff\xd9",
         )
     )

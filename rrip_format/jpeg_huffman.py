@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_blocks import SIZES, Blocks, Levels
-from .kernels import kernel
+from .kernels import inlined, inner, kernel
 
-__all__ = ["HuffmanTable", "count_symbols", "scan_bits", "symbol_costs", "write_scan"]
+__all__ = ["HuffmanTable", "Symbols", "list_symbols", "symbol_costs", "write_scan"]
 
 Counts = NDArray[np.int64]
+U = np.uint64
 
 _END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
 
@@ -30,52 +32,57 @@ class HuffmanTable:
         By ascending code.
     lengths, codes : (256,) int64
         Of each symbol; length 0 where it has none.
+    bits : int
+        Of all the symbols that it is made for, with the amplitudes behind them.
     """
 
     counts: NDArray[np.uint8]
     symbols: NDArray[np.uint8]
     lengths: Counts
     codes: Counts
+    bits: int
 
     @classmethod
     def of(cls, frequency: Counts) -> HuffmanTable:
         """The optimal table for symbols that occur so often, (256,) int64."""
-        counts, symbols, lengths, codes = _optimal(frequency)
-        return cls(counts, symbols, lengths, codes)
+        return cls(*_optimal(frequency))
 
 
 @kernel
 def _tree_depths(frequency: Counts) -> Counts:
     """Code length of each of 257 symbols, before any limit; the last stands for the code of all ones (T.81 K.2)."""
     used = np.flatnonzero(frequency)
-    weight = np.append(frequency[used], 1)
-    count = weight.size
+    count = used.size + 1
+    weight, parent = np.empty(2 * count, np.int64), np.zeros(2 * count, np.int64)
+    weight[: count - 1] = frequency[used]
+    weight[count - 1] = 1
+    node = np.arange(count)  # roots of the subtrees, of which those before `left` are there yet
+    for made in range(count, 2 * count - 1):
+        left = 2 * count - made
+        a = b = 0  # the two lightest; of equals the last, which keeps the longest code for the all-ones symbol
+        lightest = second = np.int64(1) << 62
+        for k in range(left):
+            if weight[node[k]] <= lightest:
+                a, b, lightest, second = k, a, weight[node[k]], lightest
+            elif weight[node[k]] <= second:
+                b, second = k, weight[node[k]]
+        parent[node[a]] = parent[node[b]] = made
+        weight[made] = lightest + second
+        node[a] = made
+        for k in range(b, left - 1):
+            node[k] = node[k + 1]
+    depths = np.zeros(2 * count, np.int64)
+    for k in range(2 * count - 3, -1, -1):
+        depths[k] = depths[parent[k]] + 1
     depth = np.zeros(257, np.int64)
-    group = np.arange(count)  # which subtree a symbol is in
-    alive = np.ones(count, np.bool_)
-    depths = np.zeros(count, np.int64)
-    for _ in range(count - 1):
-        a = b = -1  # the two lightest; of equals the last, which keeps the longest code for the all-ones symbol
-        for k in range(count):
-            if alive[k]:
-                if a < 0 or weight[k] <= weight[a]:
-                    a, b = k, a
-                elif b < 0 or weight[k] <= weight[b]:
-                    b = k
-        weight[a] += weight[b]
-        alive[b] = False
-        for k in range(count):
-            if group[k] == a or group[k] == b:
-                depths[k] += 1
-                group[k] = a
-    depth[used] = depths[:-1]
-    depth[256] = depths[-1]
+    depth[used] = depths[: count - 1]
+    depth[256] = depths[count - 1]
     return depth
 
 
 @kernel
 def _optimal(frequency: Counts) -> Any:
-    """Counts by length, symbols, lengths and codes (T.81 figures K.1 to K.4 and C.1 to C.3)."""
+    """Counts by length, symbols, lengths, codes and bits (T.81 figures K.1 to K.4 and C.1 to C.3)."""
     depth = _tree_depths(frequency)
     counts = np.zeros(258, np.int64)
     for k in range(257):
@@ -102,40 +109,80 @@ def _optimal(frequency: Counts) -> Any:
                 symbols[n] = k
                 n += 1
     lengths, codes = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    code = k = 0
+    code = k = bits = 0
     for length in range(1, 17):
         for _ in range(counts[length]):
             lengths[symbols[k]] = length
             codes[symbols[k]] = code
+            bits += frequency[symbols[k]] * (length + (symbols[k] & 15))
             code += 1
             k += 1
         code <<= 1
-    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes
+    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes, bits
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """What a scan consists of, in its order.
+
+    Parameters
+    ----------
+    coded : (n,) uint32
+        From the least bit: a symbol (8), 1 for AC (1), its table (1), the number of bits behind its code (4), these.
+    counts : (2, 2, 256) int64
+        How often each table's DC and AC symbols occur.
+    """
+
+    coded: NDArray[np.uint32]
+    counts: Counts
 
 
 @kernel
-def _count(dc: Any, first: Any, place: Any, ac: Any, dc_counts: Counts, ac_counts: Counts) -> None:
-    previous: Any = 0
-    for n in range(dc.shape[0]):
-        dc_counts[SIZES[abs(np.int64(dc[n]) - previous)]] += 1
-        previous = np.int64(dc[n])
-        last: Any = 0
-        for k in range(first[n], first[n + 1]):
-            if ac[k]:
-                run = np.int64(place[k]) - last - 1
-                ac_counts[_ZEROS] += run >> 4
-                ac_counts[(run & 15) << 4 | np.int64(SIZES[abs(np.int64(ac[k]))])] += 1
-                last = np.int64(place[k])
-        if last < 63:
-            ac_counts[_END] += 1
+def _list(dc: Any, first: Any, place: Any, ac: Any, tables: Any, coded: Any, counts: Any) -> int:
+    """Fill `coded` and `counts`, which is flat and zero; the number of symbols."""
+    planes, blocks = dc.shape
+    previous = np.zeros(planes, np.int64)
+    at = U(0)
+    for n in range(blocks):
+        for plane in range(planes):
+            c, table = U(plane), np.int64(tables[plane]) << 9
+            value = np.int64(dc[c, n])
+            at = _append(table, value - previous[c], coded, at, counts)
+            previous[c] = value
+            last: Any = 0
+            for k in range(first[c, n], first[c, n + 1]):
+                value = np.int64(ac[U(k)])
+                if value == 0:
+                    continue
+                run = np.int64(place[U(k)]) - last - 1
+                last = np.int64(place[U(k)])
+                while run > 15:
+                    at = _append(table | 256 | _ZEROS, 0, coded, at, counts)
+                    run -= 16
+                at = _append(table | 256 | run << 4, value, coded, at, counts)
+            if last < 63:
+                at = _append(table | 256 | _END, 0, coded, at, counts)
+    return int(at)
 
 
-def count_symbols(blocks: Blocks, levels: Levels, planes: range) -> tuple[Counts, Counts]:
-    """How often each DC and each AC symbol occurs in some of the planes, two (256,) int64."""
-    dc, ac = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for c in planes:
-        _count(levels.dc[c], blocks.first[c], blocks.place, levels.ac, dc, ac)
-    return dc, ac
+@inlined
+def _append(symbol: Any, value: Any, coded: Any, at: Any, counts: Any) -> Any:
+    """Add a symbol whose size is that of `value`, and the bits of that (T.81 F.1.2.1.1)."""
+    size = np.int64(SIZES[U(abs(value))])
+    amplitude = value + ((1 << size) - 1 if value < 0 else 0)
+    symbol |= size
+    counts[U(symbol)] += 1
+    coded[at] = symbol | size << 10 | amplitude << 14
+    return at + U(1)
+
+
+def list_symbols(blocks: Blocks, levels: Levels, tables: Sequence[int]) -> Symbols:
+    """The symbols of the interleaved scan of all planes; `tables`, 0 or 1, are those of each plane."""
+    coded = np.empty(levels.ac.size + 5 * levels.dc.size, np.uint32)  # with ends, and three long runs in a block
+    counts = np.zeros((2, 2, 256), np.int64)
+    chosen = np.array(tables, np.int64)
+    size = _list(levels.dc, blocks.first, blocks.place, levels.ac, chosen, coded, counts.reshape(-1))
+    return Symbols(coded[:size], counts)
 
 
 @kernel
@@ -171,83 +218,62 @@ def symbol_costs(counts: Counts) -> NDArray[np.float32]:
     return costs
 
 
-def scan_bits(counts: Counts, table: HuffmanTable) -> int:
-    """Bits of codes and of the amplitudes behind them, for symbols that occur so often."""
-    amplitude = np.arange(256) & 15
-    return int(counts @ (table.lengths + amplitude))
+@inlined
+def _add(word: Any, filled: Any, entry: Any, size: Any, amplitude: Any, out: Any, at: Any) -> Any:
+    """Put a code and its amplitude behind the last `filled` bits of `word`, and write 32 bits once there are as many.
 
-
-@kernel
-def _flush(word: Any, filled: int, out: Any, at: int) -> Any:
-    """Write the whole bytes among the last `filled` bits of `word`; a zero follows each 0xFF (T.81 F.1.2.3)."""
-    while filled >= 8:
-        filled -= 8
-        byte = (word >> np.uint64(filled)) & np.uint64(255)
-        out[at] = byte
-        at += 2 if byte == 255 else 1
-    return filled, at
-
-
-@kernel
-def _write(
-    dc: Any, first: Any, place: Any, ac: Any, dc_lengths: Any, dc_codes: Any, ac_lengths: Any, ac_codes: Any, out: Any
-) -> int:
-    """The interleaved scan of all planes into `out`, which is zero; tables are by plane. Returns its bytes.
-
-    A symbol is at most 27 bits with its amplitude, so a word of 64 holds one behind what is not yet a whole byte.
+    Before, there are 31 at most, and a code has 27 with its amplitude.
     """
-    planes, count = dc.shape
-    previous = np.zeros(planes, np.int64)
-    word = np.uint64(0)
-    filled = at = 0
-    for n in range(count):
-        for c in range(planes):
-            difference = np.int64(dc[c, n]) - previous[c]
-            previous[c] = np.int64(dc[c, n])
-            size = np.int64(SIZES[abs(difference)])
-            amplitude = difference + ((1 << size) - 1 if difference < 0 else 0)
-            word = word << np.uint64(dc_lengths[c, size] + size) | np.uint64(dc_codes[c, size] << size | amplitude)
-            filled, at = _flush(word, filled + dc_lengths[c, size] + size, out, at)
-            last: Any = 0
-            for k in range(first[c, n], first[c, n + 1]):
-                value = np.int64(ac[k])
-                if value == 0:
-                    continue
-                run = np.int64(place[k]) - last - 1
-                last = np.int64(place[k])
-                while run > 15:
-                    word = word << np.uint64(ac_lengths[c, _ZEROS]) | np.uint64(ac_codes[c, _ZEROS])
-                    filled, at = _flush(word, filled + ac_lengths[c, _ZEROS], out, at)
-                    run -= 16
-                size = np.int64(SIZES[abs(value)])
-                symbol = run << 4 | size
-                amplitude = value + ((1 << size) - 1 if value < 0 else 0)
-                word = word << np.uint64(ac_lengths[c, symbol] + size) | np.uint64(
-                    ac_codes[c, symbol] << size | amplitude
-                )
-                filled, at = _flush(word, filled + ac_lengths[c, symbol] + size, out, at)
-            if last < 63:
-                word = word << np.uint64(ac_lengths[c, _END]) | np.uint64(ac_codes[c, _END])
-                filled, at = _flush(word, filled + ac_lengths[c, _END], out, at)
-    if filled:  # ones fill the last byte
-        spare = 8 - filled
-        _, at = _flush(word << np.uint64(spare) | np.uint64((1 << spare) - 1), 8, out, at)
+    length = (entry & U(31)) + size
+    word = word << length | (entry >> U(5)) << size | amplitude
+    filled += length
+    if filled >= U(32):
+        filled -= U(32)
+        four = word >> filled & U(0xFFFFFFFF)
+        zeros = four ^ U(0xFFFFFFFF)  # is one of these bytes zero?
+        if (zeros - U(0x01010101)) & four & U(0x80808080):
+            at = _put(four, U(32), out, at)
+        else:
+            out[at] = four >> U(24)
+            out[at + U(1)] = four >> U(16) & U(255)
+            out[at + U(2)] = four >> U(8) & U(255)
+            out[at + U(3)] = four & U(255)
+            at += U(4)
+    return word, filled, at
+
+
+@inner
+def _put(word: Any, filled: Any, out: Any, at: Any) -> Any:
+    """Write the last `filled` bits of `word`, whole bytes; a zero follows each 0xFF (T.81 F.1.2.3)."""
+    while filled:
+        filled -= U(8)
+        byte = word >> filled & U(255)
+        out[at] = byte
+        at += U(2) if byte == U(255) else U(1)
     return at
 
 
-def write_scan(blocks: Blocks, levels: Levels, dc: list[HuffmanTable], ac: list[HuffmanTable], bits: int) -> bytes:
-    """Entropy-coded data of one scan of all planes.
+@kernel
+def _write(coded: Any, tables: Any, out: Any) -> int:
+    """The codes of symbols into `out`, which is zero; `tables` hold 32 times each code, and its length."""
+    word = filled = at = U(0)
+    for k in range(coded.shape[0]):
+        symbol = U(coded[k])
+        word, filled, at = _add(
+            word, filled, tables[symbol & U(1023)], symbol >> U(10) & U(15), symbol >> U(14), out, at
+        )
+    spare = (U(0) - filled) & U(7)  # ones fill the last byte
+    word = word << spare | ((U(1) << spare) - U(1))
+    return int(_put(word, filled + spare, out, at))
 
-    Parameters
-    ----------
-    blocks : Blocks
-    levels : Levels
-    dc, ac : lists of HuffmanTable
-        One for each plane.
-    bits : int
-        Length of the scan, from :func:`scan_bits`.
-    """
-    tables = [np.stack([getattr(table, name) for table in kind]) for kind in (dc, ac) for name in ("lengths", "codes")]
+
+def write_scan(symbols: Symbols, tables: Sequence[tuple[HuffmanTable, HuffmanTable]]) -> bytes:
+    """Entropy-coded data of one scan, by the tables of DC and AC for each number of a table."""
+    codes = np.zeros((2, 2, 256), U)
+    for pair, into in zip(tables, codes, strict=False):
+        for table, row in zip(pair, into, strict=True):
+            row[:] = table.codes << 5 | table.lengths
+    bits = sum(table.bits for pair in tables for table in pair)
     out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
-    size = _write(levels.dc, blocks.first, blocks.place, levels.ac, *tables, out)
+    size = _write(symbols.coded, codes.reshape(-1), out)
     return out[:size].tobytes()

@@ -237,6 +237,20 @@ def test_convert(fields, given_steps, monkeypatch):
         assert job["mp_per_second"]["median"] > 0
 
 
+def test_encode_cost(tmp_path):
+    import encode_cost
+
+    vips = pytest.importorskip("pyvips")
+    vips.Image.new_from_array(tissue(512, 700)).copy(interpretation="srgb").write_to_file(str(tmp_path / "a.png"))
+    found = CliRunner().invoke(encode_cost.main, [str(tmp_path / "a.png"), "--effort", "fast", "--json"])
+    assert found.exit_code == 0, found.output
+    figures = json.loads(found.output)
+    assert figures["megapixels"] == pytest.approx(512 * 700 / 1e6)
+    assert set(figures["ms_per_mp"]) - {"the rest"} == {stage for *_, stage in encode_cost.STAGES} - {"choose levels"}
+    assert all(taken > 0 for taken in figures["ms_per_mp"].values())
+    assert figures["tiffsave_ms_per_mp"] > 0
+
+
 def test_scaling(fields, given_steps, monkeypatch):
     import bench_scaling
     from benchlib import Child

@@ -19,9 +19,10 @@ import rrip_format
 from rrip_format import Settings, calibration, predict
 from rrip_format.calibration import find_quality, keep_promise
 from rrip_format.demo import luma_psnr
+from rrip_format.difference import difference
 from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
-from rrip_format.family import encode_family
+from rrip_format.family import decode_planes, encode_family
 from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
 from rrip_format.geometry import Geometry
 from rrip_format.losses import EDGE, Original
@@ -100,6 +101,16 @@ def test_every_setting_encodes(effort, tune, luma_only):
     assert luma_psnr(levels[0], rgb) > 35
     again = encode_family(coding, 0, 0, levels, settings.streams)
     assert again.tiles == encoded.tiles
+    for level in range(3):  # what the encoder expects is what a decoder has
+        found = decode_planes(coding, 0, 0, encoded.tiles[level:][::-1])
+        np.testing.assert_array_equal(found, encoded.planes[level])
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+def test_differences_are_exact(plane):
+    rgb, predicted = tissue(40, 56, 3), np.random.default_rng(plane).integers(0, 256, (40, 56), np.uint8)
+    wanted = np.clip(predict.rgb_to_exact_ycc(rgb)[plane] - predicted, -128, 127)
+    np.testing.assert_array_equal(difference(rgb, plane, predicted), wanted)
 
 
 # The original method

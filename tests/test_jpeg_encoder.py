@@ -69,9 +69,11 @@ def decoded(stream: bytes, side: int) -> np.ndarray:
 def test_two_decoders_agree(kind, side, step, rate, effort):
     """libjpeg-turbo and the decoder written from the specification see the same samples, and those wanted."""
     plane = plane_of(kind, side)
-    stream = encode_gray(plane, flat(step, rate), effort=effort)
+    samples = np.empty((side, side), np.uint8)
+    stream = encode_gray(plane, flat(step, rate), effort=effort, samples=samples)
     found = decoded(stream, side)
     if stream:
+        np.testing.assert_array_equal(samples, found)
         np.testing.assert_array_equal(plain.jpeg.decode(stream, side, 1)[0], found)
     error = np.abs(found - 128.0 - plane)
     assert error.mean() <= step * (0.6 if rate == 0 else 3)
@@ -140,7 +142,9 @@ def test_colour_streams_have_the_right_colours_everywhere():
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_colour_of_tissue(effort):
     planes = predict.rgb_to_exact_ycc(tissue(128, 128)) - np.float32(128)
-    stream = encode_ycc(planes, flat(6, 0.1), flat(9, 0.1), effort=effort)
+    samples = np.empty((3, 128, 128), np.uint8)
+    stream = encode_ycc(planes, flat(6, 0.1), flat(9, 0.1), effort=effort, samples=samples)
+    np.testing.assert_array_equal(jpeg.decode_ycc(stream, 128), samples)
     np.testing.assert_array_equal(plain.jpeg.decode(stream, 128, 3), jpeg.decode_ycc(stream, 128))
     assert np.abs(jpeg.decode_ycc(stream, 128) - 128.0 - planes).mean() < 4
 

@@ -8,6 +8,8 @@ OME-TIFF, TIFF in strips, TIFF that OpenSlide cannot open tifffile + imagecodecs
 PNG, JPEG and other images                                libvips
 NumPy, Dask and Zarr arrays                               slicing
 ========================================================= ======================
+
+JPEG tiles of SVS and plain TIFF are decoded without OpenSlide's help, to the same pixels (:mod:`.jpegtiles`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Refuse JPEG tiles that a decoder would fill up with gray without saying so.
 
 imagecodecs decodes a JPEG that ends early without an error. So every JPEG tile is looked at before: its size must be
-what the TIFF says, its end marker at the end, and libjpeg, through libvips, must decode it without a warning. A bit
+what the TIFF says, its end marker at the end, and its codes in order; where a fast look (:mod:`.jpegscan`) finds them
+unusual, libjpeg, through libvips, must decode it without a warning. A bit
 flip inside the entropy-coded data that gives a valid stream again cannot be noticed by any decoder. What is wrong is a
 ValueError here, which knows nothing of files; the source adds path and block.
 """
@@ -9,6 +10,7 @@ ValueError here, which knows nothing of files; the source adds path and block.
 from __future__ import annotations
 
 from rrip_format.source.base import load_module
+from rrip_format.source.jpegscan import is_sound
 
 __all__ = ["check_jpeg", "check_jpeg_end", "jpeg_layout"]
 
@@ -38,6 +40,8 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
     if end < 0 or data[end + 2 :].strip(b"\0"):
         msg = "JPEG tile ends early" if end >= 0 else "JPEG tile has no end marker"
         raise ValueError(msg)
+    if is_sound(data, tables, height, width):
+        return
     pyvips = load_module("pyvips", "pyvips[binary]")
     complete = tables[:-2] + data[2:] if tables else data
     try:

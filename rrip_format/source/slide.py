@@ -25,6 +25,7 @@ from rrip_format.source.base import (
 )
 from rrip_format.source.color import to_rgb
 from rrip_format.source.files import digest_files, fingerprint_files
+from rrip_format.source.jpegtiles import JpegTiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,7 @@ class OpenSlideSource(Source):
             self._slide: Any = load_module("openslide", PACKAGE).OpenSlide(str(path))
             properties = dict(self._slide.properties)
             self.info = self._describe(properties)
+            self._tiles = JpegTiles.find(path, self.info.width, self.info.height) if self._is_tiff() else None
 
     def _describe(self, properties: dict[str, str]) -> SlideInfo:
         width, height = self._slide.dimensions
@@ -89,7 +91,14 @@ class OpenSlideSource(Source):
             reader="openslide",
         )
 
+    def _is_tiff(self) -> bool:
+        """Whether level 0 is one page of a TIFF, without borders, gaps or overlaps of tiles."""
+        return self.info.vendor in {"aperio", "generic-tiff"}
+
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        block = self._tiles.read(y, x, height, width) if self._tiles is not None else None
+        if block is not None:
+            return block
         rgba = np.asarray(self._slide.read_region((x, y), 0, (width, height)))
         return to_rgb(rgba, self.info.background)
 
@@ -119,6 +128,8 @@ class OpenSlideSource(Source):
 
     def _close(self) -> None:
         self._slide.close()
+        if self._tiles is not None:
+            self._tiles.close()
 
 
 def _background(text: str) -> tuple[int, int, int]:

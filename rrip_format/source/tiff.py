@@ -27,6 +27,7 @@ from rrip_format.source.base import (
 from rrip_format.source.color import to_rgb
 from rrip_format.source.files import digest_files, fingerprint_files
 from rrip_format.source.jpegcheck import check_jpeg
+from rrip_format.source.jpegtiles import paste
 from rrip_format.source.ome import OmeFacts, parse_ome
 from rrip_format.source.tiffcheck import check_level
 
@@ -164,7 +165,7 @@ class TiffSource(Source):
             for column in range(x // self._tile_width, (x + width - 1) // self._tile_width + 1):
                 with self._strip_lock:
                     tile = self._tile(row, column)
-                _paste(out, tile, row * self._tile_height - y, column * self._tile_width - x)
+                paste(out, tile, row * self._tile_height - y, column * self._tile_width - x)
         return out
 
     def _to_rgb(self, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -243,10 +244,3 @@ def _tag_facts(page: Any) -> OmeFacts:
         mpp.append(print_mpp(length / pixels) if pixels and length else None)
     make = page.tags.valueof(271)
     return OmeFacts(mpp[0], mpp[1], None, make if isinstance(make, str) else None, {})
-
-
-def _paste(out: NDArray[np.uint8], tile: NDArray[np.uint8], top: int, left: int) -> None:
-    """Copy a tile, whose corner lies at (`top`, `left`) of `out`, as far as it overlaps."""
-    bottom, right = min(top + tile.shape[0], out.shape[0]), min(left + tile.shape[1], out.shape[1])
-    y, x = max(top, 0), max(left, 0)
-    out[y:bottom, x:right] = tile[y - top : bottom - top, x - left : right - left]

@@ -1,0 +1,61 @@
+"""What a decoder makes of quantised blocks, for the encoder's closed loop: without the detour of a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jpeg_blocks import ZIGZAG, Blocks, Levels
+from .jpeg_idct import LANES, inverse_dct
+from .kernels import kernel
+
+__all__ = ["decode_levels"]
+
+U = np.uint64
+
+_PLACES = (ZIGZAG * LANES).astype(np.uint64)
+"""Where a coefficient of each position in zigzag order goes."""
+
+
+@kernel
+def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: Any) -> None:
+    height, across = out.shape
+    coefficients, work = np.zeros(64 * LANES, np.int32), np.zeros(64 * LANES, np.int32)
+    packed = np.zeros(2 * LANES, np.uint32)
+    for row in range(height // 8):
+        for left in range(0, across, LANES):
+            count = min(LANES, across - left)
+            coefficients[:] = 0
+            last = np.int64(0)
+            for lane in range(count):
+                n = row * across + left + lane
+                coefficients[lane] = dc[n]
+                for k in range(first[n], first[n + 1]):
+                    at = place[U(k)]
+                    if ac[U(k)]:
+                        coefficients[_PLACES[U(at)] + U(lane)] = ac[U(k)]
+                        last = max(last, np.int64(at))
+            inverse_dct(coefficients, scale, last, work, packed, out, 8 * row, left, count)
+
+
+def decode_levels(blocks: Blocks, levels: Levels, tables: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """Samples of planes as the inverse DCT of spec section 5.1 makes them.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        Of C planes.
+    levels : Levels
+    tables : (C, 64) uint8
+        Quantiser steps in zigzag order, for each plane.
+    out : (C, h, w) uint8
+        Gets the samples; contiguous.
+    """
+    words = out.view(np.uint64)
+    for c in range(out.shape[0]):
+        steps = np.empty(64, np.int32)
+        steps[ZIGZAG] = tables[c]
+        scale = np.repeat(steps, LANES)
+        _decode_levels(levels.dc[c], blocks.first[c], blocks.place, levels.ac, scale, words[c])
