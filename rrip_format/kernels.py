@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import pickle
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -12,8 +15,23 @@ from numba.core.caching import FunctionCache
 __all__ = ["inlined", "inner", "kernel"]
 
 
+@functools.cache
+def _stamp() -> str:
+    """What the source of all kernels is: Numba looks at one file, but machine code is made of several."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    digest = hashlib.sha256()
+    for source in (path.read_bytes() for path in sources):
+        if b"kernels import" in source:
+            digest.update(source)
+    return digest.hexdigest()
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]
     """Machine code on disk, which is a help and no more: a full disk or a damaged file must not stop a reader."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = _stamp()  # noqa: SLF001
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from rrip_format import predict
 
 PROGRAM = """
 import resource, sys
@@ -19,11 +23,17 @@ print(sum(predict._box2.stats.cache_hits.values()))
 """
 
 
-def hits(cache, disk="free"):
+def hits(cache, disk="free", **environment):
     """How many kernels a new process finds in a cache."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment}
     command = [sys.executable, "-W", "error", "-c", PROGRAM, disk]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    options = {
+        "cwd": cache.parent,
+        "capture_output": True,
+        "text": True,
+        "timeout": 120,
+    }  # not where the package may be
+    result = subprocess.run(command, env=environment, check=False, **options)
     assert result.returncode == 0, result.stderr
     return int(result.stdout)
 
@@ -37,6 +47,21 @@ def warm(tmp_path_factory):
 
 def test_the_next_process_loads_what_the_first_compiled(warm):
     assert hits(warm) == 1
+
+
+def test_machine_code_of_other_sources_is_compiled_anew(tmp_path):
+    """Also if the file of the kernel itself is the same: what it calls may be another."""
+    package = Path(predict.__file__).parent
+    copy = tmp_path / "copy" / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    cache, path = tmp_path / "cache", {"PYTHONPATH": str(copy.parent)}
+    assert [hits(cache, **path) for _ in range(2)] == [0, 1]
+    with (copy / "jpeg_idct.py").open("a") as file:
+        file.write("# changed\n")
+    assert [hits(cache, **path) for _ in range(2)] == [0, 1]
+    with (copy / "layout.py").open("a") as file:  # without kernels
+        file.write("# changed\n")
+    assert hits(cache, **path) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
