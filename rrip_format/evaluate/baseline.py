@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..conversion import convert
 from ..geometry import BASE_LEVEL
 from ..info import describe
-from ..jpeg import _libvips
+from ..jpeg import libvips
 from ..slide import open_slide
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def deep_zoom_sizes(pixels: Source | NDArray[np.uint8]) -> dict[str, Sizes]:
     dict of Sizes
         By the keys of ``DEEP_ZOOMS``.
     """
-    vips = _libvips()
+    vips = libvips()
     found = {}
     with tempfile.TemporaryDirectory(prefix="rrip-evaluate-") as scratch:
         raw = Path(scratch) / "level0.raw"
