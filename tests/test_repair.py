@@ -16,7 +16,7 @@ from damaging import all_places, flip, forge
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format import predict, repairing
+from rrip_format import predict, remaking, repairing
 from rrip_format.bytesource import LocalBytes
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
@@ -127,6 +127,17 @@ def test_overviews_are_made_again(long, strip, tmp_path):
     again = tmp_path / "b.rrip.zarr"
     repair(long, again)
     assert hash_tree(again) == hash_tree(target)
+
+
+def test_overviews_are_made_again_in_little_memory(long, tmp_path, monkeypatch):
+    """What is not kept for the next coarser level is made once more, to the same bytes."""
+    for place in all_places(long):
+        if place[0] > 2:
+            tile_path(long, *place).unlink()
+    repair(long, tmp_path / "a.rrip.zarr")
+    monkeypatch.setattr(remaking, "_KEPT_BYTES", 1)
+    repair(long, tmp_path / "b.rrip.zarr")
+    assert hash_tree(tmp_path / "b.rrip.zarr") == hash_tree(tmp_path / "a.rrip.zarr")
 
 
 def test_an_overview_over_a_lost_base_tile_is_lost(long, tmp_path):
