@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from .associated import (
     ICC_NAME,
@@ -39,6 +40,7 @@ __all__ = [
     "read_associated",
     "read_attachment",
     "read_icc_profile",
+    "reopen",
 ]
 
 _MAX_DIGITS = 400
@@ -279,3 +281,18 @@ def _open_file(name: str) -> Container:
     except BaseException:
         source.close()
         raise
+
+
+def reopen(name: str, uuid: UUID) -> Container:
+    """Open a container again, in another process.
+
+    Raises
+    ------
+    StorageError
+        If another one has taken its place.
+    """
+    container = open_container(name)
+    if container.metadata.coding.uuid != uuid:
+        container.close()
+        raise StorageError(f"{name}: was replaced by another container since it was opened; open it again")
+    return container

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .errors import ExtraMissingError, RripError
 from .jpeg_decoder import decode_stream
 
-__all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "ordinary_jpeg"]
+__all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "libvips", "ordinary_jpeg"]
 
 
 def decode_gray(data: bytes | memoryview, side: int, rows: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -56,7 +56,7 @@ def decode_ycc(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
 
 
 @functools.cache
-def _libvips() -> Any:
+def libvips() -> Any:
     """The pyvips module, set to keep no results of former operations: every tile is encoded once."""
     try:
         import pyvips
@@ -88,7 +88,7 @@ def encode(pixels: NDArray[np.uint8], quality: int, *, flat: bool = True, trelli
     bytes
         One stream, without metadata segments.
     """
-    vips = _libvips()
+    vips = libvips()
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from zarr.abc.codec import ArrayBytesCodec
 
-from .errors import DamagedError, ReadOnlyError
+from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, shown
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
@@ -31,7 +31,10 @@ class _Jpeg(ArrayBytesCodec):
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Parse the codec's entry of a ``zarr.json``; no option is known."""
         if data.get("configuration"):
-            raise ValueError(f"codec imagecodecs_jpeg: options {data['configuration']} need imagecodecs-zarr")
+            raise FormatError(
+                f"codec imagecodecs_jpeg: options {shown(data['configuration'])} need imagecodecs-zarr",
+                rule="array.document",
+            )
         return cls()
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,6 +51,8 @@ class _Jpeg(ArrayBytesCodec):
         try:
             pixels = imagecodecs.jpeg8_decode(chunk_data.to_bytes(), shape=chunk_spec.shape[:2])
             pixels = pixels.reshape(chunk_spec.shape)  # fails for other numbers of components
+        except MemoryError as error:
+            raise LimitError("codec imagecodecs_jpeg: not enough memory to decode a chunk") from error
         except Exception as error:  # imagecodecs raises several types
             raise DamagedError(f"codec imagecodecs_jpeg: {error}") from error
         return chunk_spec.prototype.nd_buffer.from_numpy_array(pixels)

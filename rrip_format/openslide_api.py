@@ -19,7 +19,7 @@ import numpy as np
 
 from .associated import jpeg_shape
 from .container import open_container
-from .errors import ExtraMissingError, FormatError, NewerFormatError, RripError
+from .errors import ExtraMissingError, FormatError, LimitError, NewerFormatError, RripError
 from .picture import decode_picture
 from .rgba import read_rgba
 from .tile_cache import CachingSlide
@@ -61,6 +61,8 @@ def _openslide_errors() -> Iterator[None]:
         raise UnsupportedSlideError(str(error), rule=error.rule) from error
     except RripError as error:
         raise RripSlideError(str(error), rule=error.rule) from error
+    except MemoryError as error:
+        raise RripSlideError("not enough memory; read a part, or a coarser level", rule=LimitError.rule) from error
 
 
 class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
@@ -176,7 +178,8 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         Raises
         ------
         RripSlideError
-            For a negative size, one above `MAX_REGION_PX`, or a tile that is absent or damaged.
+            For a negative size, one above `MAX_REGION_PX` or for which there is not enough memory, or a tile that is
+            absent or damaged.
         """
         slide = self._opened
         (x, y), (width, height) = map(operator.index, location), map(operator.index, size)
@@ -188,12 +191,10 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
             )
         if width == 0 or height == 0:
             return Image.new("RGBA", (width, height))
-        if 0 <= operator.index(level) < self.level_count:
-            with _openslide_errors():
-                rgba = read_rgba(slide, level, y, x, height, width)
-        else:
-            rgba = np.zeros((height, width, 4), np.uint8)
-        region = Image.fromarray(rgba)
+        exists = 0 <= operator.index(level) < self.level_count
+        with _openslide_errors():
+            rgba = read_rgba(slide, level, y, x, height, width) if exists else np.zeros((height, width, 4), np.uint8)
+            region = Image.fromarray(rgba)
         if self._profile is not None:
             region.info["icc_profile"] = self._profile
         return region

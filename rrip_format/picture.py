@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .associated import jpeg_shape
-from .errors import DamagedError, ExtraMissingError
+from .errors import DamagedError, ExtraMissingError, LimitError
 from .limits import check_limit
 
 __all__ = ["decode_picture"]
@@ -34,7 +34,7 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     DamagedError
         If it cannot be decoded.
     LimitError
-        If it is too large to be an associated image.
+        If it is too large to be an associated image, or there is not enough memory.
     """
     try:
         from PIL import Image
@@ -47,6 +47,8 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
             if image.size != (width, height):  # Pillow goes by the last of several frame headers
                 raise ValueError(f"it says {image.size[1]} x {image.size[0]} px too, beside {height} x {width}")
             return np.array(image.convert("RGB"))
+    except MemoryError as error:
+        raise LimitError(f"{what}: not enough memory to decode it") from error
     except Exception as error:  # Pillow raises several types
         raise DamagedError(
             f"{what}: cannot be decoded: {error}; restore it from a copy", rule="attachment.jpeg"

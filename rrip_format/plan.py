@@ -184,6 +184,6 @@ def make_metadata(source: Source, plan: Plan, empty: NDArray[np.bool_] | None = 
     metadata = Metadata(coding, slide, writer)
     try:
         parse_metadata(load_json(dump(metadata.to_json()), "the object rrip"))
-    except Exception as error:
+    except (RripError, ValueError, RecursionError) as error:
         raise SourceError(f"{info.name}: its metadata cannot be stored: {error}") from error
     return metadata

@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import rfc8785
 
-from . import __version__, predict
+from . import __version__
 from .associated import ICC_NAME, attachment_title, check_associated, known_attachments
 from .container import Container, Place, load_json, read_attachment
 from .errors import RULES, DamagedError, RripError, TargetError
-from .family import decode_base, decode_tile
 from .findings import Finding
 from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .jpeg import encode
 from .layout import documents
-from .metadata import SHARP, Coding, Metadata, parse_metadata, seal
-from .overview import pad
+from .metadata import Coding, Metadata, parse_metadata, seal
 from .pool import in_order
+from .remaking import Overviews, coarser, fill_from_coarser, under
 from .salvage import open_damaged
 from .tile import join_tile, split_tile
 from .validation import Unit, batches, check_batch, read_each
@@ -38,15 +35,8 @@ from .writing import check_room, open_writer
 
 __all__ = ["Repair", "repair"]
 
-_QUALITY = 95
-"""JPEG quality of tiles that are encoded again; they have been through JPEG before."""
-
-
 _SHOWN = 20
 """Findings that are told to a person."""
-
-_SPAN = 8
-"""Base tiles along the side of a tile of level 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,26 +198,16 @@ def _plan(coding: Coding, findings: Iterable[Finding], *, fill: bool) -> tuple[s
     lost = {finding.tile for finding in findings if finding.tile is not None}
     rebuilt: set[Place] = set()
     for place in sorted(lost):  # finer levels first
-        if place[0] > BASE_LEVEL and lost.isdisjoint(set(_under(coding, *place)) - rebuilt):
+        if place[0] > BASE_LEVEL and lost.isdisjoint(set(under(coding, *place)) - rebuilt):
             rebuilt.add(place)
     filled: set[Place] = set()
     for row, col in {place[1:] for place in lost if fill and place[0] <= BASE_LEVEL}:
         coarsest = max(level for level in range(BASE_LEVEL + 1) if (level, row, col) in lost)
-        over = (BASE_LEVEL + 1, row // _SPAN, col // _SPAN)
+        over = coarser(row, col)
         if coarsest < BASE_LEVEL or (geometry.levels > over[0] and over not in lost):
             # A finer residual belongs to a prediction that is gone, so all below are filled.
             filled |= {(level, row, col) for level in range(coarsest + 1)}
     return lost - rebuilt - filled, rebuilt, filled
-
-
-def _under(coding: Coding, level: int, row: int, col: int) -> Iterator[Place]:
-    """The tiles of the next finer level that a tile of an overview level is made from, as far as they are stored."""
-    geometry, span = coding.geometry, _SPAN if level == BASE_LEVEL + 1 else 2
-    rows, cols = geometry.grid(level - 1)
-    for below_row in range(row * span, min((row + 1) * span, rows)):
-        for below_col in range(col * span, min((col + 1) * span, cols)):
-            if not coding.is_empty(level - 1, below_row, below_col):
-                yield level - 1, below_row, below_col
 
 
 def _attachments(container: Container) -> tuple[dict[str, bytes], list[str]]:
@@ -268,8 +248,9 @@ def _metadata(old: Metadata, done: Repair) -> Metadata:
 
 def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) -> Iterator[tuple[Place, bytes]]:
     """Every tile of the new container, with the trailer that it has there."""
-    old, made = container.metadata.coding, dict[Place, bytes]()
+    old = container.metadata.coding
     lost, rebuilt, filled = set(done.lost), set(done.rebuilt), set(done.filled)
+    overviews = Overviews(container, rebuilt)
     gone = lost | rebuilt | filled
     for batch in batches(old):
         places = [place for unit in batch for place in reversed(unit) if not old.is_empty(*place)]
@@ -277,9 +258,9 @@ def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) 
         tiles = read_each(container, kept)
         for place in places:
             if place in rebuilt:
-                tile = made[place] = _rebuild(container, place, made)
+                tile = overviews.rebuild(place)
             elif place in filled:
-                tile = _fill(container, place)
+                tile = fill_from_coarser(container, place)
             elif place in lost:
                 continue
             else:
@@ -292,35 +273,3 @@ def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) 
                 tile = join_tile([b"" if stream is None else bytes(stream) for stream in streams], coding.place(*place))
             yield place, tile
         told.add(sum(map(len, batch)))
-
-
-def _rebuild(container: Container, place: Place, made: Mapping[Place, bytes]) -> bytes:
-    """A tile of an overview level from the decoded pixels of the level below (spec section 4.3)."""
-    coding, (level, row, col) = container.metadata.coding, place
-    geometry = coding.geometry
-    side, below_side = geometry.tile_side(level), geometry.tile_side(level - 1)
-    top, left = 2 * side * row, 2 * side * col
-    height, width = (min(2 * side, size - at) for size, at in zip(geometry.shape(level - 1), (top, left), strict=True))
-    rgb = np.empty((height, width, 3), np.uint8)
-    rgb[:] = coding.background
-    for below in _under(coding, *place):
-        tile = decode_tile(coding, *below, [made.get(below) or container.read_tile(*below)])
-        y, x = below[1] * below_side - top, below[2] * below_side - left
-        part = rgb[y : y + below_side, x : x + below_side]
-        part[:] = tile.transpose(1, 2, 0)[: part.shape[0], : part.shape[1]]
-    return join_tile([encode(pad(predict.box2(rgb), side), _QUALITY)], coding.place(*place))
-
-
-def _fill(container: Container, place: Place) -> bytes:
-    """A tile that shows what the next coarser level does, and nothing more."""
-    coding, (level, row, col) = container.metadata.coding, place
-    where = coding.place(*place)
-    if level < BASE_LEVEL:
-        return join_tile([b""] * coding.streams(level), where)  # no residual: the prediction itself
-    over = (BASE_LEVEL + 1, row // _SPAN, col // _SPAN)
-    planes = decode_base(coding, *over, check_tile(coding, *over, container.read_tile(*over)))
-    side = coding.geometry.tile // 2
-    y, x = row % _SPAN * side, col % _SPAN * side
-    upsampled = [predict.up2(np.ascontiguousarray(plane), SHARP) for plane in planes[:, y : y + side, x : x + side]]
-    rgb = predict.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
-    return join_tile([encode(rgb, _QUALITY)], where)

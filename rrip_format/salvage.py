@@ -123,10 +123,11 @@ def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
 def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
     """The members of an archive by their own headers; what is between them is passed over."""
     at = found = 0
+    window = _Window(source)
     while at + _LOCAL_HEADER_BYTES <= source.size:
-        header = source.read(at, _LOCAL_HEADER_BYTES)
+        header = window.read(at, _LOCAL_HEADER_BYTES)
         if header[:4] != b"PK\3\4":
-            following = _next_header(source, at + 1)
+            following = window.next_header(at + 1)
             if following is None:
                 return
             at = following
@@ -138,7 +139,7 @@ def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
         if flags & 8 or end > source.size:  # its size stands behind it, or it is cut
             at += 4
             continue
-        name = source.read(at + _LOCAL_HEADER_BYTES, name_bytes).decode("utf-8", "replace")
+        name = window.read(at + _LOCAL_HEADER_BYTES, name_bytes).decode("utf-8", "replace")
         found += 1
         check_limit("directory_bytes", found * _ENTRY_BYTES, f"{source.name}: its directory", rule="limit.directory")
         member = zipfile.ZipInfo(name or "?")
@@ -148,12 +149,25 @@ def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
         at = end
 
 
-def _next_header(source: ByteSource, at: int) -> int | None:
-    """Where the next member may start."""
-    while at < source.size:
-        window = source.read(at, min(_WINDOW_BYTES, source.size - at))
-        found = window.find(b"PK\3\4")
-        if found >= 0:
-            return at + found
-        at += max(1, len(window) - 3)
-    return None
+class _Window:
+    """The part of an archive in which a scan is; it only moves on, so what is searched is read once."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source, self._start, self._data = source, 0, b""
+
+    def read(self, at: int, length: int) -> bytes:
+        """Bytes of the archive, whether it is there that the window is or not."""
+        begin = at - self._start
+        inside = 0 <= begin <= len(self._data) - length
+        return self._data[begin : begin + length] if inside else self._source.read(at, length)
+
+    def next_header(self, at: int) -> int | None:
+        """Where the next member may start, at or behind where the one before did."""
+        while True:
+            found = self._data.find(b"PK\3\4", max(0, at - self._start))
+            if found >= 0:
+                return self._start + found
+            at = max(at, self._start + len(self._data) - 3)
+            if at + _LOCAL_HEADER_BYTES > self._source.size:
+                return None
+            self._start, self._data = at, self._source.read(at, min(_WINDOW_BYTES, self._source.size - at))

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from .associated import ASSOCIATED_NAMES, ICC_NAME, check_attachment, check_attachment_size
 from .bytesource import ByteSource
-from .container import Container, Place, load_json, open_container
-from .errors import ChecksumError, DamagedError, FormatError, LimitError, StorageError, all_of
+from .container import Place, load_json, reopen
+from .errors import ChecksumError, DamagedError, FormatError, LimitError, all_of
 from .geometry import BASE_LEVEL
 from .layout import ICC_KEY, associated_key, tile_key
 from .limits import check_limit
@@ -20,7 +19,7 @@ from .tiff_layout import Kind, Tag, Value, level_tags
 from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
 from .tile import crc32c
 
-__all__ = ["INDEX_KEY", "TiffContainer", "reopen"]
+__all__ = ["INDEX_KEY", "TiffContainer"]
 
 INDEX_KEY = "index"
 """What :meth:`TiffContainer.sizes` calls all that is neither tile nor attachment."""
@@ -276,18 +275,3 @@ class TiffContainer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (self.name, self.metadata.coding.uuid)
-
-
-def reopen(name: str, uuid: UUID) -> Container:
-    """Open a container again, in another process.
-
-    Raises
-    ------
-    StorageError
-        If another one has taken its place.
-    """
-    container = open_container(name)
-    if container.metadata.coding.uuid != uuid:
-        container.close()
-        raise StorageError(f"{name}: was replaced by another container since it was opened; open it again")
-    return container

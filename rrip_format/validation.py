@@ -49,6 +49,9 @@ Unit = Sequence[Place]
 _BATCH_BYTES = 1 << 25
 """Most bytes that the tiles of one batch can have; each worker holds one."""
 
+_BITMAP_BYTES = 1 << 12
+"""Of a bitmap of tiles that are unpacked at once."""
+
 _STORAGE_FAILURES = 100
 """After so many the storage is given up, and not only tiles."""
 
@@ -133,24 +136,30 @@ def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
         yield from (Finding(rule, key, found, parse_tile_key(key)) for rule, key, found in faults())
     coding = container.metadata.coding
     geometry = coding.geometry
-    sizes = [np.zeros(geometry.grid(level), np.uint32) for level in range(geometry.levels)]
-    yield from _list(container, sizes)
-    for level, found in enumerate(sizes if tiles else ()):
-        for row, lengths in enumerate(found):
-            doubtful = (lengths < TRAILER_BYTES) | (lengths > coding.tile_limit(level))
-            for col in np.flatnonzero(doubtful).tolist():  # a listing is a hint: what it lacks is asked for
-                if not coding.is_empty(level, row, col):
-                    yield from check_batch(container, [[(level, row, col)]], pixels=False)
+    grids = [geometry.grid(level) for level in range(geometry.levels if tiles else 0)]
+    listed = [np.zeros((rows * cols + 7) // 8, np.uint8) for rows, cols in grids]
+    yield from _list(container, listed)
+    for level, bits in enumerate(listed):
+        rows, cols = grids[level]
+        for start in range(0, len(bits), _BITMAP_BYTES):
+            missing = np.flatnonzero(np.unpackbits(~bits[start : start + _BITMAP_BYTES])) + 8 * start
+            for at in missing[missing < rows * cols].tolist():  # a listing is a hint: what it lacks is asked for
+                place = (level, *divmod(at, cols))
+                if not coding.is_empty(*place):
+                    yield from check_batch(container, [[place]], pixels=False)
 
 
-def _list(container: Container, sizes: list[NDArray[np.uint32]]) -> Iterator[Finding]:
-    """Fill in the sizes of tiles from one listing, and tell what should not be in it."""
-    hierarchy, largest = Hierarchy(container), np.iinfo(np.uint32).max
+def _list(container: Container, listed: Sequence[NDArray[np.uint8]]) -> Iterator[Finding]:
+    """Tell what should not be in a listing; in the bitmaps of levels, if any, set tiles of a size that tiles have."""
+    hierarchy, coding = Hierarchy(container), container.metadata.coding
     with suppress(StorageError):  # one that cannot be listed is asked for every tile
         for key, size in container.sizes():
             place = hierarchy.locate(key)
             if place is not None:
-                sizes[place[0]][place[1:]] = min(size, largest)
+                level, row, col = place
+                if listed and TRAILER_BYTES <= size <= coding.tile_limit(level):
+                    byte, bit = divmod(row * coding.geometry.grid(level)[1] + col, 8)
+                    listed[level][byte] |= 0x80 >> bit
             elif parse_tile_key(key) is not None:
                 yield Finding("tile.unexpected", key, f"there is a tile of {size} bytes", parse_tile_key(key))
             elif key not in hierarchy.documents and key != INDEX_KEY and not key.endswith("/"):

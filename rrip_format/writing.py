@@ -20,7 +20,7 @@ from .errors import DamagedError, LimitError, NewerFormatError, RripError, Targe
 from .geometry import Geometry
 from .journal import read_journal
 from .layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
-from .limits import LIMITS, limit
+from .limits import limit
 from .metadata import Metadata
 from .sinks import DirectorySink, Sink, ZipSink
 
@@ -116,7 +116,7 @@ def _has_our_traces(target: Path) -> bool:
     """Whether a folder or zip archive that does not open has an ``rrip`` attribute, or a tile as its first member."""
     try:
         with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
-            data = file.read(LIMITS["metadata_bytes"] if target.is_dir() else 1 << 8)
+            data = file.read(limit("metadata_bytes") if target.is_dir() else 1 << 8)
     except OSError:
         return False
     if target.is_dir():

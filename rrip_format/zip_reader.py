@@ -14,12 +14,11 @@ from typing import Any
 
 from .associated import attachment_title, check_attachment
 from .bytesource import ByteSource
-from .container import Place, parse_root
+from .container import Place, parse_root, reopen
 from .errors import RULES, DamagedError, FormatError, LimitError
 from .layout import attachment_key, parse_tile_key, tile_key
 from .limits import limit
 from .metadata import Metadata
-from .tiff_reader import reopen
 
 __all__ = ["Archive", "ZipContainer"]
 
@@ -145,7 +144,7 @@ class ZipContainer:
             raise DamagedError(
                 f"{self.name}: there is no member of the archive at byte {member.header_offset}", rule="zip.member"
             )
-        return member.header_offset + start, member.file_size
+        return member.header_offset + start, member.compress_size
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
         """A stored tile, unchecked, None where there is none."""

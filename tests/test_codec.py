@@ -40,7 +40,7 @@ from rrip_format.errors import (
 )
 from rrip_format.family import decode_family, decode_tile, needed_levels
 from rrip_format.jpeg import encode
-from rrip_format.jpeg_codec import Jpeg
+from rrip_format.jpeg_codec import Jpeg, _Jpeg
 from rrip_format.tile import join_tile, split_tile
 
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
@@ -591,6 +591,12 @@ def test_a_base_tile_of_another_number_of_components_is_damage(container, spoile
     tile_path(spoiled, 2, 1, 1).write_bytes(join_tile([encode(np.zeros((64, 64), np.uint8), 90)], place))
     with pytest.raises(DamagedError, match="imagecodecs_jpeg"):
         zarr.open_group(str(spoiled), mode="r")["base/0"][:]
+
+
+def test_options_of_the_stand_in_are_refused_as_other_documents_are():
+    with pytest.raises(FormatError, match=r"options \{'level': 90\} need imagecodecs-zarr") as caught:
+        _Jpeg.from_dict({"name": "imagecodecs_jpeg", "configuration": {"level": 90}})
+    assert caught.value.rule == "array.document"
 
 
 def test_an_error_in_one_tile_fails_the_whole_selection(container, spoiled, pipeline):

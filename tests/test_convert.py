@@ -24,6 +24,7 @@ from rrip_format.layout import tile_key
 from rrip_format.predict import box2
 from rrip_format.source import open_source
 from rrip_format.transmux import transmux
+from rrip_format.writing import check_target
 
 SLIDES = [
     "CMU-1-Small-Region.svs",
@@ -256,6 +257,16 @@ def test_targets_that_cannot_be(name, tmp_path):
     with pytest.raises(TargetError, match=r"expected|no such folder"):
         rrip_format.convert(tissue(64, 64), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_as_much_of_a_target_is_looked_at_as_the_limit_says(tmp_path, monkeypatch):
+    target = tmp_path / "a.rrip.zarr"
+    target.mkdir()
+    (target / "zarr.json").write_bytes(b" " * 100 + b'"rrip"')
+    check_target(target, overwrite=True)
+    monkeypatch.setenv("RRIP_MAX_METADATA_BYTES", "99")
+    with pytest.raises(TargetError, match="not an RRIP container"):
+        check_target(target, overwrite=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -10,6 +10,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -246,6 +247,14 @@ def test_deep_zoom_sizes_are_of_its_files(tmp_path):
     assert found.level_2_up == sum(size for level, size in sizes.items() if level < top - 1)
     with open_source(rgb) as source:
         assert deep_zoom_sizes(source)["deep_zoom"] == found
+
+
+def test_room_is_looked_for_before_any_work(tmp_path, monkeypatch, picture):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(evaluation, "measure_source", None)
+    height, width = picture.shape[:2]
+    with pytest.raises(TargetError, match=rf"some {height * width * 9 // 2} bytes there, 1000 are free; set TMPDIR"):
+        evaluate(picture, tmp_path / "report", families=None)
 
 
 def test_savings():

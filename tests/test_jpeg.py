@@ -278,10 +278,10 @@ def test_every_byte_of_the_header_in_turn():
 @pytest.fixture
 def forgetful():
     jpeg.has_trellis.cache_clear()
-    jpeg._libvips.cache_clear()
+    jpeg.libvips.cache_clear()
     yield
     jpeg.has_trellis.cache_clear()
-    jpeg._libvips.cache_clear()
+    jpeg.libvips.cache_clear()
 
 
 def test_the_bundled_libvips_has_trellis(forgetful):

@@ -194,6 +194,24 @@ def test_a_huge_region_is_refused_at_once(slide, peer):
     assert slide.read_region((0, 0), 0, (10, 10)).size == (10, 10)
 
 
+def test_a_region_beyond_memory_is_an_error_of_openslide(slide, monkeypatch):
+    def fail(*_, **_options):
+        raise MemoryError
+
+    for level in (0, 99):
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "zeros", fail)
+            with pytest.raises(openslide.OpenSlideError, match="not enough memory; read a part") as caught:
+                slide.read_region((0, 0), level, (300, 300))
+        assert caught.value.rule == "limit.memory"
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.Image.convert", fail)
+        with pytest.raises(openslide.OpenSlideError, match="macro image: not enough memory") as caught:
+            slide.associated_images["macro"]
+    assert caught.value.rule == "limit.memory"
+    assert slide.read_region((0, 0), 0, (10, 10)).size == (10, 10)
+
+
 @pytest.mark.parametrize("downsample", [-1, 0, 0.5, 1, 1.99, 2, 2.01, 3.9, 4, 5, 1e9, float("nan"), np.float32(3)])
 def test_best_level(slide, peer, downsample):
     assert slide.get_best_level_for_downsample(downsample) == peer.get_best_level_for_downsample(downsample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
@@ -15,12 +16,14 @@ from damaging import all_places, flip, forge
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format import predict, repairing
+from rrip_format import predict, remaking, repairing
+from rrip_format.bytesource import LocalBytes
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
 from rrip_format.layout import tile_key
 from rrip_format.repairing import repair
+from rrip_format.salvage import _scan_members as scan_members
 from rrip_format.validation import validate
 
 
@@ -124,6 +127,17 @@ def test_overviews_are_made_again(long, strip, tmp_path):
     again = tmp_path / "b.rrip.zarr"
     repair(long, again)
     assert hash_tree(again) == hash_tree(target)
+
+
+def test_overviews_are_made_again_in_little_memory(long, tmp_path, monkeypatch):
+    """What is not kept for the next coarser level is made once more, to the same bytes."""
+    for place in all_places(long):
+        if place[0] > 2:
+            tile_path(long, *place).unlink()
+    repair(long, tmp_path / "a.rrip.zarr")
+    monkeypatch.setattr(remaking, "_KEPT_BYTES", 1)
+    repair(long, tmp_path / "b.rrip.zarr")
+    assert hash_tree(tmp_path / "b.rrip.zarr") == hash_tree(tmp_path / "a.rrip.zarr")
 
 
 def test_an_overview_over_a_lost_base_tile_is_lost(long, tmp_path):
@@ -343,3 +357,40 @@ def test_an_archive_without_its_directory(kinds, tmp_path):
     done = repair(path, tmp_path / "d.rrip.tif")
     assert (done.lost_root, done.lost) == (True, ())
     assert validate(tmp_path / "d.rrip.tif", "pixels") == []
+
+
+class Pipe(io.RawIOBase):
+    """Bytes that cannot be gone back to, so that zipfile writes sizes behind its members."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = bytearray()
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.written += data
+        return len(data)
+
+
+def test_an_archive_with_sizes_behind_its_members_is_read_once(tmp_path, monkeypatch):
+    """However many members lead nowhere; those between them are found."""
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w") as archive:
+        for k in range(600):
+            archive.writestr(f"{k}", bytes(4096))
+    path = tmp_path / "a.rrip.zarr.zip"
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("whole", b"1234")
+    data = pipe.written[: pipe.written.index(b"PK\1\2")]
+    middle = data.index(b"PK\3\4", len(data) // 2)
+    path.write_bytes(data[:middle] + whole.getvalue()[: whole.getvalue().index(b"PK\1\2")] + data[middle:])
+    source, lengths = LocalBytes(str(path)), []
+    read = source.read
+    monkeypatch.setattr(source, "read", lambda at, length: lengths.append(length) or read(at, length))
+    (member,) = scan_members(source)
+    assert (member.filename, member.header_offset, member.file_size) == ("whole", middle, 4)
+    assert sum(lengths) < 2 * source.size
+    assert len(lengths) < 20

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rrip_format.errors import ExtraMissingError, SourceError
+from rrip_format.errors import ExtraMissingError, LimitError, SourceError
 from rrip_format.source import open_source
 from rrip_format.source.base import load_module
 from rrip_format.source.color import to_rgb
@@ -460,6 +462,42 @@ def test_corrupt_strip_is_refused(tmp_path, compression):
     data[offset + count // 2 : offset + count] = bytes(count - count // 2)
     path.write_bytes(data)
     refuse(path, "block y=0 x=0")
+
+
+def test_a_closed_tiff_keeps_no_tiles(tmp_path, monkeypatch):
+    """Whether or not the garbage collector runs: a batch of slides must not pile up."""
+    tifffile.imwrite(tmp_path / "a.tif", picture(), rowsperstrip=64, compression="zlib", photometric="rgb")
+    kept = []
+
+    def watched(*arguments, **options):
+        tile = to_rgb(*arguments, **options).copy()
+        kept.append(weakref.ref(tile))
+        return tile
+
+    monkeypatch.setattr("rrip_format.source.tiff.to_rgb", watched)
+    gc.disable()
+    try:
+        with open_source(tmp_path / "a.tif") as source:
+            read_all(source)
+            assert len(kept) == 5
+            assert all(tile() is not None for tile in kept)
+        assert all(tile() is None for tile in kept)
+    finally:
+        gc.enable()
+
+
+def test_too_little_memory_says_nothing_of_the_file(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", picture(), rowsperstrip=64, compression="zlib", photometric="rgb")
+
+    def fail(*_, **_options):
+        raise MemoryError
+
+    with open_source(tmp_path / "a.tif") as source:
+        with monkeypatch.context() as patch:
+            patch.setattr("rrip_format.source.tiff.to_rgb", fail)
+            with pytest.raises(LimitError, match="block y=0 x=0 300x421 cannot be read: not enough memory"):
+                read_all(source)
+        np.testing.assert_array_equal(read_all(source), picture())
 
 
 def test_ome_xml_with_doctype_is_refused(tmp_path):

@@ -7,6 +7,7 @@ import functools
 import json
 import multiprocessing
 import pickle
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -339,6 +340,20 @@ def test_references_point_at_the_stored_tiles(kinds):
     container.close()
     with pytest.raises(StorageError, match="no single file"):
         references(kinds.zarr)
+
+
+def test_references_to_a_member_of_two_sizes(kinds, tmp_path):
+    """As the container itself reads it: a stored member has its packed size."""
+    path, key = tmp_path / "a.rrip.zarr.zip", "0/c/0/1/2"
+    with zipfile.ZipFile(kinds.zip) as source, zipfile.ZipFile(path, "w") as target:
+        for member in source.infolist():
+            target.writestr(member, source.read(member))
+        target.getinfo(key).file_size -= 5
+    container = open_container(path)
+    tile = container.read_tile(0, 1, 2)
+    assert tile == open_container(kinds.zarr).read_tile(0, 1, 2)
+    _, offset, length = references(container)["refs"][key]
+    assert path.read_bytes()[offset : offset + length] == tile
 
 
 # Servers

@@ -15,7 +15,7 @@ from ..disk import as_target_error
 from ..encoder import Settings
 from ..errors import TargetError
 from ..source import open_source
-from .baseline import DEEP_ZOOMS, container_sizes, deep_zoom_sizes, savings
+from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
 from .environment import environment
 from .extra import load_extra
 from .metrics import has_ssimulacra2
@@ -132,7 +132,7 @@ def evaluate(
     ExtraMissingError
         If the extra ``evaluate`` is not installed.
     TargetError
-        If the folder cannot be made or written.
+        If the folder cannot be made or written, or the temporary folder has no room for raw pixels.
     SourceError
         If the source cannot be read.
     """
@@ -140,6 +140,9 @@ def evaluate(
     settings, out = settings or Settings(), Path(out)
     with open_source(source) as opened:
         _make(out)
+        whole = families is None or opened.info.width * opened.info.height <= _WHOLE_PIXELS
+        if whole:
+            check_scratch(opened.info.height, opened.info.width)
         found = measure_source(
             opened,
             settings,
@@ -150,7 +153,6 @@ def evaluate(
             ssimulacra2=ssimulacra2,
             progress=progress,
         )
-        whole = families is None or opened.info.width * opened.info.height <= _WHOLE_PIXELS
         if ssimulacra2 and not has_ssimulacra2():
             found.left_out["SSIMULACRA2"] = "pip install ssimulacra2"
         info = opened.info

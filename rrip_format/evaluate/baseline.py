@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conversion import convert
+from ..disk import as_target_error
+from ..errors import TargetError
 from ..geometry import BASE_LEVEL
 from ..info import describe
-from ..jpeg import _libvips
+from ..jpeg import libvips
 from ..slide import open_slide
 
 if TYPE_CHECKING:
     from ..encoder import Settings
     from ..source import Source
 
-__all__ = ["DEEP_ZOOMS", "Sizes", "container_sizes", "deep_zoom_sizes", "savings"]
+__all__ = ["DEEP_ZOOMS", "Sizes", "check_scratch", "container_sizes", "deep_zoom_sizes", "savings"]
 
 DEEP_ZOOMS = {"deep_zoom": ".jpg[Q=90]", "deep_zoom_420": ".jpg[Q=90,subsample_mode=on]"}
 """Suffixes of the baselines: what dzsave does at quality 90, which is 4:4:4, and the same with 4:2:0 chroma."""
@@ -61,6 +64,25 @@ def _file_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def check_scratch(height: int, width: int) -> None:
+    """Refuse to make Deep Zoom pyramids of so many px where the temporary folder has no room, before any work is done.
+
+    Raises
+    ------
+    TargetError
+        If it has less than the raw pixels and half as much again for the pyramids.
+    """
+    folder = Path(tempfile.gettempdir())
+    wanted = 3 * height * width * 3 // 2
+    with as_target_error(folder):
+        free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise TargetError(
+            f"{folder}: Deep Zoom pyramids of {height} x {width} px want some {wanted} bytes there, {free} are free; "
+            "set TMPDIR to a folder with more, or measure a sample"
+        )
+
+
 def _raw_file(pixels: Source | NDArray[np.uint8], path: Path) -> tuple[int, int]:
     """Copy level 0 to a file of raw RGB, strip by strip, so that memory does not grow with the slide."""
     if isinstance(pixels, np.ndarray):
@@ -85,11 +107,12 @@ def deep_zoom_sizes(pixels: Source | NDArray[np.uint8]) -> dict[str, Sizes]:
     dict of Sizes
         By the keys of ``DEEP_ZOOMS``.
     """
-    vips = _libvips()
+    vips = libvips()
     found = {}
     with tempfile.TemporaryDirectory(prefix="rrip-evaluate-") as scratch:
         raw = Path(scratch) / "level0.raw"
-        height, width = _raw_file(pixels, raw)
+        with as_target_error(raw):
+            height, width = _raw_file(pixels, raw)
         for key, suffix in DEEP_ZOOMS.items():
             image = vips.Image.rawload(str(raw), width, height, 3).copy(interpretation="srgb")
             target = Path(scratch) / key

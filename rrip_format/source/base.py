@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.errors import ExtraMissingError, RripError, SourceError
+from rrip_format.errors import ExtraMissingError, LimitError, RripError, SourceError
 
 __all__ = ["AssociatedImages", "SlideInfo", "Source", "boundary", "load_module", "one_line", "positive", "print_mpp"]
 
@@ -92,6 +92,8 @@ class Source(ABC):
         ------
         SourceError
             The block cannot be read or decoded, an earlier block could not, or the source is closed.
+        LimitError
+            There is not enough memory now; later reads are not affected.
         ValueError
             The block is empty or not fully inside the slide: an error of the caller, not of the source.
         """
@@ -152,11 +154,14 @@ class Source(ABC):
 
 @contextmanager
 def boundary(where: str, what: str) -> Iterator[None]:
-    """Turn any exception of a foreign library into one line of `SourceError`, the cause kept."""
+    """Turn what a foreign library raises into one line of `SourceError`, or `LimitError` of memory, the cause kept."""
     try:
         yield
     except RripError:
         raise
+    except MemoryError as error:  # says nothing of the file
+        msg = f"{where}: {what}: not enough memory; use fewer workers, or a machine with more"
+        raise LimitError(msg) from error
     except Exception as error:
         msg = f"{where}: {what}: {one_line(error)}; check the file against its original"
         raise SourceError(msg) from error

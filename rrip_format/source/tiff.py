@@ -224,6 +224,8 @@ class TiffSource(Source):
         return digest_files(self._path)
 
     def _close(self) -> None:
+        if self._mapped is None:
+            self._tile.cache_clear()  # it and this source hold each other
         self._mapped = None
         self._tif.close()
 

@@ -1,0 +1,100 @@
+"""Lost tiles, as far as they can be made again: overviews from below, families from above (spec section 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+
+from . import predict
+from .container import Container, Place
+from .family import decode_base, decode_tile
+from .geometry import BASE_LEVEL
+from .hierarchy import check_tile
+from .jpeg import encode
+from .metadata import SHARP, Coding
+from .overview import pad
+from .tile import join_tile
+
+__all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
+
+_QUALITY = 95
+"""JPEG quality of tiles that are encoded again; they have been through JPEG before."""
+
+_KEPT_BYTES = 1 << 26
+"""Of rebuilt tiles that are kept for the next coarser level."""
+
+_SPAN = 8
+"""Base tiles along the side of a tile of level 3."""
+
+
+def under(coding: Coding, level: int, row: int, col: int) -> Iterator[Place]:
+    """The tiles of the next finer level that a tile of an overview level is made from, as far as they are stored."""
+    geometry, span = coding.geometry, _SPAN if level == BASE_LEVEL + 1 else 2
+    rows, cols = geometry.grid(level - 1)
+    for below_row in range(row * span, min((row + 1) * span, rows)):
+        for below_col in range(col * span, min((col + 1) * span, cols)):
+            if not coding.is_empty(level - 1, below_row, below_col):
+                yield level - 1, below_row, below_col
+
+
+def coarser(row: int, col: int) -> Place:
+    """The tile of level 3 that shows what a base tile does."""
+    return BASE_LEVEL + 1, row // _SPAN, col // _SPAN
+
+
+class Overviews:
+    """Lost tiles of overview levels, made again from the level below (spec section 4.3).
+
+    That may have been made again too: what was made last is kept, and what is no longer kept is made once more.
+    """
+
+    def __init__(self, container: Container, rebuilt: AbstractSet[Place]) -> None:
+        self._container, self._rebuilt = container, rebuilt
+        self._kept: dict[Place, bytes] = {}  # oldest first
+        self._bytes = 0
+
+    def rebuild(self, place: Place) -> bytes:
+        """The tile, from the decoded pixels below it."""
+        if place not in self._kept:
+            self._keep(place, self._encode(place))
+        return self._kept[place]
+
+    def _keep(self, place: Place, tile: bytes) -> None:
+        self._kept[place] = tile
+        self._bytes += len(tile)
+        while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
+            self._bytes -= len(self._kept.pop(next(iter(self._kept))))
+
+    def _encode(self, place: Place) -> bytes:
+        coding, (level, row, col) = self._container.metadata.coding, place
+        geometry = coding.geometry
+        side, below_side = geometry.tile_side(level), geometry.tile_side(level - 1)
+        top, left = 2 * side * row, 2 * side * col
+        ends = zip(geometry.shape(level - 1), (top, left), strict=True)
+        height, width = (min(2 * side, size - at) for size, at in ends)
+        rgb = np.empty((height, width, 3), np.uint8)
+        rgb[:] = coding.background
+        for below in under(coding, *place):
+            stored = self.rebuild(below) if below in self._rebuilt else self._container.read_tile(*below)
+            tile = decode_tile(coding, *below, [stored])
+            y, x = below[1] * below_side - top, below[2] * below_side - left
+            part = rgb[y : y + below_side, x : x + below_side]
+            part[:] = tile.transpose(1, 2, 0)[: part.shape[0], : part.shape[1]]
+        return join_tile([encode(pad(predict.box2(rgb), side), _QUALITY)], coding.place(*place))
+
+
+def fill_from_coarser(container: Container, place: Place) -> bytes:
+    """A tile that shows what the next coarser level does, and nothing more."""
+    coding, (level, row, col) = container.metadata.coding, place
+    where = coding.place(*place)
+    if level < BASE_LEVEL:
+        return join_tile([b""] * coding.streams(level), where)  # no residual: the prediction itself
+    over = coarser(row, col)
+    planes = decode_base(coding, *over, check_tile(coding, *over, container.read_tile(*over)))
+    side = coding.geometry.tile // 2
+    y, x = row % _SPAN * side, col % _SPAN * side
+    upsampled = [predict.up2(np.ascontiguousarray(plane), SHARP) for plane in planes[:, y : y + side, x : x + side]]
+    rgb = predict.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
+    return join_tile([encode(rgb, _QUALITY)], where)
