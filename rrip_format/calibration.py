@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from . import colour
 from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 from .errors import ExtraMissingError, RripError
 from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
@@ -135,7 +135,7 @@ def _colour_losses(original: Original, luma: Luma, settings: Settings, fits: Fit
 
 def _inner(planes: NDArray[np.uint8]) -> Image:
     """RGB planes of decoded ones, without the edges that are not measured."""
-    return predict.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
+    return colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
 
 
 def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.4) -> float:

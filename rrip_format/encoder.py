@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from . import colour
 from .errors import RripError
 from .geometry import TILE_SIZES
 from .jpeg_blocks import ZIGZAG
@@ -157,7 +157,7 @@ class Streams:
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
         """As :meth:`rrip_format.family.StreamCoder.encode_base`."""
-        planes = np.clip(predict.rgb_to_exact_ycc(rgb) - np.float32(128), -128, 127)
+        planes = np.clip(colour.rgb_to_exact_ycc(rgb) - np.float32(128), -128, 127)
         return encode_ycc(planes, *self.base, effort=self.effort, samples=samples)
 
     def encode_residual(

@@ -13,13 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from . import colour, predict
+from .colour import Corner, Window
 from .difference import difference
 from .errors import DamagedError, MissingTileError
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
-from .predict import Corner, Window
 from .tile import join_tile, split_tile
 
 __all__ = [
@@ -219,7 +219,7 @@ def decode_family(
     """
     level = BASE_LEVEL + 1 - len(tiles)
     if level == BASE_LEVEL:
-        return predict.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
+        return colour.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
     how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
     return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window, corner)
@@ -281,7 +281,7 @@ def decode_tile(
             )
         present.append(tile)
     if level > BASE_LEVEL:
-        return predict.ycc_to_rgb(decode_base(coding, level, row, col, present[0]), window, corner)
+        return colour.ycc_to_rgb(decode_base(coding, level, row, col, present[0]), window, corner)
     return decode_family(coding, row, col, present, window, corner)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from . import colour
 from .kernels import kernel
 from .sampling import Image, Levels
 
@@ -46,7 +46,7 @@ _TO_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
 
 @kernel
 def _luma(rgb: Any, out: Floats) -> None:
-    """As the first plane of :func:`rrip_format.predict.rgb_to_exact_ycc`, of planes."""
+    """As the first plane of :func:`rrip_format.colour.rgb_to_exact_ycc`, of planes."""
     _, height, width = rgb.shape
     unit = np.float32(1 / 65536)
     for k in range(height):
@@ -172,7 +172,7 @@ class Original:
     @cached_property
     def exact(self) -> tuple[Floats, Floats]:
         """YCbCr of levels 0 and 1 before rounding, (3, s, s) float32."""
-        return predict.rgb_to_exact_ycc(self.levels[0]), predict.rgb_to_exact_ycc(self.levels[1])
+        return colour.rgb_to_exact_ycc(self.levels[0]), colour.rgb_to_exact_ycc(self.levels[1])
 
     @cached_property
     def _rgb(self) -> Image:

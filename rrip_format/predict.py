@@ -1,4 +1,4 @@
-"""The reconstruction kernels: prediction, chroma-from-luma and colour, compiled by Numba (spec section 5).
+"""The reconstruction kernels: prediction and chroma-from-luma, compiled by Numba (spec section 5).
 
 They release the interpreter lock and equal :mod:`rrip_format.reference` bit for bit. All arithmetic is in 16 bits,
 which the range proof of spec section 5.6 allows, and every intermediate value is cast to that: so LLVM makes vectors of
@@ -14,33 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .colour import Corner, Steps, Window, checked, clip, pixel, put_line, target
 from .kernels import inlined, inner, kernel
 
-__all__ = [
-    "Corner",
-    "Window",
-    "box2",
-    "coarser_window",
-    "interleave",
-    "reconstruct",
-    "reconstruct_rgb",
-    "rgb_to_exact_ycc",
-    "rgb_to_ycc",
-    "up2",
-    "ycc_to_rgb",
-]
+__all__ = ["box2", "coarser_window", "reconstruct", "reconstruct_rgb", "up2"]
 
 U, i16, u16 = np.uint64, np.int16, np.uint16
 
 Plane = NDArray[np.uint8]
 Taps = tuple[int, int, int, int]
-Steps = tuple[int, int, int]
 Residuals = tuple[Plane | None, Plane | None, Plane | None]
-Window = tuple[int, int, int, int]
-"""First row, row behind the last, first column, column behind the last."""
-
-Corner = tuple[Plane, int, int]
-"""A picture, (H, W, 3) uint8 and contiguous, and the row and column of it where something begins."""
 
 _WIDEST = 1024
 """Largest width of a coarse plane, px: half of the largest tile (spec section 12)."""
@@ -86,11 +69,6 @@ def _vertical(planes: Any, plane: int, n: int, taps: Any, first: int, stop: int,
 
 
 @inlined
-def _clip(value: Any) -> Any:
-    return min(max(value, i16(0)), i16(255))
-
-
-@inlined
 def _horizontal(a: Any, b: Any, c: Any, d: Any, k0: Any, k1: Any, k2: Any, k3: Any) -> Any:
     """One predicted sample less 128, from four of a filtered row."""
     total = i16(i16(i16(i16(k0 * a) + i16(k1 * b)) + i16(i16(k2 * c) + i16(k3 * d))) + i16(64))
@@ -119,23 +97,6 @@ def _pair(even: Any, odd: Any) -> Any:
     return i16(u16(even) | u16(u16(odd) << u16(8)))
 
 
-@inlined
-def _rgb(y: Any, cb: Any, cr: Any) -> Any:
-    """The colour of a pixel (spec section 5.5), without products of more than 16 bits.
-
-    A factor of that section is 65536 i + 256 a + b, and then (factor * c + 32768) >> 16 is
-    i * c + ((a * c + (b * c >> 8) + 128) >> 8): of the sum, 256 a * c and 32768 are multiples of 256, so dividing b * c
-    by 256 first, downwards, changes nothing. With c in -128 ... 127, a * c and b * c of all factors, and the sums of
-    both in G, stay within 20608.
-    """
-    b, r = i16(cb - i16(128)), i16(cr - i16(128))
-    red = i16(i16(i16(103 * r) + i16(i16(i16(-23 * r) >> 8) + 128)) >> 8)
-    fine = i16(i16(i16(-26 * b) + i16(46 * r)) >> 8)
-    green = i16(i16(i16(i16(-88 * b) + i16(73 * r)) + i16(fine + 128)) >> 8)
-    blue = i16(i16(i16(-58 * b) + i16(i16(i16(-94 * b) >> 8) + 128)) >> 8)
-    return _clip(i16(i16(y + r) + red)), _clip(i16(i16(y - r) + green)), _clip(i16(i16(y + i16(b + b)) + blue))
-
-
 # A line of the finer level passes through four short loops rather than a long one, whose values would not fit the
 # registers. `first` and `count` are in pairs; lines in `rows` begin with the first pair that is wanted.
 
@@ -149,7 +110,7 @@ def _luma_line(rows: Any, row: Any, first: Any, count: int, residual: Any, y: An
         v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
         even, odd = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
         pair = residual[y, first + U(k)]
-        y_even, y_odd = _clip(i16(even + _even(pair))), _clip(i16(odd + _odd(pair)))
+        y_even, y_odd = clip(i16(even + _even(pair))), clip(i16(odd + _odd(pair)))
         rows[_EVEN + U(k)] = i16(i16(y_even - even) - i16(128))
         rows[_ODD + U(k)] = i16(i16(y_odd - odd) - i16(128))
         rows[_YCC + U(k)] = _pair(y_even, y_odd)
@@ -168,7 +129,7 @@ def _chroma_line(
         pair = residual[y, first + U(k)]
         even = i16(i16(even + _tell(b, rows[_EVEN + U(k)])) + _even(pair))
         odd = i16(i16(odd + _tell(b, rows[_ODD + U(k)])) + _odd(pair))
-        rows[line + U(k)] = _pair(_clip(even), _clip(odd))
+        rows[line + U(k)] = _pair(clip(even), clip(odd))
 
 
 @inlined
@@ -176,29 +137,12 @@ def _colour_line(rows: Any, count: int) -> None:
     for k in range(count):
         i = _YCC + U(k)
         y, cb, cr = rows[i], rows[i + U(_LINE)], rows[i + U(2 * _LINE)]
-        even_r, even_g, even_b = _rgb(_even(y), _even(cb), _even(cr))
-        odd_r, odd_g, odd_b = _rgb(_odd(y), _odd(cb), _odd(cr))
+        even_r, even_g, even_b = pixel(_even(y), _even(cb), _even(cr))
+        odd_r, odd_g, odd_b = pixel(_odd(y), _odd(cb), _odd(cr))
         i = _RGB + U(k)
         rows[i] = _pair(even_r, odd_r)
         rows[i + U(_LINE)] = _pair(even_g, odd_g)
         rows[i + U(2 * _LINE)] = _pair(even_b, odd_b)
-
-
-@inner
-def _put_line(samples: Any, at: Any, apart: Any, count: int, out: Any, to: Any, plane_step: int) -> None:
-    """Three lines of samples to `out`: to three lines that far apart, or sample by sample if `plane_step` is 0."""
-    one, two = at + apart, at + apart + apart
-    if plane_step == 0:
-        for k in range(count):
-            i = to + U(3) * U(k)
-            out[i] = samples[at + U(k)]
-            out[i + U(1)] = samples[one + U(k)]
-            out[i + U(2)] = samples[two + U(k)]
-        return
-    for c in range(3):
-        i, j = at + U(c) * apart, to + U(c * plane_step)
-        for k in range(count):
-            out[j + U(k)] = samples[i + U(k)]
 
 
 @kernel
@@ -233,7 +177,7 @@ def _reconstruct(
             if colour:
                 _colour_line(rows, count)
             to = U(start + (row - top) * row_step)
-            _put_line(samples, lines, U(2 * _LINE), right - left, out, to, plane_step)
+            put_line(samples, lines, U(2 * _LINE), right - left, out, to, plane_step)
 
 
 @kernel
@@ -251,54 +195,6 @@ def _up2(planes: Any, taps: Any, out: Any) -> None:
                 even = i16(_horizontal(v3, v2, v1, v0, k0, k1, k2, k3) + i16(128))
                 odd = i16(_horizontal(v1, v2, v3, v4, k0, k1, k2, k3) + i16(128))
                 out[row, x] = u16(_pair(even, odd))
-
-
-@kernel
-def _ycc_to_rgb(planes: Any, window: Any, out: Any, steps: Any) -> None:
-    """As :func:`_reconstruct`, of planes that need no prediction."""
-    top, bottom, left, right = window[0], window[1], window[2], window[3]
-    count = right - left
-    samples = np.empty(3 * count, np.uint8)
-    one, two = U(count), U(2 * count)
-    for n in range(bottom - top):
-        row = U(top + n)
-        for k in range(count):
-            x = U(left) + U(k)
-            r, g, b = _rgb(i16(planes[U(0), row, x]), i16(planes[U(1), row, x]), i16(planes[U(2), row, x]))
-            samples[U(k)] = np.uint8(r)
-            samples[one + U(k)] = np.uint8(g)
-            samples[two + U(k)] = np.uint8(b)
-        _put_line(samples, U(0), one, count, out, U(steps[0] + n * steps[1]), steps[2])
-
-
-@kernel
-def _interleave(planes: Any, out: Any, steps: Any) -> None:
-    samples, height, width = planes.reshape(planes.size), planes.shape[1], planes.shape[2]
-    for n in range(height):
-        _put_line(samples, U(n * width), U(height * width), width, out, U(steps[0] + n * steps[1]), steps[2])
-
-
-@kernel
-def _rgb_to_ycc(rgb: Plane, out: Plane) -> None:
-    height, width, _ = rgb.shape
-    for k in range(height):
-        for x in range(width):
-            r, g, b = np.int32(rgb[k, x, 0]), np.int32(rgb[k, x, 1]), np.int32(rgb[k, x, 2])
-            out[0, k, x] = np.uint8(np.int32(19595 * r + 38470 * g + 7471 * b + 32768) >> 16)
-            out[1, k, x] = np.uint8(np.int32(-11059 * r - 21709 * g + 32768 * b + 8421375) >> 16)
-            out[2, k, x] = np.uint8(np.int32(32768 * r - 27439 * g - 5329 * b + 8421375) >> 16)
-
-
-@kernel
-def _rgb_to_exact_ycc(rgb: Plane, out: NDArray[np.float32]) -> None:
-    height, width, _ = rgb.shape
-    unit = np.float32(1 / 65536)
-    for k in range(height):
-        for x in range(width):
-            r, g, b = np.int32(rgb[k, x, 0]), np.int32(rgb[k, x, 1]), np.int32(rgb[k, x, 2])
-            out[0, k, x] = np.float32(np.int32(19595 * r + 38470 * g + 7471 * b)) * unit
-            out[1, k, x] = np.float32(np.int32(-11059 * r - 21709 * g + 32768 * b + 8388608)) * unit
-            out[2, k, x] = np.float32(np.int32(32768 * r - 27439 * g - 5329 * b + 8388608)) * unit
 
 
 @kernel
@@ -366,7 +262,7 @@ def reconstruct(
         Y, Cb, Cr.
     """
     _, height, width = coarse.shape
-    top, _, left, _ = wanted = _checked(window, 2 * height, 2 * width)
+    top, _, left, _ = wanted = checked(window, 2 * height, 2 * width)
     out = np.empty((3, 2 * height, 2 * width), np.uint8)
     steps = top * 2 * width + left, 2 * width, 4 * height * width
     _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=False)
@@ -400,8 +296,8 @@ def reconstruct_rgb(
         If the window is not in the plane, or does not fit into the picture there.
     """
     _, height, width = coarse.shape
-    wanted = _checked(window, 2 * height, 2 * width)
-    out, steps, rgb = _target(wanted, corner)
+    wanted = checked(window, 2 * height, 2 * width)
+    out, steps, rgb = target(wanted, corner)
     _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=True)
     return rgb
 
@@ -436,66 +332,9 @@ def _numbers(taps: Taps, chroma_taps: Taps, cfl: tuple[int, int]) -> NDArray[np.
     return np.array((*taps, *chroma_taps, *cfl), np.int16)
 
 
-def _target(window: Window, corner: Corner | None) -> tuple[Plane, Steps, Plane]:
-    """Where RGB of a window goes: new planes, or a place in a picture; flat, its steps, and as (3, height, width)."""
-    height, width = window[1] - window[0], window[3] - window[2]
-    if corner is None:
-        rgb = np.empty((3, height, width), np.uint8)
-        return rgb, (0, width, height * width), rgb
-    picture, top, left = corner
-    if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError("picture is not contiguous RGB")
-    if top + height > picture.shape[0] or left + width > picture.shape[1] or min(top, left) < 0:
-        raise ValueError(f"{height} x {width} px at ({top}, {left}) are not in {picture.shape[:2]}")
-    row_step = 3 * picture.shape[1]
-    part = picture[top : top + height, left : left + width]
-    return picture, (top * row_step + 3 * left, row_step, 0), part.transpose(2, 0, 1)
-
-
-def _checked(window: Window | None, height: int, width: int) -> Window:
-    """The window, or all of a level of `height` x `width` px."""
-    top, bottom, left, right = window or (0, height, 0, width)
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(f"window {window} is not in {height} x {width} px")
-    return top, bottom, left, right
-
-
 def _check_width(width: int) -> None:
     if width > _WIDEST:
         raise ValueError(f"plane is {width} px wide, expected at most {_WIDEST}")
-
-
-def ycc_to_rgb(
-    planes: NDArray[np.uint8], window: Window | None = None, corner: Corner | None = None
-) -> NDArray[np.uint8]:
-    """RGB of YCbCr planes, (3, h, w) uint8, or of a window of them (spec section 5.5).
-
-    Parameters, result and errors as those of :func:`reconstruct_rgb`.
-    """
-    wanted = _checked(window, *planes.shape[1:])
-    out, steps, rgb = _target(wanted, corner)
-    _ycc_to_rgb(np.ascontiguousarray(planes), np.array(wanted, np.int64), out.reshape(-1), np.array(steps, np.int64))
-    return rgb
-
-
-def interleave(planes: NDArray[np.uint8], corner: Corner) -> None:
-    """Put planes, (3, h, w) uint8, to a place in a picture; errors as those of :func:`reconstruct_rgb`."""
-    out, steps, _ = _target((0, planes.shape[1], 0, planes.shape[2]), corner)
-    _interleave(np.ascontiguousarray(planes), out.reshape(-1), np.array(steps, np.int64))
-
-
-def rgb_to_ycc(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """YCbCr planes, (3, h, w) uint8, of (h, w, 3) uint8 RGB, as libjpeg converts them."""
-    out = np.empty((3, *rgb.shape[:2]), np.uint8)
-    _rgb_to_ycc(np.ascontiguousarray(rgb), out)
-    return out
-
-
-def rgb_to_exact_ycc(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """As :func:`rgb_to_ycc` before it rounds, (3, h, w) float32: what an encoder aims at."""
-    out = np.empty((3, *rgb.shape[:2]), np.float32)
-    _rgb_to_exact_ycc(np.ascontiguousarray(rgb), out)
-    return out
 
 
 def box2(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from . import predict
+from . import colour, predict
 from .container import Container, Place
 from .family import decode_base, decode_tile
 from .geometry import BASE_LEVEL
@@ -96,5 +96,5 @@ def fill_from_coarser(container: Container, place: Place) -> bytes:
     side = coding.geometry.tile // 2
     y, x = row % _SPAN * side, col % _SPAN * side
     upsampled = [predict.up2(np.ascontiguousarray(plane), SHARP) for plane in planes[:, y : y + side, x : x + side]]
-    rgb = predict.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
+    rgb = colour.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
     return join_tile([encode(rgb, _QUALITY)], where)

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from . import colour, predict
 from .geometry import Geometry
 from .overview import pad
 from .source import Source
@@ -72,7 +72,7 @@ def even_families(source: Source, geometry: Geometry, count: int = _FAMILIES) ->
 
 def luma_deviation(levels: Levels) -> float:
     """Standard deviation of level 2 luma, 8-bit steps: that of glass is small."""
-    return float(predict.rgb_to_exact_ycc(levels[2])[0].std())
+    return float(colour.rgb_to_exact_ycc(levels[2])[0].std())
 
 
 def _spread(count: int) -> Iterator[int]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .predict import interleave
+from .colour import interleave
 from .recent import RecentTiles
 from .slide import Slide
 
 if TYPE_CHECKING:
+    from .colour import Corner, Window
     from .container import Container
-    from .predict import Corner, Window
 
 __all__ = ["CachingSlide"]
 

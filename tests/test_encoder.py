@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rrip_format
-from rrip_format import Settings, calibration, predict
+from rrip_format import Settings, calibration, colour
 from rrip_format.calibration import find_quality, keep_promise
 from rrip_format.demo import luma_psnr
 from rrip_format.difference import difference
@@ -97,7 +97,7 @@ def test_every_setting_encodes(effort, tune, luma_only):
     coding = Coding(UUID(int=1), Geometry(256, 256, 64), settings.residuals(UNFITTED_LEVELS))
     levels = families(1)[0]
     encoded = encode_family(coding, 0, 0, levels, settings.streams)
-    rgb = predict.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)
+    rgb = colour.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)
     assert luma_psnr(levels[0], rgb) > 35
     again = encode_family(coding, 0, 0, levels, settings.streams)
     assert again.tiles == encoded.tiles
@@ -109,7 +109,7 @@ def test_every_setting_encodes(effort, tune, luma_only):
 @pytest.mark.parametrize("plane", [0, 1, 2])
 def test_differences_are_exact(plane):
     rgb, predicted = tissue(40, 56, 3), np.random.default_rng(plane).integers(0, 256, (40, 56), np.uint8)
-    wanted = np.clip(predict.rgb_to_exact_ycc(rgb)[plane] - predicted, -128, 127)
+    wanted = np.clip(colour.rgb_to_exact_ycc(rgb)[plane] - predicted, -128, 127)
     np.testing.assert_array_equal(difference(rgb, plane, predicted), wanted)
 
 
@@ -144,7 +144,7 @@ def test_the_notebook_preset_converts(tmp_path):
 
 def test_the_fit_finds_what_is_there(executor):
     """Chroma that follows luma by known factors, in the detail of both levels."""
-    luma = predict.rgb_to_exact_ycc(tissue(256, 256))[0] * 0.4 + 80
+    luma = colour.rgb_to_exact_ycc(tissue(256, 256))[0] * 0.4 + 80
     cb, cr = -0.25 * luma + 20, 0.5 * luma - 50
     rgb = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], -1)
     levels = halve_twice(rgb.clip(0, 255).round().astype(np.uint8))
@@ -167,7 +167,7 @@ def test_quantised_chroma_wants_smoother_taps(executor):
     settings = Settings(steps=(20, 20, 20), tile=64)
     for fits in (UNFITTED_LEVELS, coarse):
         encoded = encode_sample(sample, settings, fits, executor)
-        wanted = (predict.rgb_to_exact_ycc(levels[0]) for levels in sample)
+        wanted = (colour.rgb_to_exact_ycc(levels[0]) for levels in sample)
         errors.append(sum(np.square(w[1:] - e.planes[0][1:]).sum() for w, e in zip(wanted, encoded, strict=True)))
     assert errors[1] < errors[0]
 
@@ -190,7 +190,7 @@ def test_legal_taps_stay():
 def losses_of_ours(sample, settings, fits, executor):
     found = []
     for levels, family in zip(sample, encode_sample(sample, settings, fits, executor), strict=True):
-        fine, middle = (predict.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes[:2])
+        fine, middle = (colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes[:2])
         original = Original(levels)
         losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
         found.append(losses | original.colour_losses(fine))

@@ -12,7 +12,7 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import jpeg, predict, reference
+from rrip_format import colour, jpeg, predict, reference
 from rrip_format.errors import ChecksumError, DamagedError, MissingTileError
 from rrip_format.family import (
     Quality,
@@ -90,7 +90,7 @@ def test_it_looks_like_the_picture(way):
     coding = coding_of(way)
     encoded = encode_family(coding, 1, 2, LEVELS, QUALITY)
     for level in range(3):
-        rgb = predict.ycc_to_rgb(encoded.planes[level]).transpose(1, 2, 0).astype(float)
+        rgb = colour.ycc_to_rgb(encoded.planes[level]).transpose(1, 2, 0).astype(float)
         error = rgb - LEVELS[level]
         assert 10 * np.log10(255**2 / (error**2).mean()) > 28
 
@@ -99,7 +99,7 @@ def test_residuals_earn_their_bytes():
     """Level 0 is nearer to the picture with its residual than without, and better quality comes nearer still."""
 
     def error(planes):
-        return np.abs(planes[0].astype(int) - predict.rgb_to_ycc(LEVELS[0])[0]).mean()
+        return np.abs(planes[0].astype(int) - colour.rgb_to_ycc(LEVELS[0])[0]).mean()
 
     blank = join_tile([b""], CODING.place(0, 1, 2))
     without = decode_planes(CODING, 1, 2, [*TILES[:2], blank])
@@ -163,7 +163,7 @@ def test_needed_levels():
 def test_a_tile_is_decoded_from_exactly_its_own_tiles(level):
     count = len(needed_levels(level))
     rgb = decode_tile(CODING, level, 1, 2, TILES[:count])
-    np.testing.assert_array_equal(rgb, predict.ycc_to_rgb(ENCODED.planes[level]))
+    np.testing.assert_array_equal(rgb, colour.ycc_to_rgb(ENCODED.planes[level]))
     for wrong in (TILES[: count - 1], [*TILES[:count], TILES[0]]):
         with pytest.raises(ValueError, match="zip"):
             decode_tile(CODING, level, 1, 2, wrong)
@@ -174,7 +174,7 @@ def test_an_overview_tile():
     tile = encode_base(CODING, 3, 0, 1, rgb, QUALITY)
     found = decode_tile(CODING, 3, 0, 1, [tile])
     assert found.shape == (3, 256, 256)
-    np.testing.assert_array_equal(found, predict.ycc_to_rgb(decode_base(CODING, 3, 0, 1, tile)))
+    np.testing.assert_array_equal(found, colour.ycc_to_rgb(decode_base(CODING, 3, 0, 1, tile)))
     assert np.abs(found.transpose(1, 2, 0).astype(int) - rgb).mean() < 8
 
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain.dct import inverse_dct
 
-from rrip_format import jpeg, jpeg_blocks, jpeg_huffman, predict
+from rrip_format import colour, jpeg, jpeg_blocks, jpeg_huffman
 from rrip_format.geometry import TILE_SIZES
 from rrip_format.jpeg_blocks import ZIGZAG, Blocks, Levels
 from rrip_format.jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
@@ -127,13 +127,13 @@ def test_colour_streams_have_the_right_colours_everywhere():
 
     rgb = np.zeros((64, 64, 3), np.uint8) + np.array((200, 60, 120), np.uint8)
     rgb[:32] = (30, 160, 90)
-    planes = predict.rgb_to_exact_ycc(rgb) - np.float32(128)
+    planes = colour.rgb_to_exact_ycc(rgb) - np.float32(128)
     stream = encode_ycc(planes, flat(2), flat(3))
     for found in (
         np.asarray(Image.open(io.BytesIO(stream))),
         imagecodecs.jpeg8_decode(stream),
         pyvips.Image.new_from_buffer(stream, "").numpy(),
-        predict.ycc_to_rgb(jpeg.decode_ycc(stream, 64)).transpose(1, 2, 0),
+        colour.ycc_to_rgb(jpeg.decode_ycc(stream, 64)).transpose(1, 2, 0),
     ):
         assert np.abs(found.astype(int) - rgb).max() <= 4
     np.testing.assert_array_equal(plain.jpeg.decode(stream, 64, 3), jpeg.decode_ycc(stream, 64))
@@ -141,7 +141,7 @@ def test_colour_streams_have_the_right_colours_everywhere():
 
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_colour_of_tissue(effort):
-    planes = predict.rgb_to_exact_ycc(tissue(128, 128)) - np.float32(128)
+    planes = colour.rgb_to_exact_ycc(tissue(128, 128)) - np.float32(128)
     samples = np.empty((3, 128, 128), np.uint8)
     stream = encode_ycc(planes, flat(6, 0.1), flat(9, 0.1), effort=effort, samples=samples)
     np.testing.assert_array_equal(jpeg.decode_ycc(stream, 128), samples)

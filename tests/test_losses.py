@@ -8,7 +8,7 @@ from conftest import tissue
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
-from rrip_format import predict
+from rrip_format import colour
 from rrip_format.losses import EDGE, Original, _ciede2000, _lab
 from rrip_format.sampling import halve_twice
 
@@ -40,7 +40,7 @@ def test_losses_of_level_0_are_those_of_scikit_image(name, amount):
     wanted = PICTURES[name]
     found, original = noisy(wanted, amount), Original(halve_twice(wanted))
     losses = original.luma_losses(0, planes(found), ssim=True) | original.colour_losses(planes(found))
-    luma = [inside(predict.rgb_to_exact_ycc(rgb)[0].astype(np.float64)) for rgb in (wanted, found)]
+    luma = [inside(colour.rgb_to_exact_ycc(rgb)[0].astype(np.float64)) for rgb in (wanted, found)]
     how = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     colours = [rgb2lab(inside(rgb)[::3, ::3]) for rgb in (wanted, found)]
     differences = deltaE_ciede2000(*colours)
@@ -56,7 +56,7 @@ def test_losses_of_level_0_are_those_of_scikit_image(name, amount):
 def test_losses_of_level_1():
     levels = halve_twice(PICTURES["tissue"])
     found = noisy(levels[1], 5)
-    error = predict.rgb_to_exact_ycc(levels[1])[0].astype(np.float64) - predict.rgb_to_exact_ycc(found)[0]
+    error = colour.rgb_to_exact_ycc(levels[1])[0].astype(np.float64) - colour.rgb_to_exact_ycc(found)[0]
     assert Original(levels).luma_losses(1, planes(found)) == {
         "y1": pytest.approx(np.mean(inside(error) ** 2), rel=1e-4)
     }

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rrip_format import predict, reference
+from rrip_format import colour, predict, reference
 from rrip_format.metadata import BILINEAR, SHARP
 
 INT16 = np.iinfo(np.int16)
@@ -141,7 +141,7 @@ def test_a_window(data):
     np.testing.assert_array_equal(part[:, top:bottom, left:right], whole[:, top:bottom, left:right])
     np.testing.assert_array_equal(
         predict.reconstruct_rgb(spoiled, fine, SHARP, (20, -30), None, window),
-        predict.ycc_to_rgb(whole)[:, top:bottom, left:right],
+        colour.ycc_to_rgb(whole)[:, top:bottom, left:right],
     )
 
 
@@ -173,8 +173,8 @@ def test_a_place_in_a_picture(data):
     _, part_height, part_width = wanted.shape
     for put in (
         lambda corner: predict.reconstruct_rgb(coarse, fine, SHARP, (20, -30), None, window, corner),
-        lambda corner: predict.ycc_to_rgb(planes, window, corner),
-        lambda corner: predict.interleave(wanted, corner),
+        lambda corner: colour.ycc_to_rgb(planes, window, corner),
+        lambda corner: colour.interleave(wanted, corner),
     ):
         picture = np.full((top + part_height + 2, left + part_width + 3, 3), 77, np.uint8)
         view = put((picture, top, left))
@@ -190,10 +190,10 @@ def test_a_place_outside_a_picture_is_refused():
     picture = np.zeros((9, 10, 3), np.uint8)
     for top, left in ((5, 0), (0, 4), (-1, 0)):
         with pytest.raises(ValueError, match="are not in"):
-            predict.interleave(planes, (picture, top, left))
+            colour.interleave(planes, (picture, top, left))
     for other in (picture[:, ::-1], np.zeros((9, 10), np.uint8), np.zeros((9, 10, 4), np.uint8)):
         with pytest.raises(ValueError, match="not contiguous RGB"):
-            predict.ycc_to_rgb(planes, None, (other, 0, 0))
+            colour.ycc_to_rgb(planes, None, (other, 0, 0))
 
 
 def test_a_residual_of_another_size_is_refused():
@@ -330,14 +330,14 @@ def test_ycc_to_rgb_of_every_colour_equals_the_reference():
     cb, cr = (plane.astype(np.uint8) for plane in np.mgrid[:256, :256])
     for luma in range(256):
         y = np.full((256, 256), luma, np.uint8)
-        np.testing.assert_array_equal(predict.ycc_to_rgb(np.stack([y, cb, cr])), reference.ycc_to_rgb(y, cb, cr))
+        np.testing.assert_array_equal(colour.ycc_to_rgb(np.stack([y, cb, cr])), reference.ycc_to_rgb(y, cb, cr))
 
 
 def test_rgb_to_ycc_of_every_colour_equals_the_reference():
     green, blue = (plane.astype(np.uint8) for plane in np.mgrid[:256, :256])
     for red in range(256):
         rgb = np.stack([np.full((256, 256), red, np.uint8), green, blue], -1)
-        np.testing.assert_array_equal(predict.rgb_to_ycc(rgb), np.stack(reference.rgb_to_ycc(rgb)))
+        np.testing.assert_array_equal(colour.rgb_to_ycc(rgb), np.stack(reference.rgb_to_ycc(rgb)))
 
 
 def colour_blocks(count=20_000) -> np.ndarray:
@@ -355,7 +355,7 @@ def test_ycc_to_rgb_is_libjpegs():
     planes = imagecodecs.jpeg8_decode(stream, **options)
     np.testing.assert_array_equal(planes, blocks)
     rgb = imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="RGB")
-    found = predict.ycc_to_rgb(planes.transpose(2, 0, 1))
+    found = colour.ycc_to_rgb(planes.transpose(2, 0, 1))
     np.testing.assert_array_equal(found.transpose(1, 2, 0), rgb)
 
 
@@ -363,7 +363,7 @@ def test_rgb_to_ycc_is_libjpegs():
     blocks = colour_blocks()
     stream = imagecodecs.jpeg8_encode(blocks, level=100, subsampling="444", colorspace="RGB", outcolorspace="YCBCR")
     planes = imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR")
-    np.testing.assert_array_equal(predict.rgb_to_ycc(blocks).transpose(1, 2, 0), planes)
+    np.testing.assert_array_equal(colour.rgb_to_ycc(blocks).transpose(1, 2, 0), planes)
 
 
 @pytest.mark.parametrize("quality", [5, 50, 90, 100])
@@ -373,7 +373,7 @@ def test_colour_of_real_streams_is_libjpegs(quality, kind):
     picture = tissue(160, 176) if kind == "tissue" else noise
     stream = imagecodecs.jpeg8_encode(picture, level=quality, subsampling="444")
     planes = imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR").transpose(2, 0, 1)
-    np.testing.assert_array_equal(predict.ycc_to_rgb(planes).transpose(1, 2, 0), imagecodecs.jpeg8_decode(stream))
+    np.testing.assert_array_equal(colour.ycc_to_rgb(planes).transpose(1, 2, 0), imagecodecs.jpeg8_decode(stream))
 
 
 def test_colour_is_bt601():

@@ -16,7 +16,7 @@ from damaging import all_places, flip, forge
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format import predict, remaking, repairing
+from rrip_format import colour, predict, remaking, repairing
 from rrip_format.bytesource import LocalBytes
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
@@ -185,8 +185,8 @@ def test_filling(folder, kinds, tmp_path, suffix):
         else:
             assert 0 < np.abs(pixels.astype(int) - before[place]).mean() < 20
     # A filled residual tile is the prediction itself.
-    base = predict.rgb_to_ycc(np.ascontiguousarray(before[2, 2, 0].transpose(1, 2, 0)))
-    luma = predict.rgb_to_ycc(np.ascontiguousarray(after[1, 2, 0].transpose(1, 2, 0)))[0]
+    base = colour.rgb_to_ycc(np.ascontiguousarray(before[2, 2, 0].transpose(1, 2, 0)))
+    luma = colour.rgb_to_ycc(np.ascontiguousarray(after[1, 2, 0].transpose(1, 2, 0)))[0]
     assert np.abs(luma.astype(int) - predict.up2(base[0], coding.residuals[1].taps)).mean() < 1
     info = CliRunner().invoke(main, ["info", str(target)]).stdout
     assert "repaired   0 tiles lost, 0 rebuilt, 6 filled from the coarser level" in info

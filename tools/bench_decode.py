@@ -31,7 +31,7 @@ from benchlib import Json, Spread, Times, ratio
 from numpy.typing import NDArray
 
 import rrip_format
-from rrip_format import predict
+from rrip_format import colour, predict
 from rrip_format.evaluate.peers import OneStream, peers
 from rrip_format.evaluate.tables import markdown_table
 
@@ -147,7 +147,7 @@ def kernel_case(inputs: Inputs) -> Case:
         for x in range(0, rgb.shape[1], SIDE):
             fine = np.ascontiguousarray(rgb[y : y + SIDE, x : x + SIDE])
             middle = predict.box2(fine)
-            planes = [predict.rgb_to_ycc(part) for part in (fine, middle, predict.box2(middle))]
+            planes = [colour.rgb_to_ycc(part) for part in (fine, middle, predict.box2(middle))]
             detail = [_residuals(planes[k], planes[k + 1], how[k].taps) for k in (0, 1)]
             families.append((planes[2], (detail[0][0], None, None), detail[1]))
 

@@ -31,7 +31,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format import predict
+from rrip_format import colour, predict
 from rrip_format.calibration import FAMILIES, keep_promise
 from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
@@ -176,7 +176,7 @@ def container(field: Field, settings: Settings, fits: Fits | None = None, **how:
         for level in (0, 1):
             side = geometry.tile_side(level)
             part = slice(row * side, (row + 1) * side), slice(col * side, (col + 1) * side)
-            found[level][part] = predict.ycc_to_rgb(encoded.planes[level].copy()).transpose(1, 2, 0)
+            found[level][part] = colour.ycc_to_rgb(encoded.planes[level].copy()).transpose(1, 2, 0)
     return Result(size, score(field, found, **how))
 
 
