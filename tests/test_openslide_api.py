@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from kinds import make_kinds, serve
 
 import rrip_format
+from rrip_format import family
 from rrip_format.container import open_container
 from rrip_format.errors import RripError
 from rrip_format.jpeg import encode
@@ -373,11 +374,9 @@ def test_threads_and_pickles(described, container):
 
 
 def test_the_cache(slide, monkeypatch):
-    from rrip_format import slide as slide_module
-
     decoded = []
-    decode = slide_module.decode_tile
-    monkeypatch.setattr(slide_module, "decode_tile", lambda *args: decoded.append(args[1:4]) or decode(*args))
+    decode = family.decode_tile
+    monkeypatch.setattr(family, "decode_tile", lambda *args: decoded.append(args[1:4]) or decode(*args))
     for at in range(10):
         slide.read_region((300 + at, 300), 0, (20, 20))
     assert decoded == [(0, 1, 1)]

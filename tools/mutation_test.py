@@ -221,7 +221,7 @@ EDITS = (
     ),
     Edit(
         "another container in its place",
-        "tiff_reader.py",
+        "container.py",
         "if container.metadata.coding.uuid != uuid:",
         "if False:",
         "tests/test_transmux.py -k replaced",
