@@ -139,10 +139,7 @@ class Workplace:
     def clear(self) -> None:
         """Remove what an interrupted run has left."""
         for path in (self.journal, beginning(self.journal), self.container, _aside(self.container)):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
 
     def publish(self) -> None:
         """Move what was made, which must be durable, to the target, and remove the rest.
@@ -156,6 +153,7 @@ class Workplace:
         if not self._overwrite and os.path.lexists(self.target):
             raise TargetError(f"{self.target}: has appeared meanwhile; remove it or pass --overwrite")
         with as_target_error(self.target):
+            _remove(_aside(self.container))  # of a run that was killed when it had replaced it
             move(self.container, self.target)
         self.discard()
 
@@ -242,6 +240,13 @@ def move(complete: Path, target: Path) -> None:
             _aside(complete).rename(target)
             raise
     flush(target.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _aside(complete: Path) -> Path:

@@ -138,6 +138,21 @@ def test_without_an_exchange_of_folders_the_next_run_puts_the_old_one_back(slide
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
+def test_without_an_exchange_of_folders_a_run_that_had_replaced_the_old_one_is_resumed(
+    slide, wanted, tmp_path, monkeypatch
+):
+    """Killed after both renames, before what was replaced is removed."""
+    old, target = tmp_path / "old.rrip.zarr", tmp_path / "a.rrip.zarr"
+    rrip_format.convert(slide, old, SETTINGS)
+    begin(slide, target, 6)
+    shutil.copytree(old, tmp_path / ".a.rrip.zarr.partial" / "container.replaced")
+    old.rename(target)
+    monkeypatch.setattr(disk, "_exchange", lambda *_: False)
+    rrip_format.convert(slide, target, SETTINGS, overwrite=True, resume=True)
+    assert contents(target) == wanted[".rrip.zarr"]
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
 # Resumed
 
 
