@@ -14,7 +14,7 @@ from .kernels import inlined, inner, kernel
 
 __all__ = [
     "Corner",
-    "Steps",
+    "Strides",
     "Window",
     "checked",
     "clip",
@@ -30,8 +30,8 @@ __all__ = [
 U, i16 = np.uint64, np.int16
 
 Plane = NDArray[np.uint8]
-Steps = tuple[int, int, int]
-"""In flat memory: the first sample, from row to row, and from plane to plane; 0 there, if pixels are interleaved."""
+Strides = tuple[int, int, int]
+"""In flat memory: the first sample, and the distances of rows and of planes; 0 of planes, if pixels are interleaved."""
 
 Window = tuple[int, int, int, int]
 """First row, row behind the last, first column, column behind the last."""
@@ -64,10 +64,10 @@ def pixel(y: Any, cb: Any, cr: Any) -> Any:
 
 
 @inner
-def put_line(samples: Any, at: Any, apart: Any, count: int, out: Any, to: Any, plane_step: int) -> None:
-    """Three lines of samples to `out`: to three lines that far apart, or sample by sample if `plane_step` is 0."""
+def put_line(samples: Any, at: Any, apart: Any, count: int, out: Any, to: Any, plane_stride: int) -> None:
+    """Three lines of samples to `out`: to three lines that far apart, or sample by sample if `plane_stride` is 0."""
     one, two = at + apart, at + apart + apart
-    if plane_step == 0:
+    if plane_stride == 0:
         for k in range(count):
             i = to + U(3) * U(k)
             out[i] = samples[at + U(k)]
@@ -75,14 +75,14 @@ def put_line(samples: Any, at: Any, apart: Any, count: int, out: Any, to: Any, p
             out[i + U(2)] = samples[two + U(k)]
         return
     for c in range(3):
-        i, j = at + U(c) * apart, to + U(c * plane_step)
+        i, j = at + U(c) * apart, to + U(c * plane_stride)
         for k in range(count):
             out[j + U(k)] = samples[i + U(k)]
 
 
 @kernel
-def _ycc_to_rgb(planes: Any, window: Any, out: Any, steps: Any) -> None:
-    """RGB of `window` to `out`, which is flat, at `steps`."""
+def _ycc_to_rgb(planes: Any, window: Any, out: Any, strides: Any) -> None:
+    """RGB of `window` to `out`, which is flat, at `strides`."""
     top, bottom, left, right = window[0], window[1], window[2], window[3]
     count = right - left
     samples = np.empty(3 * count, np.uint8)
@@ -95,14 +95,14 @@ def _ycc_to_rgb(planes: Any, window: Any, out: Any, steps: Any) -> None:
             samples[U(k)] = np.uint8(r)
             samples[one + U(k)] = np.uint8(g)
             samples[two + U(k)] = np.uint8(b)
-        put_line(samples, U(0), one, count, out, U(steps[0] + n * steps[1]), steps[2])
+        put_line(samples, U(0), one, count, out, U(strides[0] + n * strides[1]), strides[2])
 
 
 @kernel
-def _interleave(planes: Any, out: Any, steps: Any) -> None:
+def _interleave(planes: Any, out: Any, strides: Any) -> None:
     samples, height, width = planes.reshape(planes.size), planes.shape[1], planes.shape[2]
     for n in range(height):
-        put_line(samples, U(n * width), U(height * width), width, out, U(steps[0] + n * steps[1]), steps[2])
+        put_line(samples, U(n * width), U(height * width), width, out, U(strides[0] + n * strides[1]), strides[2])
 
 
 @kernel
@@ -128,8 +128,8 @@ def _rgb_to_exact_ycc(rgb: Plane, out: NDArray[np.float32]) -> None:
             out[2, k, x] = np.float32(np.int32(32768 * r - 27439 * g - 5329 * b + 8388608)) * unit
 
 
-def target(window: Window, corner: Corner | None) -> tuple[Plane, Steps, Plane]:
-    """Where RGB of a window goes: new planes, or a place in a picture; flat, its steps, and as (3, height, width)."""
+def target(window: Window, corner: Corner | None) -> tuple[Plane, Strides, Plane]:
+    """Where RGB of a window goes: new planes, or a place in a picture; flat, its strides, and as (3, height, width)."""
     height, width = window[1] - window[0], window[3] - window[2]
     if corner is None:
         rgb = np.empty((3, height, width), np.uint8)
@@ -139,9 +139,9 @@ def target(window: Window, corner: Corner | None) -> tuple[Plane, Steps, Plane]:
         raise ValueError("picture is not contiguous RGB")
     if top + height > picture.shape[0] or left + width > picture.shape[1] or min(top, left) < 0:
         raise ValueError(f"{height} x {width} px at ({top}, {left}) are not in {picture.shape[:2]}")
-    row_step = 3 * picture.shape[1]
+    row_stride = 3 * picture.shape[1]
     part = picture[top : top + height, left : left + width]
-    return picture, (top * row_step + 3 * left, row_step, 0), part.transpose(2, 0, 1)
+    return picture, (top * row_stride + 3 * left, row_stride, 0), part.transpose(2, 0, 1)
 
 
 def checked(window: Window | None, height: int, width: int) -> Window:
@@ -160,15 +160,15 @@ def ycc_to_rgb(
     Parameters, result and errors as in :func:`target`.
     """
     wanted = checked(window, *planes.shape[1:])
-    out, steps, rgb = target(wanted, corner)
-    _ycc_to_rgb(np.ascontiguousarray(planes), np.array(wanted, np.int64), out.reshape(-1), np.array(steps, np.int64))
+    out, strides, rgb = target(wanted, corner)
+    _ycc_to_rgb(np.ascontiguousarray(planes), np.array(wanted, np.int64), out.reshape(-1), np.array(strides, np.int64))
     return rgb
 
 
 def interleave(planes: NDArray[np.uint8], corner: Corner) -> None:
     """Put planes, (3, h, w) uint8, to a place in a picture; errors as in :func:`target`."""
-    out, steps, _ = target((0, planes.shape[1], 0, planes.shape[2]), corner)
-    _interleave(np.ascontiguousarray(planes), out.reshape(-1), np.array(steps, np.int64))
+    out, strides, _ = target((0, planes.shape[1], 0, planes.shape[2]), corner)
+    _interleave(np.ascontiguousarray(planes), out.reshape(-1), np.array(strides, np.int64))
 
 
 def rgb_to_ycc(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

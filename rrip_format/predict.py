@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import Corner, Steps, Window, checked, clip, pixel, put_line, target
+from .colour import Corner, Strides, Window, checked, clip, pixel, put_line, target
 from .kernels import inlined, inner, kernel
 
 __all__ = ["box2", "coarser_window", "reconstruct", "reconstruct_rgb", "up2"]
@@ -76,6 +76,13 @@ def _horizontal(a: Any, b: Any, c: Any, d: Any, k0: Any, k1: Any, k2: Any, k3: A
 
 
 @inlined
+def _two(rows: Any, i: Any, k0: Any, k1: Any, k2: Any, k3: Any) -> Any:
+    """An even and an odd predicted sample less 128, from the five of a filtered row that begin at `i`."""
+    v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
+    return _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
+
+
+@inlined
 def _tell(b: Any, change: Any) -> Any:
     """Chroma from luma (spec section 5.4)."""
     return i16(i16(i16(b * change) + i16(32)) >> 6)
@@ -107,8 +114,7 @@ def _luma_line(rows: Any, row: Any, first: Any, count: int, residual: Any, y: An
     k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
     for k in range(count):
         i = row + first + U(k)
-        v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-        even, odd = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
+        even, odd = _two(rows, i, k0, k1, k2, k3)
         pair = residual[y, first + U(k)]
         y_even, y_odd = clip(i16(even + _even(pair))), clip(i16(odd + _odd(pair)))
         rows[_EVEN + U(k)] = i16(i16(y_even - even) - i16(128))
@@ -124,8 +130,7 @@ def _chroma_line(
     k0, k1, k2, k3 = taps[0], taps[1], taps[2], taps[3]
     for k in range(count):
         i = row + first + U(k)
-        v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-        even, odd = _horizontal(v3, v2, v1, v0, k0, k1, k2, k3), _horizontal(v1, v2, v3, v4, k0, k1, k2, k3)
+        even, odd = _two(rows, i, k0, k1, k2, k3)
         pair = residual[y, first + U(k)]
         even = i16(i16(even + _tell(b, rows[_EVEN + U(k)])) + _even(pair))
         odd = i16(i16(odd + _tell(b, rows[_ODD + U(k)])) + _odd(pair))
@@ -147,16 +152,16 @@ def _colour_line(rows: Any, count: int) -> None:
 
 @kernel
 def _reconstruct(
-    coarse: Any, luma: Any, cb: Any, cr: Any, numbers: Any, window: Any, colour: bool, out: Any, steps: Any
+    coarse: Any, luma: Any, cb: Any, cr: Any, numbers: Any, window: Any, colour: bool, out: Any, strides: Any
 ) -> None:
     """The samples of `window` to `out`, which is flat.
 
-    `steps` are its first sample, and those from row to row and from plane to plane. A residual plane of one row stands
-    for one that is not stored.
+    `strides` are those of :data:`rrip_format.colour.Strides`. A residual plane of one row stands for one that is not
+    stored.
     """
     top, bottom, left, right = window[0], window[1], window[2], window[3]
     taps, chroma_taps, b_cb, b_cr = numbers[:4], numbers[4:8], numbers[8], numbers[9]
-    start, row_step, plane_step = steps[0], steps[1], steps[2]
+    start, row_stride, plane_stride = strides[0], strides[1], strides[2]
     rows = np.zeros(_LINES, np.int16)
     samples = rows.view(np.uint8)
     luma_step, cb_step, cr_step = U(luma.shape[0] > 1), U(cb.shape[0] > 1), U(cr.shape[0] > 1)
@@ -176,8 +181,8 @@ def _reconstruct(
             _chroma_line(rows, at + U(4 * _LINE), first, count, cr, y * cr_step, chroma_taps, b_cr, _YCC + U(2 * _LINE))
             if colour:
                 _colour_line(rows, count)
-            to = U(start + (row - top) * row_step)
-            put_line(samples, lines, U(2 * _LINE), right - left, out, to, plane_step)
+            to = U(start + (row - top) * row_stride)
+            put_line(samples, lines, U(2 * _LINE), right - left, out, to, plane_stride)
 
 
 @kernel
@@ -191,10 +196,8 @@ def _up2(planes: Any, taps: Any, out: Any) -> None:
             row, start = U(2 * n + half), U(half * _LINE)
             for x in range(width):
                 i = start + U(x)
-                v0, v1, v2, v3, v4 = rows[i], rows[i + U(1)], rows[i + U(2)], rows[i + U(3)], rows[i + U(4)]
-                even = i16(_horizontal(v3, v2, v1, v0, k0, k1, k2, k3) + i16(128))
-                odd = i16(_horizontal(v1, v2, v3, v4, k0, k1, k2, k3) + i16(128))
-                out[row, x] = u16(_pair(even, odd))
+                even, odd = _two(rows, i, k0, k1, k2, k3)
+                out[row, x] = u16(_pair(i16(even + i16(128)), i16(odd + i16(128))))
 
 
 @kernel
@@ -264,8 +267,8 @@ def reconstruct(
     _, height, width = coarse.shape
     top, _, left, _ = wanted = checked(window, 2 * height, 2 * width)
     out = np.empty((3, 2 * height, 2 * width), np.uint8)
-    steps = top * 2 * width + left, 2 * width, 4 * height * width
-    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=False)
+    strides = top * 2 * width + left, 2 * width, 4 * height * width
+    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, strides, colour=False)
     return out
 
 
@@ -297,8 +300,8 @@ def reconstruct_rgb(
     """
     _, height, width = coarse.shape
     wanted = checked(window, 2 * height, 2 * width)
-    out, steps, rgb = target(wanted, corner)
-    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, steps, colour=True)
+    out, strides, rgb = target(wanted, corner)
+    _run(coarse, residuals, taps, cfl, chroma_taps, wanted, out, strides, colour=True)
     return rgb
 
 
@@ -310,7 +313,7 @@ def _run(
     chroma_taps: Taps | None,
     window: Window,
     out: Plane,
-    steps: Steps,
+    strides: Strides,
     *,
     colour: bool,
 ) -> None:
@@ -323,7 +326,7 @@ def _run(
         pairs.append(_NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
     numbers, where = _numbers(taps, chroma_taps or taps, cfl), np.array(window, np.int64)
     _reconstruct(
-        np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), np.array(steps, np.int64)
+        np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), np.array(strides, np.int64)
     )
 
 

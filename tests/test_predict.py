@@ -120,16 +120,23 @@ def test_kernels_take_read_only_and_strided_planes():
     np.testing.assert_array_equal(predict.up2(coarse[1], SHARP), reference.up2(coarse[1], SHARP))
 
 
-@given(st.data())
-def test_a_window(data):
-    """What lies in the window is that of the whole plane, whatever it is predicted from outside."""
-    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+@st.composite
+def windows(draw):
+    """A coarse level of noise, residuals of noise, and a window of the finer level."""
+    height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     coarse = rng.integers(0, 256, (3, height, width)).astype(np.uint8)
     fine = tuple(rng.integers(0, 256, (3, 2 * height, 2 * width)).astype(np.uint8))
-    top, left = data.draw(st.integers(0, 2 * height - 1)), data.draw(st.integers(0, 2 * width - 1))
-    bottom, right = data.draw(st.integers(top + 1, 2 * height)), data.draw(st.integers(left + 1, 2 * width))
-    window = top, bottom, left, right
+    top, left = draw(st.integers(0, 2 * height - 1)), draw(st.integers(0, 2 * width - 1))
+    bottom, right = draw(st.integers(top + 1, 2 * height)), draw(st.integers(left + 1, 2 * width))
+    return coarse, fine, (top, bottom, left, right)
+
+
+@given(windows())
+def test_a_window(drawn):
+    """What lies in the window is that of the whole plane, whatever it is predicted from outside."""
+    coarse, fine, window = drawn
+    (_, height, width), (top, bottom, left, right) = coarse.shape, window
     used = predict.coarser_window(window, height, width)
     spoiled = coarse.copy()
     spoiled[:, : used[0]] ^= 255
@@ -158,16 +165,10 @@ def test_a_plane_that_is_too_wide_is_refused():
         predict.up2(np.zeros((1, 1025), np.uint8), SHARP)
 
 
-@given(st.data())
-def test_a_place_in_a_picture(data):
+@given(windows(), st.integers(0, 9), st.integers(0, 9))
+def test_a_place_in_a_picture(drawn, top, left):
     """It gets the same samples, and nothing beside it is touched."""
-    height, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 40))
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    coarse = rng.integers(0, 256, (3, height, width)).astype(np.uint8)
-    fine = tuple(rng.integers(0, 256, (3, 2 * height, 2 * width)).astype(np.uint8))
-    y, x = data.draw(st.integers(0, 2 * height - 1)), data.draw(st.integers(0, 2 * width - 1))
-    window = y, data.draw(st.integers(y + 1, 2 * height)), x, data.draw(st.integers(x + 1, 2 * width))
-    top, left = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 9))
+    coarse, fine, window = drawn
     planes = predict.reconstruct(coarse, fine, SHARP, (20, -30))
     wanted = predict.reconstruct_rgb(coarse, fine, SHARP, (20, -30), None, window)
     _, part_height, part_width = wanted.shape
