@@ -7,7 +7,7 @@ half of the decoding. What is not an ordinary baseline JPEG is in doubt, not wro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,13 +58,25 @@ def is_sound(data: bytes, tables: bytes | None, height: int, width: int) -> bool
     bool
         False also where nothing is wrong, but something is unusual: another kind of JPEG, fill bytes, several scans.
     """
-    header = _Header()
     try:
-        if (tables and not _read_segments(tables, header, whole=False)) or not _read_segments(data, header, whole=True):
+        header = _read_tables(tables) if tables else _Header()
+        if header is None or not _read_segments(data, header, whole=True):
             return False
         return header.shape == (height, width) and _is_scan_sound(data, header)
     except (IndexError, KeyError, ValueError):  # a segment is short, or names what there is not
         return False
+
+
+def _read_tables(tables: bytes) -> _Header | None:
+    """What the tables of a TIFF's page say, for a tile to go on from; None where one is unusual."""
+    known = _tables_alone(tables)
+    return None if known is None else replace(known, codes={**known.codes}, factors={**known.factors})
+
+
+@lru_cache(maxsize=16)
+def _tables_alone(tables: bytes) -> _Header | None:
+    header = _Header()
+    return header if _read_segments(tables, header, whole=False) else None
 
 
 def _read_segments(data: bytes, header: _Header, *, whole: bool) -> bool:
@@ -137,6 +149,16 @@ def _lookup(code: bytes, *, is_dc: bool) -> tuple[Table, Table]:
     return short, full
 
 
+@lru_cache(maxsize=16)
+def _lookups(
+    dc: tuple[bytes, ...], ac: tuple[bytes, ...], factors: tuple[tuple[int, int], ...]
+) -> tuple[Table, Table, NDArray[np.int64]]:
+    """The tables of all components, of DC and then of AC, and which component each block of a unit is of."""
+    found = [_lookup(code, is_dc=True) for code in dc] + [_lookup(code, is_dc=False) for code in ac]
+    short, full = (np.stack([pair[k] for pair in found]) for k in range(2))
+    return short, full, np.repeat(np.arange(len(factors)), [h * v for h, v in factors])
+
+
 def _is_scan_sound(data: bytes, header: _Header) -> bool:
     if {part[0] for part in header.chosen} != set(header.factors) or len(header.chosen) != len(header.factors):
         return False
@@ -147,10 +169,11 @@ def _is_scan_sound(data: bytes, header: _Header) -> bool:
         return False
     height, width = header.shape
     across, down = 8 * max(h for h, _ in factors), 8 * max(v for _, v in factors)
-    dc = [_lookup(header.codes[0, part[1]], is_dc=True) for part in header.chosen]
-    ac = [_lookup(header.codes[1, part[2]], is_dc=False) for part in header.chosen]
-    short, full = (np.stack([pair[k] for pair in (*dc, *ac)]) for k in range(2))
-    blocks = np.repeat(np.arange(len(factors)), [h * v for h, v in factors])
+    short, full, blocks = _lookups(
+        tuple(header.codes[0, part[1]] for part in header.chosen),
+        tuple(header.codes[1, part[2]] for part in header.chosen),
+        tuple(factors),
+    )
     scan = np.frombuffer(data, np.uint8)
     end = _walk(scan, header.scan, -(-height // down) * -(-width // across), blocks, header.interval, short, full)
     return end > 0 and not data[end:].strip(b"\0")
