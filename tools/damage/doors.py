@@ -182,7 +182,11 @@ def _read_group(group: Any, judge: Judge, *, has_our_documents: bool = True) -> 
     is read without us, and nothing can be promised.
     """
     for level in range(len(next(iter(judge.truths.values())).levels)):
-        array = judge.attempt(group.__getitem__, str(level))
+        try:
+            array = judge.attempt(group.__getitem__, str(level))
+        except KeyError:  # a slide that says, under a seal made again, that it has fewer levels
+            judge.refused.append(DamagedError(f"there is no level {level}"))
+            continue
         if array is not None and not has_our_documents:
             codecs = [type(codec) for codec in getattr(array.metadata, "codecs", ())]
             if codecs != [RripCodec]:
@@ -258,7 +262,7 @@ def _codec(path: str, judge: Judge) -> None:
     except (ValueError, RecursionError, OSError):  # a program that has no coding has no codec
         judge.refused.append(DamagedError("there is no coding"))
         return
-    truth = judge.truths.get(coding.get("uuid", "") if isinstance(coding, dict) else "")
+    truth = judge.truths.get(str(coding.get("uuid")) if isinstance(coding, dict) else "")
     for file in sorted(Path(path).glob("[0-9]/0/*/*")):
         level = int(file.relative_to(path).parts[0])
         codec = judge.attempt(RripPacket, level, coding)
