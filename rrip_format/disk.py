@@ -28,7 +28,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 class as_target_error:  # noqa: N801  (reads as a statement)
     """Turn the system's errors into ours, naming the path."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
 
     def __enter__(self) -> None:
@@ -47,11 +47,11 @@ class Span:
 
     Parameters
     ----------
-    path : Path
+    path : str or path
     offset, length : int
     """
 
-    path: Path
+    path: str | os.PathLike[str]
     offset: int
     length: int
 
@@ -63,9 +63,12 @@ class Span:
         TargetError
             If it cannot be read.
         """
-        with as_target_error(self.path), self.path.open("rb") as file:
+        with as_target_error(self.path), open(self.path, "rb", buffering=0) as file:  # noqa: PTH123
             file.seek(self.offset)
-            return file.read(self.length)
+            found = file.read(self.length)
+            while len(found) < self.length and (more := file.read(self.length - len(found))):
+                found += more
+            return found
 
 
 class Workplace:
@@ -212,7 +215,7 @@ def temporary_folder(target: Path) -> Path:
         return folder
 
 
-def flush(path: Path) -> None:
+def flush(path: str | os.PathLike[str]) -> None:
     """Make a file or folder durable; where folders cannot be flushed, the system does it by itself."""
     try:
         handle = os.open(path, os.O_RDONLY)
@@ -221,7 +224,7 @@ def flush(path: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES} or not path.is_dir():
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES} or not os.path.isdir(path):  # noqa: PTH112
             raise
 
 

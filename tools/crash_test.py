@@ -342,7 +342,7 @@ def mutations() -> dict[str, Callable[[], None]]:
     def flush_only(wanted: Callable[[Path], bool]) -> Callable[[], None]:
         def change() -> None:
             for module in modules:
-                module.flush = lambda path: flush(path) if wanted(path) else None  # type: ignore[attr-defined]
+                module.flush = lambda path: flush(path) if wanted(Path(path)) else None  # type: ignore[attr-defined]
 
         return change
 

@@ -304,14 +304,14 @@ EDITS = (
     Edit(
         "fsync of the files of a folder",
         "sinks.py",
-        "            for path in self._unsettled:\n                flush(path)\n",
+        "        _flush_all(self._unsettled)\n",
         "",
         "tests/test_durability.py",
     ),
     Edit(
         "fsync of the folders of a folder",
         "sinks.py",
-        "                flush(Path(folder))\n",
+        "        _flush_all(folder for folder, _, _ in os.walk(self._folder))\n",
         "                pass\n",
         "tests/test_durability.py",
     ),
