@@ -225,6 +225,7 @@ class _Run:
         self._source = source
         self._plan = plan
         self._coding = plan.coding
+        self._coder = plan.settings.streams
         self._writer = writer
         self._checking = checking
         self._verify = verify
@@ -251,7 +252,7 @@ class _Run:
 
     def encode(self, journal: Journal, restored: int, executor: Executor, ahead: int) -> None:
         """Encode, write and check all blocks but the first `restored`, which are read again for the overviews."""
-        geometry, coder = self._coding.geometry, self._plan.settings.streams
+        geometry, coder = self._coding.geometry, self._coder
         blocks = list(list_blocks(geometry))
         jobs = ((block, coder if index >= restored else None) for index, block in enumerate(blocks))
         overviews = OverviewBuilder(geometry)
@@ -282,14 +283,13 @@ class _Run:
         def write(tile: EncodedTile) -> None:
             written.append(WrittenTile(tile.place, self._write(tile.place, tile.data), tile.digest))
 
-        coder = self._plan.settings.streams
         for family in families:
             for tile in family.tiles:
                 write(tile)
             for level, row, col, rgb in overviews.add(family.row, family.col, family.base_rgb):
                 under = self._coding.geometry.families_under(level, row, col)
                 if not again and not all(self._empty[place] for place in under):
-                    write(encode_overview(rgb, self._coding, coder, (level, row, col)))
+                    write(encode_overview(rgb, self._coding, self._coder, (level, row, col)))
         return written
 
     def _write(self, place: tuple[int, int, int], tile: bytes, *, again: bool = False) -> Any:

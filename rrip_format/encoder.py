@@ -157,7 +157,9 @@ class Streams:
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
         """As :meth:`rrip_format.family.StreamCoder.encode_base`."""
-        planes = np.clip(colour.rgb_to_exact_ycc(rgb) - np.float32(128), -128, 127)
+        planes = colour.rgb_to_exact_ycc(rgb)
+        planes -= np.float32(128)
+        np.clip(planes, -128, 127, out=planes)
         return encode_ycc(planes, *self.base, effort=self.effort, samples=samples)
 
     def encode_residual(

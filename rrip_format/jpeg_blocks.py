@@ -7,7 +7,7 @@ still become zero: the choice weighs the squared error that it makes against the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,15 +189,15 @@ def _transform(
     return at
 
 
-def transform(planes: Floats, tables: NDArray[np.uint8]) -> Blocks:
+def transform(planes: Floats, scales: Sequence[Floats]) -> Blocks:
     """The DCT of planes.
 
     Parameters
     ----------
     planes : (C, h, w) float32
         Samples less 128; sides are multiples of 8.
-    tables : (C, 64) uint8
-        Quantiser steps in zigzag order, for each plane.
+    scales : C times (64,) float32
+        One by the quantiser steps of each plane, in zigzag order.
     """
     count, height, width = planes.shape
     blocks = height * width // 64
@@ -206,8 +206,7 @@ def transform(planes: Floats, tables: NDArray[np.uint8]) -> Blocks:
     place, value = np.empty(planes.size + 1, np.uint8), np.empty(planes.size + 1, np.float32)
     at = 0
     for c in range(count):
-        scale = (1 / tables[c].astype(np.float32)).astype(np.float32)
-        at = _transform(planes[c], scale, ZIGZAG, dc[c], first[c], place, value, at)
+        at = _transform(planes[c], scales[c], ZIGZAG, dc[c], first[c], place, value, at)
     return Blocks(dc, first, place[:at], value[:at])
 
 

@@ -14,8 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .jpeg_blocks import Blocks, Levels, block_losses, choose, round_levels, transform
-from .jpeg_huffman import HuffmanTable, Symbols, list_symbols, symbol_costs, write_scan
+from .jpeg_blocks import ZIGZAG, Blocks, Levels, block_losses, choose, round_levels, transform
+from .jpeg_huffman import HuffmanTables, Symbols, list_symbols, symbol_costs, write_scan
+from .jpeg_idct import LANES
 from .jpeg_samples import decode_levels
 
 __all__ = ["EFFORTS", "Quantiser", "encode_gray", "encode_ycc"]
@@ -60,6 +61,18 @@ class Quantiser:
         weight: Floats = ((steps / steps.mean()) ** 2).astype(np.float32)
         return weight
 
+    @cached_property
+    def scale(self) -> Floats:
+        """One by the steps, (64,) float32."""
+        return np.float32(1) / self.table.astype(np.float32)
+
+    @cached_property
+    def lanes(self) -> NDArray[np.int32]:
+        """The steps in raster order, each once for every lane of the inverse DCT, (64 * LANES,) int32."""
+        steps = np.empty(64, np.int32)
+        steps[ZIGZAG] = self.table
+        return np.repeat(steps, LANES)
+
 
 def encode_gray(
     plane: Floats,
@@ -88,18 +101,18 @@ def encode_gray(
     bytes
         One stream; none where every level is zero or the plane was left away.
     """
-    blocks = transform(plane[None], quantiser.table[None])
+    blocks = transform(plane[None], [quantiser.scale])
     levels = round_levels(blocks, _DEAD_ZONE if quantiser.rate else 0.5)
     coded = _code(blocks, levels, [quantiser], EFFORTS[effort])
     if not levels.dc.any() and not levels.ac.any():
         return b""
     if optional and quantiser.rate:
         losses = block_losses(blocks, levels, quantiser.weight, _LARGEST_LOSS)
-        stream_bits = sum(table.bits for table in coded.tables[0]) + 8 * 160  # about what the tables take
+        stream_bits = coded.tables.bits + 8 * 160  # about what the tables take
         if losses is not None and losses.sum() < quantiser.rate * stream_bits:
             return b""
     if samples is not None:
-        decode_levels(blocks, levels, quantiser.table[None], samples[None])
+        decode_levels(blocks, levels, [quantiser.lanes], samples[None])
     return _stream(plane.shape, [quantiser], coded)
 
 
@@ -107,21 +120,20 @@ def encode_ycc(
     planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default", samples: Samples | None = None
 ) -> bytes:
     """Encode Y, Cb, Cr, (3, h, w), like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
-    tables = np.stack([luma.table, chroma.table, chroma.table])
-    blocks = transform(planes, tables)
+    blocks = transform(planes, [luma.scale, chroma.scale, chroma.scale])
     levels = round_levels(blocks, _DEAD_ZONE if luma.rate or chroma.rate else 0.5)
     coded = _code(blocks, levels, [luma, chroma], EFFORTS[effort])
     if samples is not None:
-        decode_levels(blocks, levels, tables, samples)
+        decode_levels(blocks, levels, [luma.lanes, chroma.lanes, chroma.lanes], samples)
     return _stream(planes.shape[1:], [luma, chroma], coded)
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """The symbols of a scan, and its Huffman tables of DC and AC for each quantiser."""
+    """The symbols of a scan, and its Huffman tables: of DC and of AC, for one quantiser after the other."""
 
     symbols: Symbols
-    tables: list[tuple[HuffmanTable, HuffmanTable]]
+    tables: HuffmanTables
 
 
 def _code(blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], passes: int) -> _Coded:
@@ -133,7 +145,7 @@ def _code(blocks: Blocks, levels: Levels, quantisers: Sequence[Quantiser], passe
             if quantiser.rate:
                 _choose(blocks, levels, [c for c, table in enumerate(chosen) if table == k], quantiser, counts[k])
     symbols = list_symbols(blocks, levels, chosen)
-    return _Coded(symbols, [(HuffmanTable.of(dc), HuffmanTable.of(ac)) for dc, ac in symbols.counts[: len(quantisers)]])
+    return _Coded(symbols, HuffmanTables.of(symbols.counts[: len(quantisers)].reshape(-1, 256)))
 
 
 def _tables_of(planes: int) -> list[int]:
@@ -162,9 +174,7 @@ def _stream(shape: tuple[int, ...], quantisers: Sequence[Quantiser], coded: _Cod
     chosen = _tables_of(planes)
     tables = b"".join(bytes((k,)) + quantiser.table.tobytes() for k, quantiser in enumerate(quantisers))
     codes = b"".join(
-        bytes((kind << 4 | k,)) + table.counts.tobytes() + table.symbols.tobytes()
-        for k, pair in enumerate(coded.tables)
-        for kind, table in enumerate(pair)
+        bytes((kind << 4 | k,)) + coded.tables.segment(2 * k + kind) for k in range(len(quantisers)) for kind in (0, 1)
     )
     size = b"".join(side.to_bytes(2, "big") for side in shape)
     frame = b"\x08" + size + bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11, chosen[c]))))

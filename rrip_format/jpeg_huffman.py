@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .jpeg_blocks import SIZES, Blocks, Levels
 from .kernels import inlined, inner, kernel
 
-__all__ = ["HuffmanTable", "Symbols", "list_symbols", "symbol_costs", "write_scan"]
+__all__ = ["HuffmanTables", "Symbols", "list_symbols", "symbol_costs", "write_scan"]
 
 Counts = NDArray[np.int64]
 U = np.uint64
@@ -21,34 +21,42 @@ _END, _ZEROS = 0x00, 0xF0  # the symbols EOB and ZRL of T.81 F.1.2.2.1
 
 
 @dataclass(frozen=True, slots=True)
-class HuffmanTable:
-    """A Huffman table of baseline JPEG (T.81 annex C).
+class HuffmanTables:
+    """Huffman tables of baseline JPEG (T.81 annex C), n of them.
 
     Parameters
     ----------
-    counts : (16,) uint8
+    counts : (n, 16) uint8
         Number of codes of each length, 1 … 16 bits.
-    symbols : (n,) uint8
-        By ascending code.
-    lengths, codes : (256,) int64
-        Of each symbol; length 0 where it has none.
+    symbols : (n, 256) uint8
+        By ascending code, as many as there are codes.
+    codes : (n, 256) uint64
+        Of each symbol, 32 times its code, and the length of that; 0 where it has none.
     bits : int
-        Of all the symbols that it is made for, with the amplitudes behind them.
+        Of all the symbols that they are made for, with the amplitudes behind them.
     """
 
     counts: NDArray[np.uint8]
     symbols: NDArray[np.uint8]
-    lengths: Counts
-    codes: Counts
+    codes: NDArray[np.uint64]
     bits: int
 
     @classmethod
-    def of(cls, frequency: Counts) -> HuffmanTable:
-        """The optimal table for symbols that occur so often, (256,) int64."""
-        return cls(*_optimal(frequency))
+    def of(cls, frequencies: Counts) -> HuffmanTables:
+        """The optimal tables for symbols that occur so often, (n, 256) int64."""
+        count = frequencies.shape[0]
+        counts, symbols = np.zeros((count, 16), np.uint8), np.zeros((count, 256), np.uint8)
+        codes = np.zeros((count, 256), U)
+        bits = _optimal(frequencies, counts, symbols, codes)
+        return cls(counts, symbols, codes, bits)
+
+    def segment(self, row: int) -> bytes:
+        """Counts and symbols of one table, as a segment of a stream holds them (T.81 B.2.4.2)."""
+        used = int(self.counts[row].sum())
+        return bytes(self.counts[row]) + bytes(self.symbols[row, :used])
 
 
-@kernel
+@inner
 def _tree_depths(frequency: Counts) -> Counts:
     """Code length of each of 257 symbols, before any limit; the last stands for the code of all ones (T.81 K.2)."""
     used = np.flatnonzero(frequency)
@@ -81,44 +89,47 @@ def _tree_depths(frequency: Counts) -> Counts:
 
 
 @kernel
-def _optimal(frequency: Counts) -> Any:
-    """Counts by length, symbols, lengths, codes and bits (T.81 figures K.1 to K.4 and C.1 to C.3)."""
-    depth = _tree_depths(frequency)
-    counts = np.zeros(258, np.int64)
-    for k in range(257):
-        if depth[k]:
-            counts[depth[k]] += 1
-    for length in range(257, 16, -1):  # no code has more than 16 bits: figure K.3
-        while counts[length] > 0:
-            shorter = length - 2
-            while counts[shorter] == 0:
-                shorter -= 1
-            counts[length] -= 2
-            counts[length - 1] += 1
-            counts[shorter + 1] += 2
-            counts[shorter] -= 1
-    longest = 16
-    while longest > 0 and counts[longest] == 0:
-        longest -= 1
-    counts[longest] -= 1  # the code of all ones is no symbol's
-    symbols = np.zeros(256, np.uint8)
-    n = 0
-    for length in range(1, 258):
-        for k in range(256):
-            if depth[k] == length:
-                symbols[n] = k
-                n += 1
-    lengths, codes = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    code = k = bits = 0
-    for length in range(1, 17):
-        for _ in range(counts[length]):
-            lengths[symbols[k]] = length
-            codes[symbols[k]] = code
-            bits += frequency[symbols[k]] * (length + (symbols[k] & 15))
-            code += 1
-            k += 1
-        code <<= 1
-    return counts[1:17].astype(np.uint8), symbols[:n], lengths, codes, bits
+def _optimal(frequencies: Counts, counts_out: Any, symbols_out: Any, codes_out: Any) -> int:
+    """Fill counts by length, symbols and codes of tables, and return all their bits (T.81 figures K.1 … 4, C.1 … 3)."""
+    bits = np.int64(0)
+    for row in range(frequencies.shape[0]):
+        frequency, symbols, codes = frequencies[row], symbols_out[row], codes_out[row]
+        depth = _tree_depths(frequency)
+        counts = np.zeros(258, np.int64)
+        deepest = np.int64(0)
+        for k in range(257):
+            if depth[k]:
+                counts[depth[k]] += 1
+                deepest = max(deepest, depth[k])
+        for length in range(257, 16, -1):  # no code has more than 16 bits: figure K.3
+            while counts[length] > 0:
+                shorter = length - 2
+                while counts[shorter] == 0:
+                    shorter -= 1
+                counts[length] -= 2
+                counts[length - 1] += 1
+                counts[shorter + 1] += 2
+                counts[shorter] -= 1
+        longest = 16
+        while longest > 0 and counts[longest] == 0:
+            longest -= 1
+        counts[longest] -= 1  # the code of all ones is no symbol's
+        n = 0
+        for length in range(1, deepest + 1):
+            for k in range(256):
+                if depth[k] == length:
+                    symbols[n] = k
+                    n += 1
+        code = k = 0
+        for length in range(1, 17):
+            counts_out[row, length - 1] = counts[length]
+            for _ in range(counts[length]):
+                codes[symbols[k]] = code << 5 | length
+                bits += frequency[symbols[k]] * (length + (symbols[k] & 15))
+                code += 1
+                k += 1
+            code <<= 1
+    return int(bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,62 +229,55 @@ def symbol_costs(counts: Counts) -> NDArray[np.float32]:
     return costs
 
 
-@inlined
-def _add(word: Any, filled: Any, entry: Any, size: Any, amplitude: Any, out: Any, at: Any) -> Any:
-    """Put a code and its amplitude behind the last `filled` bits of `word`, and write 32 bits once there are as many.
+@kernel
+def _write(coded: Any, tables: Any, words: Any, out: Any) -> int:
+    """The codes of symbols into `out`, by way of `words`; `tables` hold 32 times each code, and its length.
 
-    Before, there are 31 at most, and a code has 27 with its amplitude.
+    Zeros are stuffed in a second loop: in the first, the question whether there is a 0xFF took most of the time.
     """
-    length = (entry & U(31)) + size
-    word = word << length | (entry >> U(5)) << size | amplitude
-    filled += length
-    if filled >= U(32):
-        filled -= U(32)
-        four = word >> filled & U(0xFFFFFFFF)
+    word = filled = at = U(0)
+    for k in range(coded.shape[0]):
+        symbol = U(coded[U(k)])
+        entry, size = tables[symbol & U(1023)], symbol >> U(10) & U(15)
+        word = word << ((entry & U(31)) + size) | (entry >> U(5)) << size | symbol >> U(14)
+        filled += (entry & U(31)) + size  # at most 27 behind 31 that waited
+        if filled >= U(32):
+            filled -= U(32)
+            words[at] = word >> filled & U(0xFFFFFFFF)
+            at += U(1)
+    spare = U(32) - filled
+    words[at] = (word << spare | (U(1) << spare) - U(1)) & U(0xFFFFFFFF)  # ones fill the last byte
+    to = U(0)
+    for k in range(at):
+        four = U(words[U(k)])
         zeros = four ^ U(0xFFFFFFFF)  # is one of these bytes zero?
         if (zeros - U(0x01010101)) & four & U(0x80808080):
-            at = _put(four, U(32), out, at)
-        else:
-            out[at] = four >> U(24)
-            out[at + U(1)] = four >> U(16) & U(255)
-            out[at + U(2)] = four >> U(8) & U(255)
-            out[at + U(3)] = four & U(255)
-            at += U(4)
-    return word, filled, at
+            to = _stuff(four, U(4), out, to)
+            continue
+        out[to] = four >> U(24)
+        out[to + U(1)] = four >> U(16) & U(255)
+        out[to + U(2)] = four >> U(8) & U(255)
+        out[to + U(3)] = four & U(255)
+        to += U(4)
+    return int(_stuff(U(words[at]), (filled + U(7)) >> U(3), out, to))
 
 
 @inner
-def _put(word: Any, filled: Any, out: Any, at: Any) -> Any:
-    """Write the last `filled` bits of `word`, whole bytes; a zero follows each 0xFF (T.81 F.1.2.3)."""
-    while filled:
-        filled -= U(8)
-        byte = word >> filled & U(255)
-        out[at] = byte
-        at += U(2) if byte == U(255) else U(1)
-    return at
+def _stuff(four: Any, count: Any, out: Any, to: Any) -> Any:
+    """Write the first bytes of 32 bits; a zero follows each 0xFF (T.81 F.1.2.3)."""
+    for k in range(count):
+        byte = four >> (U(24) - U(8) * U(k)) & U(255)
+        out[to] = byte
+        to += U(1)
+        if byte == U(255):
+            out[to] = 0
+            to += U(1)
+    return to
 
 
-@kernel
-def _write(coded: Any, tables: Any, out: Any) -> int:
-    """The codes of symbols into `out`, which is zero; `tables` hold 32 times each code, and its length."""
-    word = filled = at = U(0)
-    for k in range(coded.shape[0]):
-        symbol = U(coded[k])
-        word, filled, at = _add(
-            word, filled, tables[symbol & U(1023)], symbol >> U(10) & U(15), symbol >> U(14), out, at
-        )
-    spare = (U(0) - filled) & U(7)  # ones fill the last byte
-    word = word << spare | ((U(1) << spare) - U(1))
-    return int(_put(word, filled + spare, out, at))
-
-
-def write_scan(symbols: Symbols, tables: Sequence[tuple[HuffmanTable, HuffmanTable]]) -> bytes:
+def write_scan(symbols: Symbols, tables: HuffmanTables) -> bytes:
     """Entropy-coded data of one scan, by the tables of DC and AC for each number of a table."""
-    codes = np.zeros((2, 2, 256), U)
-    for pair, into in zip(tables, codes, strict=False):
-        for table, row in zip(pair, into, strict=True):
-            row[:] = table.codes << 5 | table.lengths
-    bits = sum(table.bits for pair in tables for table in pair)
-    out = np.zeros(2 * (bits // 8 + 2), np.uint8)  # every byte may need a zero behind it
-    size = _write(symbols.coded, codes.reshape(-1), out)
+    words = np.empty(tables.bits // 32 + 1, np.uint32)
+    out = np.empty(8 * words.size, np.uint8)  # every byte may need a zero behind it
+    size = _write(symbols.coded, tables.codes.reshape(-1), words, out)
     return out[:size].tobytes()

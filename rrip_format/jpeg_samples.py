@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: An
             inverse_dct(coefficients, scale, last, work, packed, out, 8 * row, left, count)
 
 
-def decode_levels(blocks: Blocks, levels: Levels, tables: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+def decode_levels(blocks: Blocks, levels: Levels, steps: Sequence[NDArray[np.int32]], out: NDArray[np.uint8]) -> None:
     """Samples of planes as the inverse DCT of spec section 5.1 makes them.
 
     Parameters
@@ -48,14 +49,11 @@ def decode_levels(blocks: Blocks, levels: Levels, tables: NDArray[np.uint8], out
     blocks : Blocks
         Of C planes.
     levels : Levels
-    tables : (C, 64) uint8
-        Quantiser steps in zigzag order, for each plane.
+    steps : C times (64 * LANES,) int32
+        Quantiser steps of each plane in raster order, each once for every lane.
     out : (C, h, w) uint8
         Gets the samples; contiguous.
     """
     words = out.view(np.uint64)
     for c in range(out.shape[0]):
-        steps = np.empty(64, np.int32)
-        steps[ZIGZAG] = tables[c]
-        scale = np.repeat(steps, LANES)
-        _decode_levels(levels.dc[c], blocks.first[c], blocks.place, levels.ac, scale, words[c])
+        _decode_levels(levels.dc[c], blocks.first[c], blocks.place, levels.ac, steps[c], words[c])

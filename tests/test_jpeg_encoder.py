@@ -19,7 +19,7 @@ from rrip_format import colour, jpeg, jpeg_blocks, jpeg_huffman
 from rrip_format.geometry import TILE_SIZES
 from rrip_format.jpeg_blocks import ZIGZAG, Blocks, Levels
 from rrip_format.jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
-from rrip_format.jpeg_huffman import HuffmanTable
+from rrip_format.jpeg_huffman import HuffmanTables
 
 
 def flat(step: int, rate: float = 0.0) -> Quantiser:
@@ -83,7 +83,7 @@ def test_two_decoders_agree(kind, side, step, rate, effort):
 @pytest.mark.parametrize("step", [1, 7])
 def test_decoders_see_exactly_our_levels(kind, step):
     plane, table = plane_of(kind, 64), np.arange(64, dtype=np.uint8) % 9 + step
-    blocks = jpeg_blocks.transform(plane[None], table[None])
+    blocks = jpeg_blocks.transform(plane[None], [Quantiser(table).scale])
     levels = jpeg_blocks.round_levels(blocks, 0.5)
     coefficients = np.zeros((64, 64), np.int64)
     coefficients[:, 0] = levels.dc[0]
@@ -106,7 +106,7 @@ def test_the_transform_is_the_orthonormal_dct():
     from scipy.fft import dctn
 
     plane = plane_of("noise", 48)
-    blocks = jpeg_blocks.transform(plane[None], np.ones((1, 64), np.uint8))
+    blocks = jpeg_blocks.transform(plane[None], [np.ones(64, np.float32)])
     expected = dctn(plane.reshape(6, 8, 6, 8).swapaxes(1, 2).astype(np.float64), axes=(2, 3), norm="ortho")
     ordered = expected.reshape(36, 64)[:, ZIGZAG]
     np.testing.assert_allclose(blocks.dc[0], ordered[:, 0], atol=1e-3)
@@ -271,16 +271,21 @@ def test_dc_levels_are_the_best_chain(seed, rate):
 # Huffman tables
 
 
-def check_table(frequency: np.ndarray) -> HuffmanTable:
-    table = HuffmanTable.of(frequency)
-    used = np.flatnonzero(frequency)
-    assert sorted(table.symbols.tolist()) == used.tolist()
-    assert int(table.counts.sum()) == used.size
-    assert table.lengths[used].max(initial=0) <= 16
-    codes = {f"{table.codes[k]:0{table.lengths[k]}b}" for k in used}
+def check_table(frequency: np.ndarray) -> HuffmanTables:
+    table = HuffmanTables.of(np.stack([frequency, np.eye(256, dtype=np.int64)[3]]))
+    used, count = np.flatnonzero(frequency), int(table.counts[0].sum())
+    assert sorted(table.symbols[0, :count].tolist()) == used.tolist()
+    assert count == used.size
+    lengths = (table.codes[0] & np.uint64(31)).astype(int)
+    assert lengths[used].max(initial=0) <= 16
+    assert np.flatnonzero(lengths).tolist() == used.tolist()
+    codes = {f"{int(table.codes[0, k]) >> 5:0{lengths[k]}b}" for k in used}
     assert len(codes) == used.size
     assert not any(set(code) == {"1"} for code in codes)  # T.81 annex C: no code of ones alone
     assert not any(a != b and b.startswith(a) for a, b in itertools.permutations(codes, 2))
+    assert table.segment(1) == bytes([1, *[0] * 15, 3])  # the other table, of one symbol
+    amplitudes = np.arange(256) & 15
+    assert table.bits == int((frequency * (lengths + amplitudes)).sum()) + 1 + 3
     return table
 
 
@@ -296,7 +301,7 @@ def test_codes_are_cut_to_sixteen_bits():
     frequency = np.zeros(256, np.int64)
     frequency[:40] = [int(1.6**k) + 1 for k in range(40)]
     table = check_table(frequency)
-    assert table.counts[15] > 0
+    assert table.counts[0, 15] > 0
 
 
 def test_all_symbols_at_once():
@@ -310,7 +315,8 @@ def test_no_more_bits_than_an_optimal_code():
     table = check_table(frequency)
     share = frequency[:60] / frequency.sum()
     entropy = -float((share * np.log2(share)).sum()) * frequency.sum()
-    assert entropy <= int(frequency @ table.lengths) <= entropy * 1.02 + 32
+    bits = int(frequency @ (table.codes[0] & np.uint64(31)).astype(np.int64))
+    assert entropy <= bits <= entropy * 1.02 + 32
 
 
 def test_integer_logarithm():

@@ -30,7 +30,7 @@ from rrip_format import blocks, colour, encoder, family, jpeg_encoder, predict
 from rrip_format.encoder import UNFITTED, Settings
 from rrip_format.geometry import Geometry
 from rrip_format.jpeg_encoder import EFFORTS
-from rrip_format.jpeg_huffman import HuffmanTable
+from rrip_format.jpeg_huffman import HuffmanTables
 from rrip_format.metadata import Coding
 from rrip_format.source import Source, open_source
 
@@ -52,7 +52,7 @@ STAGES: list[tuple[Any, str, str]] = [
     (jpeg_encoder, "choose", "choose levels"),
     (jpeg_encoder, "block_losses", "weigh what is left away"),
     (jpeg_encoder, "list_symbols", "list and count symbols"),
-    (HuffmanTable, "of", "Huffman tables"),
+    (HuffmanTables, "of", "Huffman tables"),
     (jpeg_encoder, "write_scan", "write scans"),
     (jpeg_encoder, "decode_levels", "inverse DCT of levels"),
     (encoder, "encode_gray", "streams, the rest"),
