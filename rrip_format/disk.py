@@ -49,14 +49,17 @@ class Span:
     ----------
     path : str or path
     offset, length : int
+    is_whole : bool
+        The file ends with them.
     """
 
     path: str | os.PathLike[str]
     offset: int
     length: int
+    is_whole: bool = False
 
     def read(self) -> bytes:
-        """What the file has there now; fewer bytes than `length` where it ends before.
+        """What the file has there now; fewer bytes than `length` where it ends before, one more where it goes on.
 
         Raises
         ------
@@ -65,8 +68,8 @@ class Span:
         """
         with as_target_error(self.path), open(self.path, "rb", buffering=0) as file:  # noqa: PTH123
             file.seek(self.offset)
-            found = file.read(self.length)
-            while len(found) < self.length and (more := file.read(self.length - len(found))):
+            found, wanted = b"", self.length + self.is_whole
+            while len(found) < wanted and (more := file.read(wanted - len(found))):
                 found += more
             return found
 

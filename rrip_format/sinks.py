@@ -79,11 +79,11 @@ class DirectorySink:
             self._unsettled.add(path)
             if len(self._unsettled) > _MOST_UNSETTLED:
                 self.settle([Span(waiting, 0, 0) for waiting in list(self._unsettled)])
-        return Span(path, 0, len(data))
+        return Span(path, 0, len(data), is_whole=True)
 
     def span(self, key: str, offset: int, length: int) -> Span:
         """The file of a key."""
-        return Span(os.path.join(self._folder, key), offset, length)  # noqa: PTH118
+        return Span(os.path.join(self._folder, key), offset, length, is_whole=True)  # noqa: PTH118
 
     def flush(self) -> None:
         """Nothing is held back."""

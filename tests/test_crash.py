@@ -169,8 +169,8 @@ def test_a_resumed_run_gives_the_same_bytes(suffix, families, slide, wanted, tmp
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_what_was_kept_is_not_believed(suffix, slide, wanted, tmp_path):
+@pytest.mark.parametrize(("suffix", "damage"), [*((suffix, "flipped") for suffix in SUFFIXES), (SUFFIXES[0], "longer")])
+def test_what_was_kept_is_not_believed(suffix, damage, slide, wanted, tmp_path):
     """A block that changed on the disk is made again, and so are those behind it."""
     target = tmp_path / f"a{suffix}"
     begin(slide, target, 7)
@@ -178,7 +178,10 @@ def test_what_was_kept_is_not_believed(suffix, slide, wanted, tmp_path):
     level, row, col, offset, length = read_journal(place / "journal")[4]["tiles"][0]
     file = place / "container" / f"{level}/c/0/{row}/{col}" if suffix == SUFFIXES[0] else place / "container"
     data = bytearray(file.read_bytes())
-    data[offset + length // 2] ^= 1
+    if damage == "flipped":
+        data[offset + length // 2] ^= 1
+    else:  # what is noted is as it was, and more behind it
+        data += b"more"
     file.write_bytes(data)
     done = rrip_format.convert(slide, target, SETTINGS, resume=True)
     assert done.resumed_families == 3
