@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .jpeg_blocks import ZIGZAG
-from .jpeg_codes import DC_BITS, END, read_symbol
+from .jpeg_codes import ASK, DC_BITS, END, read_symbol
 from .jpeg_idct import LANES, inverse_dct
 from .kernels import inlined, inner
 
@@ -108,9 +108,9 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
 @inlined
 def _take(e: Any, bits: Any, have: Any, k: Any, c: Any, lane: Any, coefficients: Array) -> Any:
     """Both symbols of an entry of the table of pairs: bits, their number, positions of the first and the second."""
-    length = e >> U(4) & U(31)
-    first = k + (e >> U(14) & U(255))
-    second = first + (e >> U(22) & U(255))
+    length = e & U(63)
+    first = k + (e >> U(12) & U(255))
+    second = first + (e >> U(20) & U(255))
     coefficients[c, _PLACES[first] + lane] = i32(i64(e << U(20)) >> 52)
     coefficients[c, _PLACES[second] + lane] = i32(i64(e << U(8)) >> 52)
     return bits << length, have - length, first, second
@@ -142,7 +142,7 @@ def _read_ac(
         at += more
         have += more << U(5)
         e = pairs[c, bits >> shift]
-        if e & U(15):
+        if i64(e) < 0:  # ASK
             entry = i64(single[c, bits >> shift])
             taken, run, value = read_symbol(bits, entry, False, looked, above[c, 1], offset[c, 1], symbols[c, 1])
             if taken == 0:
@@ -161,21 +161,21 @@ def _read_ac(
         if k >= U(63):
             break
         e = pairs[c, bits >> shift]
-        if e & U(15):
+        if i64(e) < 0:  # ASK
             continue
         was, had = bits, have
         bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
         if k >= U(63):
             break
         e = pairs[c, bits >> shift]
-        if e & U(15):
+        if i64(e) < 0:  # ASK
             continue
         was, had = bits, have
         bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
         if k >= U(63):
             break
     if first == U(63):  # the block was full: what looked like a second symbol is the next block's
-        length = e >> U(9) & U(31)
+        length = e >> U(6) & U(63)
         return at, was << length, had - length, 63
     if k == U(63):
         return at, bits, have, 63
@@ -245,9 +245,13 @@ def decode_scan(
                         at += U(1)
                         have += U(32)
                     entry = i64(dc[c, bits >> U(64 - DC_BITS)])
-                    taken, _, value = read_symbol(bits, entry, True, DC_BITS, above[c, 0], offset[c, 0], symbols[c, 0])
-                    if taken == 0:
-                        return _NO_CODE
+                    taken, value = entry & 31, entry >> 17
+                    if entry >> 5 & 15:  # not whole in the table
+                        taken, _, value = read_symbol(
+                            bits, entry, True, DC_BITS, above[c, 0], offset[c, 0], symbols[c, 0]
+                        )
+                        if taken == 0:
+                            return _NO_CODE
                     predicted[c] += value
                     coefficients[c, lane] = i32(predicted[c])
                     at, bits, have, reached = _read_ac(

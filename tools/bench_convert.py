@@ -30,7 +30,7 @@ from rrip_format.evaluate.tables import markdown_table
 from rrip_format.source import open_source
 
 ROUNDS, QUICK_ROUNDS = 3, 1
-MEGAPIXELS, QUICK_MEGAPIXELS = 64.0, 4.0
+MEGAPIXELS, QUICK_MEGAPIXELS = 256.0, 4.0
 
 GLASS = "duodenum-BS9-40x.svs"
 """A slide that is mostly glass."""
