@@ -107,7 +107,7 @@ def convert(
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
     workers : int, optional
-        Threads that encode, beside as many that check, which mostly wait for the disk; all cores if not given. With an
+        Threads that encode, beside as many that check and a few that wait for the disk; all cores if not given. With an
         executor, how many blocks that works on at a time.
     executor : concurrent.futures.Executor, optional
         Where families are encoded instead: a process pool, or ``dask.distributed.Client.get_executor()``. It is left

@@ -51,7 +51,7 @@ def in_order_on(
 
 
 class OwnThreads:
-    """Threads for work that event loops wait for: those of a loop may all be needed for what it waits for.
+    """Threads for work that others wait for, such as event loops, whose own may all be needed for what they wait for.
 
     They begin when they are first needed, and anew after a fork, which they do not survive.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -105,11 +105,16 @@ class DirectorySink:
 
 
 def _flush_all(paths: Iterable[str]) -> None:
-    """Flush files or folders to the disk, each of which is waited for, and the first error raised then."""
-    waiting = [_flushing.executor.submit(_flush, path) for path in paths]
-    wait(waiting)
-    for flushed in waiting:
-        flushed.result()
+    """Flush files or folders to the disk, up to the first that cannot be, and wait until nothing is under way."""
+    waiting: list[Future[None]] = []
+    try:
+        waiting.extend(_flushing.executor.submit(_flush, path) for path in paths)
+        for flushed in waiting:
+            flushed.result()
+    finally:
+        for flushed in waiting:
+            flushed.cancel()
+        wait(waiting)
 
 
 def _flush(path: str) -> None:
