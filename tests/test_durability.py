@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from kinds import SUFFIXES
 
 import rrip_format
 from rrip_format import sinks
+from rrip_format.errors import TargetError
 from rrip_format.transmux import transmux
 
 
@@ -113,3 +116,22 @@ def test_the_header_of_a_tiff_comes_last(kinds, tmp_path, system):
     ]
     assert heads[0] == bytes(16)
     assert heads[-1] == target.read_bytes()[:16]
+
+
+def test_flushing_ends_with_the_first_error(tmp_path, monkeypatch):
+    """What waits is left, what is under way is waited for: files may be removed as soon as it has raised."""
+    calls = []
+
+    def flush(path):
+        calls.append(path)
+        time.sleep(0.01)
+        if path == "0":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(sinks, "flush", flush)
+    with pytest.raises(TargetError, match="0: "):
+        sinks._flush_all(str(number) for number in range(500))
+    begun = len(calls)
+    assert begun < 500
+    time.sleep(0.05)
+    assert len(calls) == begun
