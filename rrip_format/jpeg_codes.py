@@ -8,7 +8,7 @@ import numpy as np
 
 from .kernels import inlined, inner
 
-__all__ = ["ASK", "BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symbol"]
+__all__ = ["BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symbol"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
@@ -27,8 +27,8 @@ _LONG = 15
 _NONE = _LONG << 5 | 31
 """The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
 
-ASK = U(1 << 63)
-"""The entry of a table of pairs where the table of one symbol has to be asked."""
+_ASK = U(1 << 63)
+"""The entry of a table of pairs where the table of one symbol has to be asked: the only one with this bit."""
 
 END = 129
 """What an end of block adds to the position: a sum of this and the last position cannot be reached otherwise."""
@@ -96,13 +96,13 @@ def pair_table(single: Array, looked: int, pairs: Array) -> None:
 
     An entry holds, from its least bit: bits of both (6, so that a shift takes the entry as it is), bits of the first
     (6); steps to the position of the first (8), from there to the second (8); at bit 32 their values (12 each). It is
-    ``ASK`` if `single` has to be asked. Without a second symbol the step to it is 0 and the value the same.
+    negative if `single` has to be asked. Without a second symbol the step to it is 0 and the value the same.
     """
     for k in range(1 << looked):
         first = i64(single[k])
         length, step, value = first & 31, (first >> 9 & 255) + 1, first >> 17
         if first >> 5 & 15:
-            pairs[k] = ASK
+            pairs[k] = _ASK
             continue
         length_2, step_2, value_2 = i64(0), i64(0), value
         if step < END:

@@ -92,7 +92,7 @@ def _codes(data: Array, at: int, end: int, codes: Array) -> int:
         table = 2 * kind + number
         total: Any = 0
         for length in range(1, 17):
-            total += np.int64(data[at + length])  # bytes alone would wrap around where nothing compiles this
+            total += i64(data[at + length])  # bytes alone would wrap around where nothing compiles this
         if total > 256 or at + 17 + total > end:
             return _HUFFMAN
         for k in range(16 + total):

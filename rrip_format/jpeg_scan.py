@@ -142,7 +142,7 @@ def _read_ac(
         at += more
         have += more << U(5)
         e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # it is jpeg_codes.ASK
+        if i64(e) < 0:  # ask the table of one symbol
             entry = i64(single[c, bits >> shift])
             taken, run, value = read_symbol(bits, entry, False, looked, above[c, 1], offset[c, 1], symbols[c, 1])
             if taken == 0:
@@ -161,14 +161,14 @@ def _read_ac(
         if k >= U(63):
             break
         e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # it is jpeg_codes.ASK
+        if i64(e) < 0:  # ask the table of one symbol
             continue
         was, had = bits, have
         bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
         if k >= U(63):
             break
         e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # it is jpeg_codes.ASK
+        if i64(e) < 0:  # ask the table of one symbol
             continue
         was, had = bits, have
         bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)

@@ -118,7 +118,7 @@ def test_the_header_of_a_tiff_comes_last(kinds, tmp_path, system):
     assert heads[-1] == target.read_bytes()[:16]
 
 
-def test_flushing_ends_with_the_first_error(tmp_path, monkeypatch):
+def test_flushing_ends_with_the_first_error(monkeypatch):
     """What waits is left, what is under way is waited for: files may be removed as soon as it has raised."""
     calls = []
 

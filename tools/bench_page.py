@@ -5,7 +5,7 @@
     python tools/bench_page.py docs/speed.md --testdata ../shared/testdata
 
 A block of the page is what stands between ``<!-- begin: COMMAND -->`` and ``<!-- end -->``. A block ``begin must hold:
-COMMAND`` takes the table of the same run that says what must hold. All of it takes about an hour on a quiet machine.
+COMMAND`` takes the table of the same run that says what must hold. All take half an hour on a quiet machine.
 """
 
 from __future__ import annotations
