@@ -169,7 +169,15 @@ class Slide:
         return decode_tile(coding, level, row, col, tiles, window, corner)
 
     def read_region(
-        self, level: int, y: int, x: int, height: int, width: int, *, workers: int = 1
+        self,
+        level: int,
+        y: int,
+        x: int,
+        height: int,
+        width: int,
+        *,
+        out: NDArray[np.uint8] | None = None,
+        workers: int = 1,
     ) -> NDArray[np.uint8]:
         """RGB of a rectangle of one level.
 
@@ -180,17 +188,23 @@ class Slide:
             Upper left corner, px of that level.
         height, width : int
             Size, px of that level; the rectangle lies inside the level.
+        out : (height, width, 3) uint8, optional
+            Where to put it, contiguous: memory that is used again need not be cleared by the system each time. It is
+            undefined after an error.
         workers : int
             Threads that decode tiles. One is right where many regions are read at the same time.
 
         Returns
         -------
         (height, width, 3) uint8
+            `out`, if it is given.
 
         Raises
         ------
         IndexError
             If there is no such level, or the rectangle reaches outside it.
+        ValueError
+            If `out` is of another shape or type, is not contiguous or cannot be written.
         MissingTileError, DamagedError
             If a stored tile that it needs is absent or is not what was written.
         LimitError
@@ -201,19 +215,19 @@ class Slide:
         rows, cols = self.geometry.shape(level)
         if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
             raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
-        out = _empty_pixels(height, width)
+        picture = _empty_pixels(height, width) if out is None else _checked_pixels(out, height, width)
         side = self.geometry.tile_side(level)
 
         def fill(part: tuple[_Overlap, _Overlap]) -> None:
             (row, top, bottom, below), (col, left, right, beside) = part
             whole = bottom - top == right - left == side
-            self._put_tile(level, row, col, None if whole else (top, bottom, left, right), (out, below, beside))
+            self._put_tile(level, row, col, None if whole else (top, bottom, left, right), (picture, below, beside))
 
         parts = list(product(_overlaps(y, height, side), _overlaps(x, width, side)))
         if min(workers, len(parts)) < 2:
             for part in parts:
                 fill(part)
-            return out
+            return picture
         with ThreadPoolExecutor(min(workers, len(parts)), thread_name_prefix="rrip") as executor:
             try:
                 for _ in executor.map(fill, parts):
@@ -221,7 +235,7 @@ class Slide:
             except BaseException:
                 executor.shutdown(cancel_futures=True)
                 raise
-        return out
+        return picture
 
     def close(self) -> None:
         """Release files and connections."""
@@ -251,6 +265,21 @@ def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
         return np.empty((height, width, 3), np.uint8)
     except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
         raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
+
+
+def _checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """`out`, if it can take (height, width, 3) uint8.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if out.shape != (height, width, 3) or out.dtype != np.uint8:
+        raise ValueError(f"out is {out.shape} {out.dtype}, expected {(height, width, 3)} uint8")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        raise ValueError("out is not contiguous or cannot be written; pass an array of its own, not a view of another")
+    return out
 
 
 _Overlap = tuple[int, int, int, int]

@@ -140,6 +140,28 @@ def test_any_region(container, data):
     np.testing.assert_array_equal(region, container.decoded[level][y : y + size[0], x : x + size[1]])
 
 
+def test_into_memory_of_the_caller(container, slide):
+    out = np.full((90, 95, 3), 7, np.uint8)
+    for y, x in ((0, 0), (200, 300), (610, 805)):
+        assert slide.read_region(0, y, x, 90, 95, out=out) is out
+        np.testing.assert_array_equal(out, container.decoded[0][y : y + 90, x : x + 95])
+
+
+@pytest.mark.parametrize(
+    ("out", "match"),
+    [
+        (np.empty((90, 96, 3), np.uint8), "expected"),
+        (np.empty((3, 90, 95), np.uint8), "expected"),
+        (np.empty((90, 95, 3), np.int8), "expected"),
+        (np.empty((90, 190, 3), np.uint8)[:, ::2], "not contiguous"),
+        (np.frombuffer(bytes(90 * 95 * 3), np.uint8).reshape(90, 95, 3), "cannot be written"),
+    ],
+)
+def test_memory_that_does_not_fit(slide, out, match):
+    with pytest.raises(ValueError, match=match):
+        slide.read_region(0, 0, 0, 90, 95, out=out)
+
+
 def test_the_archive_reads_the_same(container, archive):
     with rrip_format.open(archive) as slide:
         for level, expected in enumerate(container.decoded):
