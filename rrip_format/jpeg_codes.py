@@ -8,15 +8,12 @@ import numpy as np
 
 from .kernels import inlined, inner
 
-__all__ = ["BAD_TABLE", "DC_BITS", "END", "fill_table", "pair_table", "read_symbol"]
+__all__ = ["ASK", "BAD_TABLE", "END", "fill_table", "pair_table", "read_symbol"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
 
 U, i64 = np.uint64, np.int64
-
-DC_BITS = 9
-"""How many bits are looked at for a DC symbol."""
 
 BAD_TABLE = 20
 """The problem of a table that has more codes than there are."""
@@ -27,11 +24,11 @@ _LONG = 15
 _NONE = _LONG << 5 | 31
 """The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
 
-_ASK = U(1 << 63)
-"""The entry of a table of pairs where the table of one symbol has to be asked: the only one with this bit."""
+ASK = U(1 << 7)
+"""The bit of an entry of the table of pairs that says that the table of one symbol has to be asked."""
 
-END = 129
-"""What an end of block adds to the position: a sum of this and the last position cannot be reached otherwise."""
+END = 128
+"""What an end of block adds to the position: a bit that no position has."""
 
 
 @inner
@@ -52,25 +49,27 @@ def fill_table(codes: Array, is_dc: bool, bits: int, table: Array, above: Array,
             spare = bits - length
             size, run = _meaning(codes[16 + k], is_dc)
             if spare >= 0:
-                start = code << spare
+                start = U(code << spare)
                 if size == 12:
-                    for n in range(start, start + (1 << spare)):
-                        table[n] = _NONE
+                    _fill(table, start, 1 << spare, _NONE)
                 elif size > spare:
-                    for n in range(start, start + (1 << spare)):
-                        table[n] = length | size << 5 | run << 9
+                    _fill(table, start, 1 << spare, length | size << 5 | run << 9)
                 else:
                     width = 1 << (spare - size)
                     for amplitude in range(1 << size):
-                        value = _signed(amplitude, size)
-                        at = start + amplitude * width
-                        for n in range(at, at + width):
-                            table[n] = (length + size) | run << 9 | value << 17
+                        entry = (length + size) | run << 9 | _signed(amplitude, size) << 17
+                        _fill(table, start + U(amplitude * width), width, entry)
             code += 1
             k += 1
         above[length] = code
         code <<= 1
     return 0
+
+
+@inlined
+def _fill(table: Array, start: Any, count: int, entry: int) -> None:
+    for n in range(count):
+        table[start + U(n)] = entry
 
 
 @inlined
@@ -91,49 +90,58 @@ def _signed(amplitude: Any, size: Any) -> Any:
 
 
 @inner
-def pair_table(single: Array, looked: int, pairs: Array) -> None:
-    """Make the table of up to two symbols from that of one.
+def pair_table(single: Array, following: Array, steps: int, looked: int, pairs: Array) -> None:
+    """Make the table of up to two symbols from that of the first, and that of the AC symbol that may follow.
 
-    An entry holds, from its least bit: bits of both (6, so that a shift takes the entry as it is), bits of the first
-    (6); steps to the position of the first (8), from there to the second (8); at bit 32 their values (12 each). It is
-    negative if `single` has to be asked. Without a second symbol the step to it is 0 and the value the same.
+    `steps` are those that a first symbol makes from the position before it, besides its run: 1, but 0 for DC.
+    An entry holds, from its least bit: bits of both (6, so that a shift takes the entry as it is); nothing (1);
+    ``ASK``; nothing (8); the steps to the position of the first, and from there to the second (8 each); their
+    values (16 each). Without a second symbol the step to it is 0 and the value the same.
     """
-    for k in range(1 << looked):
+    mask = U((1 << looked) - 1)
+    for n in range(1 << looked):
+        k = U(n)
         first = i64(single[k])
-        length, step, value = first & 31, (first >> 9 & 255) + 1, first >> 17
         if first >> 5 & 15:
-            pairs[k] = _ASK
+            pairs[k] = ASK | U(END << 16)  # which puts nothing into the block
             continue
-        length_2, step_2, value_2 = i64(0), i64(0), value
+        length, step, value = first & 31, (first >> 9 & 255) + steps, first >> 17
+        step_2, value_2 = i64(0), value
         if step < END:
-            second = i64(single[k << length & (1 << looked) - 1])
+            second = i64(following[k << U(length) & mask])
             if second >> 5 & 15 == 0 and length + (second & 31) <= looked:
-                length_2, step_2, value_2 = second & 31, (second >> 9 & 255) + 1, second >> 17
-        entry = length + length_2 | length << 6 | step << 12 | step_2 << 20
-        pairs[k] = U(entry | (value & 0xFFF) << 32 | (value_2 & 0xFFF) << 44)
+                length += second & 31
+                step_2, value_2 = (second >> 9 & 255) + 1, second >> 17
+        pairs[k] = U(length | step << 16 | step_2 << 24 | (value & 0xFFFF) << 32 | value_2 << 48)
 
 
-@inner
-def _long_code(bits: Any, shortest: int, above: Array, offset: Array) -> Any:
+@inlined
+def _long_code(bits: Any, shortest: int, row: Any, kind: Any, above: Array, offset: Array) -> Any:
     """Length and index of the symbol of a code, length 0 if it is none; the code is at the upper end of `bits`."""
-    for length in range(shortest, 17):
-        code = i64(bits >> U(64 - length))
-        if code < above[length]:
-            return length, code + offset[length]
+    for k in range(shortest, 17):
+        length = U(k)
+        code = i64(bits >> (U(64) - length))
+        if code < above[row, kind, length]:
+            return k, code + offset[row, kind, length]
     return 0, 0
 
 
 @inner
-def read_symbol(bits: Any, entry: int, is_dc: bool, looked: int, above: Array, offset: Array, symbols: Array) -> Any:
-    """A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value."""
+def read_symbol(
+    bits: Any, entry: int, row: Any, kind: Any, looked: int, above: Array, offset: Array, symbols: Array
+) -> Any:
+    """A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value.
+
+    `row` and `kind`, 0 for AC and 1 for DC, say which table of `above`, `offset` and `symbols` it is.
+    """
     taken, size, run = entry & 31, entry >> 5 & 15, entry >> 9 & 255
     if entry == _NONE:
         return 0, 0, 0
     if size == _LONG:
-        taken, index = _long_code(bits, looked + 1, above, offset)
+        taken, index = _long_code(bits, looked + 1, row, kind, above, offset)
         if taken == 0:
             return 0, 0, 0
-        size, run = _meaning(symbols[index & 255], is_dc)
+        size, run = _meaning(symbols[row, kind, index & 255], kind == 1)
         if size == 12:
             return 0, 0, 0
     elif size == 0:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from .errors import DamagedError, LimitError
 from .jpeg_blocks import ZIGZAG
-from .jpeg_codes import BAD_TABLE, DC_BITS, fill_table, pair_table
+from .jpeg_codes import BAD_TABLE, fill_table, pair_table
 from .jpeg_header import PROBLEMS, read_header
 from .jpeg_idct import LANES
-from .jpeg_scan import SCAN_PROBLEMS, SPARE, decode_scan, split_scan
+from .jpeg_scan import BLOCKS, SCAN_PROBLEMS, SPARE, decode_scan, split_scan
 from .kernels import kernel
 
 __all__ = ["decode_stream"]
@@ -46,22 +46,26 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     start, interval = found[0], found[1]
     looked = _BITS if data.shape[0] > _FEW_BYTES else _FEW_BITS
     above, offset = np.zeros((planes, 2, 17), np.int64), np.zeros((planes, 2, 17), np.int64)
-    dc, single = np.empty((planes, 1 << DC_BITS), np.int32), np.empty((planes, 1 << looked), np.int32)
-    pairs = np.empty((planes, 1 << looked), np.uint64)
+    single, pairs = np.empty((planes, 2 << looked), np.int32), np.empty((planes, 2 << looked), np.uint64)
     symbols, scale = np.empty((planes, 2, 256), np.uint8), np.empty((planes, 64 * LANES), np.int32)
+    rows = np.arange(planes)  # of tables
     for c in range(planes):
         for k in range(64):
             for lane in range(LANES):
                 scale[c, ZIGZAG[k] * LANES + lane] = steps[chosen[c, 1], k]
-        for k in range(2):
-            row, is_dc = codes[2 * k + chosen[c, 2 + k]], k == 0
+        if c == 2 and chosen[2, 2] == chosen[1, 2] and chosen[2, 3] == chosen[1, 3]:
+            rows[c] = 1  # Cr has the tables of Cb
+            continue
+        ac, dc = single[c, : 1 << looked], single[c, 1 << looked :]
+        for k in range(2):  # AC, then DC
+            table = codes[2 - 2 * k + chosen[c, 3 - k]]
             for n in range(256):
-                symbols[c, k, n] = row[16 + n]
-            looks, table = (DC_BITS, dc[c]) if is_dc else (looked, single[c])
-            problem = fill_table(row, is_dc, looks, table, above[c, k], offset[c, k])
+                symbols[c, k, n] = table[16 + n]
+            problem = fill_table(table, k == 1, looked, dc if k else ac, above[c, k], offset[c, k])
             if problem:
                 return int(problem)
-        pair_table(single[c], looked, pairs[c])
+        pair_table(ac, ac, 1, looked, pairs[c, : 1 << looked])
+        pair_table(dc, ac, 0, looked, pairs[c, 1 << looked :])
     blocks = (side // 8) * across
     parts = 1 if interval == 0 else -(-blocks // interval)
     words = np.empty((data.shape[0] - start) // 4 + parts + 2 * SPARE, np.uint32)
@@ -69,8 +73,15 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     problem = split_scan(data, start, interval, words, first, bits)
     if problem:
         return int(problem)
-    tables = dc, single, pairs, above, offset, symbols, scale
-    return int(decode_scan(words, first, bits, interval, looked, *tables, begin, end, out, found))
+    scan, tables = (words, first, bits), (single, pairs, above, offset, symbols)
+    memory = (
+        np.empty(planes * BLOCKS, np.int32),
+        np.empty(64 * LANES, np.int32),
+        np.empty(2 * LANES, np.uint32),
+        np.empty(planes, np.int64),
+        np.empty(planes, np.int64),
+    )
+    return int(decode_scan(scan, interval, looked, rows, tables, scale, begin, end, memory, out, found))
 
 
 def decode_stream(

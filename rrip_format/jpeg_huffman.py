@@ -56,7 +56,7 @@ class HuffmanTables:
         return bytes(self.counts[row]) + bytes(self.symbols[row, :used])
 
 
-@inner
+@kernel
 def _tree_depths(frequency: Counts) -> Counts:
     """Code length of each of 257 symbols, before any limit; the last stands for the code of all ones (T.81 K.2)."""
     used = np.flatnonzero(frequency)

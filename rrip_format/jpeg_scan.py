@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from .jpeg_blocks import ZIGZAG
-from .jpeg_codes import DC_BITS, END, read_symbol
+from .jpeg_codes import ASK, END, read_symbol
 from .jpeg_idct import LANES, inverse_dct
 from .kernels import inlined, inner
 
-__all__ = ["SCAN_PROBLEMS", "SPARE", "decode_scan", "split_scan"]
+__all__ = ["BLOCKS", "SCAN_PROBLEMS", "SPARE", "decode_scan", "split_scan"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
@@ -32,6 +32,9 @@ SCAN_PROBLEMS = {
 """By code, what is wrong; the number is the block's."""
 
 _NO_CODE, _TOO_MANY, _EARLY, _LATE, _MARKER, _INTERVALS = SCAN_PROBLEMS
+
+BLOCKS = 65 * LANES
+"""Coefficients of a group of blocks, and a place for those that are none."""
 
 _PLACES = np.full(256, 64 * LANES, np.uint64)
 _PLACES[:64] = ZIGZAG.astype(np.uint64) * np.uint64(LANES)
@@ -106,82 +109,68 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
 
 
 @inlined
-def _take(e: Any, bits: Any, have: Any, k: Any, c: Any, lane: Any, coefficients: Array) -> Any:
-    """Both symbols of an entry of the table of pairs: bits, their number, positions of the first and the second."""
-    length = e & U(63)
-    first = k + (e >> U(12) & U(255))
-    second = first + (e >> U(20) & U(255))
-    coefficients[c, _PLACES[first] + lane] = i32(i64(e << U(20)) >> 52)
-    coefficients[c, _PLACES[second] + lane] = i32(i64(e << U(8)) >> 52)
-    return bits << length, have - length, first, second
+def _refill(words: Array, at: Any, bits: Any, have: Any) -> Any:
+    """At least 33 bits: where the words are then, the bits, from the upper end, and how many there are."""
+    more = U(have <= U(32))
+    return at + more, bits | (U(words[at]) << U(32) >> have) & (U(0) - more), have + (more << U(5))
 
 
 @inlined
-def _read_ac(
-    words: Array,
-    at: Any,
-    bits: Any,
-    have: Any,
-    c: Any,
-    looked: int,
-    single: Array,
-    pairs: Array,
-    above: Array,
-    offset: Array,
-    symbols: Array,
-    lane: Any,
-    coefficients: Array,
+def _put_pair(e: Any, k: Any, lane: Any, coefficients: Array) -> Any:
+    """Both coefficients of an entry of the table of pairs, behind position `k`; the position of the second."""
+    first = k + (e >> U(16) & U(255))
+    second = first + (e >> U(24) & U(255))
+    coefficients[_PLACES[first] + lane] = i32(i64(e << U(16)) >> 48)
+    coefficients[_PLACES[second] + lane] = i32(i64(e) >> 48)
+    return second
+
+
+@inlined
+def _is_odd(e: Any, to: Any) -> Any:
+    """Whether what an entry of the table of pairs says does not hold: it says nothing, or the block is full before."""
+    return e & ASK != U(0) or to & U(127) > U(62)
+
+
+@inlined
+def _read_one(
+    bits: Any, have: Any, k: Any, kind: Any, lane: Any, row: Any, looked: int, tables: Any, coefficients: Array
 ) -> Any:
-    """The AC coefficients of one block: where the words and bits are then, and the last position or minus a problem."""
-    shift = U(64 - looked)
-    first = k = e = U(0)
-    was, had = bits, have
-    while True:
-        more = U(have <= U(32))
-        bits |= (U(words[at]) << U(32) >> have) & (U(0) - more)
-        at += more
-        have += more << U(5)
-        e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # ask the table of one symbol
-            entry = i64(single[c, bits >> shift])
-            taken, run, value = read_symbol(bits, entry, False, looked, above[c, 1], offset[c, 1], symbols[c, 1])
-            if taken == 0:
-                return at, bits, have, -_NO_CODE
-            bits <<= U(taken)
-            have -= U(taken)
-            k += U(run + 1)
-            coefficients[c, _PLACES[k] + lane] = i32(value)
-            first = U(0)
-            if k >= U(63):
+    """One symbol, which may be of any length: the bits then, the position, with ``END`` added at its block's end."""
+    single, _, above, offset, symbols = tables
+    entry = i64(single[row, kind << U(looked) | bits >> U(64 - looked)])
+    taken, run, value = read_symbol(bits, entry, row, kind, looked, above, offset, symbols)
+    k += U(run + 1) - kind
+    coefficients[_PLACES[k] + lane] = i32(value)
+    if k == U(63):  # the block is full
+        k += U(END)
+    problem = _NO_CODE if taken == 0 else (_TOO_MANY if U(63) < k < U(END) else 0)
+    return bits << U(taken), have - U(taken), k, problem
+
+
+@inlined
+def _read_block(
+    words: Array, at: Any, bits: Any, have: Any, lane: Any, row: Any, looked: int, tables: Any, coefficients: Array
+) -> Any:
+    """The coefficients of one block: where the words and bits are then, and the last position or minus a problem."""
+    pairs = tables[1]
+    k, kind, problem = U(0), U(1), 0  # 1 for DC, 0 for AC
+    while k < U(END) and problem == 0:
+        at, bits, have = _refill(words, at, bits, have)
+        odd = False
+        for _ in range(3):  # looks, which take 30 bits at most
+            e = pairs[row, kind << U(looked) | bits >> U(64 - looked)]
+            to = _put_pair(e, k, lane, coefficients)
+            odd = _is_odd(e, to)
+            if odd:
                 break
-            continue
-        # Three looks take 30 bits at most, and there are 32.
-        was, had = bits, have
-        bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
-        if k >= U(63):
-            break
-        e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # ask the table of one symbol
-            continue
-        was, had = bits, have
-        bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
-        if k >= U(63):
-            break
-        e = pairs[c, bits >> shift]
-        if i64(e) < 0:  # ask the table of one symbol
-            continue
-        was, had = bits, have
-        bits, have, first, k = _take(e, bits, have, k, c, lane, coefficients)
-        if k >= U(63):
-            break
-    if first == U(63):  # the block was full: what looked like a second symbol is the next block's
-        length = e >> U(6) & U(63)
-        return at, was << length, had - length, 63
-    if k == U(63):
-        return at, bits, have, 63
-    if k < U(END) or k >= U(END + 63):
-        return at, bits, have, -_TOO_MANY
-    return at, bits, have, i64(k) - END
+            k, kind, bits, have = to, U(0), bits << (e & U(63)), have - (e & U(63))
+            if k >= U(END):
+                break
+        if odd:
+            at, bits, have = _refill(words, at, bits, have)
+            bits, have, k, problem = _read_one(bits, have, k, kind, lane, row, looked, tables, coefficients)
+            kind = U(0)
+    return at, bits, have, -problem if problem else i64(k) - END
 
 
 @inner
@@ -193,36 +182,45 @@ def _interval_problem(at: Any, have: Any, first: Any, bits: Any) -> Any:
 
 @inner
 def decode_scan(
-    words: Array,
-    first: Array,
-    bits_in: Array,
+    scan: Any,
     interval: int,
     looked: int,
-    dc: Array,
-    single: Array,
-    pairs: Array,
-    above: Array,
-    offset: Array,
-    symbols: Array,
+    rows: Array,
+    tables: Any,
     scale: Array,
     begin: int,
     end: int,
+    memory: Any,
     out: Array,
     found: Array,
 ) -> int:
     """Decode rows of blocks `begin` to `end` of `out` (planes, side, side / 8), whose items are eight samples.
 
-    What stands before has to be read all the same, what stands behind is not looked at. The tables have one row a
-    plane; those of codes two: DC and AC.
+    What stands before has to be read all the same, what stands behind is not looked at.
+
+    Parameters
+    ----------
+    scan
+        The words, and the first word and the number of bits of each interval, of :func:`split_scan`.
+    interval, looked : int
+        Blocks of each plane in a restart interval, 0 if there is one; how many bits are looked at.
+    rows : (planes,) int64
+        Which row of the tables each plane has.
+    tables
+        By row and kind, AC and DC: of one symbol, of pairs, and of long codes, as in :mod:`rrip_format.jpeg_codes`.
+    scale : (planes, 64 * LANES) int32
+        Quantiser steps, for :func:`rrip_format.jpeg_idct.inverse_dct`.
+    memory
+        Of ``planes * BLOCKS`` and ``64 * LANES`` int32, ``2 * LANES`` uint32, and twice one int64 a plane.
     """
+    words, first, bits_in = scan
+    coefficients, work, packed, predicted, last = memory
     planes, side, across = out.shape
     limit = U(words.shape[0] - SPARE)
-    coefficients = np.zeros((planes, 65 * LANES), np.int32)
-    work, packed = np.empty(64 * LANES, np.int32), np.empty(2 * LANES, np.uint32)
-    predicted, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
     bits = have = at = U(0)
     until = interval or side * across  # blocks before the next restart
     part = 0
+    predicted[:] = 0
     for row in range(end):
         for left in range(0, across, LANES):
             count = min(LANES, across - left)
@@ -240,41 +238,19 @@ def decode_scan(
                     predicted[:] = 0
                 until -= 1
                 for c in range(planes):
-                    if have <= U(32):
-                        bits |= U(words[at]) << U(32) >> have
-                        at += U(1)
-                        have += U(32)
-                    entry = i64(dc[c, bits >> U(64 - DC_BITS)])
-                    taken, value = entry & 31, entry >> 17
-                    if entry >> 5 & 15:  # not whole in the table
-                        taken, _, value = read_symbol(
-                            bits, entry, True, DC_BITS, above[c, 0], offset[c, 0], symbols[c, 0]
-                        )
-                        if taken == 0:
-                            return _NO_CODE
-                    predicted[c] += value
-                    coefficients[c, lane] = i32(predicted[c])
-                    at, bits, have, reached = _read_ac(
-                        words,
-                        at,
-                        bits << U(taken),
-                        have - U(taken),
-                        U(c),
-                        looked,
-                        single,
-                        pairs,
-                        above,
-                        offset,
-                        symbols,
-                        U(lane),
-                        coefficients,
+                    place = U(c * BLOCKS + lane)
+                    at, bits, have, reached = _read_block(
+                        words, at, bits, have, place, U(rows[c]), looked, tables, coefficients
                     )
                     if reached < 0:
                         return int(-reached)
+                    predicted[c] += coefficients[place]
+                    coefficients[place] = i32(predicted[c])
                     last[c] = max(last[c], reached)
                     if at > limit:
                         return _EARLY
             for c in range(planes if row >= begin else 0):
-                inverse_dct(coefficients[c], scale[c], last[c], work, packed, out[c], 8 * row, left, count)
+                of_plane = coefficients[c * BLOCKS : (c + 1) * BLOCKS]
+                inverse_dct(of_plane, scale[c], last[c], work, packed, out[c], 8 * row, left, count)
     problem = int(_interval_problem(at, have, first[part], bits_in[part]))
     return 0 if problem == _LATE and end < side // 8 else problem

@@ -56,13 +56,16 @@ def kernel(function: Any) -> Any:
     return compiled
 
 
+_PART = {"nogil": True, "boundscheck": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+"""What a part of a kernel is compiled with. It does not count references to arrays, which the kernel holds: in a short
+loop that took as long as the loop. So it cannot make any, and is given the memory that it needs."""
+
+
 def inlined(function: Any) -> Any:
     """A part of a kernel that becomes one with it: a call would cost more than what it does."""
-    return numba.njit(nogil=True, boundscheck=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        function
-    )
+    return numba.njit(**_PART, forceinline=True)(function)
 
 
 def inner(function: Any) -> Any:
     """A kernel that only kernels call."""
-    return numba.njit(nogil=True, boundscheck=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return numba.njit(**_PART)(function)
