@@ -96,22 +96,21 @@ def read_block(source: Source, geometry: Geometry, block: Block) -> Image:
 
 
 def _families(rgb: Image, geometry: Geometry, block: Block) -> Iterator[tuple[int, int, Levels]]:
-    """(row, column, levels without padding) of the families of a block, given its level 0 pixels."""
-    levels = halve_twice(rgb)
+    """(row, column, levels without padding) of the families of a block, given its level 0 pixels.
 
-    def part(level: int, row: int, col: int) -> Image:
-        side = geometry.tile_side(level)
-        return levels[level][row * side : (row + 1) * side, col * side : (col + 1) * side]
-
+    Each is copied out of the block once and halved while it is in the cache, where all further work finds it.
+    """
+    side = geometry.tile_side(0)
     for row in range(block.rows):
         for col in range(block.cols):
-            yield block.row + row, block.col + col, (part(0, row, col), part(1, row, col), part(2, row, col))
+            finest = rgb[row * side : (row + 1) * side, col * side : (col + 1) * side]
+            yield block.row + row, block.col + col, halve_twice(np.ascontiguousarray(finest))
 
 
 def halve_block(rgb: Image, geometry: Geometry, block: Block) -> Iterator[Family]:
     """The families of a block without their tiles, where an earlier run has made those."""
     for row, col, levels in _families(rgb, geometry, block):
-        yield Family(row, col, (), levels[BASE_LEVEL].copy())
+        yield Family(row, col, (), levels[BASE_LEVEL])
 
 
 def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -> Iterator[Family]:
@@ -124,7 +123,7 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
                 EncodedTile((level, row, col), tile, _digest(planes))
                 for level, (tile, planes) in enumerate(zip(made.tiles, made.planes, strict=True))
             )
-        yield Family(row, col, tiles, levels[BASE_LEVEL].copy())
+        yield Family(row, col, tiles, levels[BASE_LEVEL])
 
 
 def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place) -> EncodedTile:
