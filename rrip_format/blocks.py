@@ -26,10 +26,10 @@ __all__ = [
     "EncodedTile",
     "Family",
     "WrittenTile",
+    "check_block",
     "encode_block",
     "encode_overview",
     "halve_block",
-    "keep_block",
     "list_blocks",
     "read_block",
     "recall_block",
@@ -144,15 +144,11 @@ def _digest(planes: NDArray[np.uint8]) -> bytes:
     return b"".join(crc32c(plane).to_bytes(4, "little") for plane in np.ascontiguousarray(planes).reshape(3, -1))
 
 
-def keep_block(
-    writer: ContainerWriter, coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool
-) -> Json:
-    """Make the tiles of a block durable, read them back, and return the note by which a later run finds them.
+def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool) -> Json:
+    """Read the tiles of a block back, and return the note by which a later run finds them when they are durable.
 
     Parameters
     ----------
-    writer : ContainerWriter
-        That has written and flushed them.
     coding : Coding
     block : Block
     tiles : sequence of WrittenTile
@@ -165,9 +161,8 @@ def keep_block(
     DamagedError
         If what the file has is not what was written, or decodes to something else.
     TargetError
-        If it cannot be made durable or read.
+        If it cannot be read.
     """
-    writer.settle(tile.span for tile in tiles)
     data = {tile.place: tile.span.read() for tile in tiles}
     decoded: dict[Place, NDArray[np.uint8]] = {}
     for tile in sorted(tiles, key=_coarser_first):
@@ -236,7 +231,7 @@ def recall_block(
 
 
 def _is_note(note: Json, coding: Coding, block: Block) -> bool:
-    """Whether JSON is what :func:`keep_block` returns for a block, and asks for no more than its tiles can have."""
+    """Whether JSON is what :func:`check_block` returns for a block, and asks for no more than its tiles can have."""
     if not isinstance(note, dict) or not isinstance(note.get("tiles"), list) or "digest" not in note:
         return False
     return note.get("block") == [block.row, block.col, block.rows, block.cols] and all(

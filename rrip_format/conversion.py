@@ -23,8 +23,8 @@ from .blocks import (
     EncodedTile,
     Family,
     WrittenTile,
+    check_block,
     encode_overview,
-    keep_block,
     list_blocks,
     recall_block,
 )
@@ -45,6 +45,9 @@ _ASSOCIATED_QUALITY = 90
 """JPEG quality of thumbnail, macro image and label."""
 
 Json = Any
+
+_Check = tuple[Future[None], Future[Json]]
+"""That the tiles of a block are durable, and the note of them that have been checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ def convert(
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
     workers : int, optional
-        Threads that encode, beside as many that check and a few that wait for the disk; all cores if not given. With an
-        executor, how many blocks that works on at a time.
+        Threads that encode and check, beside a few that wait for the disk; all cores if not given. With an executor,
+        how many blocks that works on at a time.
     executor : concurrent.futures.Executor, optional
         Where families are encoded instead: a process pool, or ``dask.distributed.Client.get_executor()``. It is left
         running. Finding the settings, writing and checking stay here.
@@ -151,8 +154,8 @@ def convert(
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
             open_writer(target, overwrite=overwrite, resume=resume) as writer,
-            _threads(threads) as local,
-            _threads(threads) as checking,  # apart, because checks wait for the disk
+            _threads(threads) as local,  # no more: a thread that has to wait for a core may hold the interpreter lock
+            _threads(threads) as settling,  # these wait for the disk
         ):
             notes = read_journal(writer.place.journal) if resume else []
             with _telling_what_is_kept(writer, kept=len(notes) > 1):
@@ -161,7 +164,7 @@ def convert(
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
                 _write_associated(opened, writer, label=label)
-                run = _Run(opened, plan, writer, checking, verify=verify, progress=progress)
+                run = _Run(opened, plan, writer, local, settling, verify=verify, progress=progress)
                 restored = run.restore(notes[1:], 2 * workers)
                 begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
                 with Journal(writer.place.journal, begun) as journal:
@@ -218,6 +221,7 @@ class _Run:
         plan: Plan,
         writer: ContainerWriter,
         checking: Executor,
+        settling: Executor,
         *,
         verify: bool,
         progress: Callable[[int, int], None] | None,
@@ -228,6 +232,7 @@ class _Run:
         self._coder = plan.settings.streams
         self._writer = writer
         self._checking = checking
+        self._settling = settling
         self._verify = verify
         self._progress = progress
         self._empty = np.ones(plan.coding.geometry.families, np.bool_)
@@ -256,7 +261,7 @@ class _Run:
         blocks = list(list_blocks(geometry))
         jobs = ((block, coder if index >= restored else None) for index, block in enumerate(blocks))
         overviews = OverviewBuilder(geometry)
-        checks: deque[Future[Json]] = deque()
+        checks: deque[_Check] = deque()
         source = SharedSource(self._source, threads=isinstance(executor, ThreadPoolExecutor))
         done = 0
         try:
@@ -299,14 +304,20 @@ class _Run:
         self._stored += len(tile)
         return self._writer.write_tile(*place, tile, again=again)
 
-    def _check(self, block: Block, written: list[WrittenTile]) -> Future[Json]:
+    def _check(self, block: Block, written: list[WrittenTile]) -> _Check:
+        """Let tiles become durable, and be checked meanwhile."""
         self._writer.flush()
-        return self._checking.submit(keep_block, self._writer, self._coding, block, written, verify=self._verify)
+        return (
+            self._settling.submit(self._writer.settle, [tile.span for tile in written]),
+            self._checking.submit(check_block, self._coding, block, written, verify=self._verify),
+        )
 
-    def _settle(self, journal: Journal, checks: deque[Future[Json]], most: int) -> None:
-        """Note the blocks that are checked, and wait until at most so many are not."""
-        while checks and (len(checks) > most or checks[0].done()):
-            journal.append(checks.popleft().result())
+    def _settle(self, journal: Journal, checks: deque[_Check], most: int) -> None:
+        """Note the blocks that are durable and checked, and wait until at most so many are not."""
+        while checks and (len(checks) > most or all(part.done() for part in checks[0])):
+            durable, checked = checks.popleft()
+            durable.result()
+            journal.append(checked.result())
             self._writer.resumable = _is_resumable(self._source)
 
     def finish(self, target: Path) -> Conversion:

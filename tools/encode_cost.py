@@ -105,7 +105,7 @@ def convert(source: Source, coding: Coding, settings: Settings, block: blocks.Bl
     for made in blocks.encode_block(rgb, coding, settings.streams, block):
         decoded: dict[Any, Any] = {}
         for tile in reversed(made.tiles):
-            found = blocks._decode(coding, tile.place, tile.data, decoded)  # noqa: SLF001  (as blocks.keep_block does)
+            found = blocks._decode(coding, tile.place, tile.data, decoded)  # noqa: SLF001  (as blocks.check_block does)
             if blocks._digest(found) != tile.digest:  # noqa: SLF001
                 raise click.ClickException(f"{tile.place} does not decode to what its encoder expected")
     return int(rgb.shape[0] * rgb.shape[1])
