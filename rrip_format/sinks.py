@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from .disk import Span, Workplace, as_target_error, flush
+from .errors import TargetError
 from .pool import OwnThreads
 
 __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 
 
-_flushing = OwnThreads("rrip-flush", 8)
+_AT_ONCE = 8
 """A disk makes what several threads wait for durable at once, which takes about a third of the time of one by one."""
+
+_flushing = OwnThreads("rrip-flush", _AT_ONCE)
 
 _MOST_UNSETTLED = 8192
 """Files of a folder that wait to be flushed to the disk, and are remembered: more than a conversion has under way."""
@@ -106,20 +110,26 @@ class DirectorySink:
 
 def _flush_all(paths: Iterable[str]) -> None:
     """Flush files or folders to the disk, up to the first that cannot be, and wait until nothing is under way."""
-    waiting: list[Future[None]] = []
+    found = list(paths)
+    waiting = iter(found)
+    under_way: list[Future[None]] = []
     try:
-        waiting.extend(_flushing.executor.submit(_flush, path) for path in paths)
-        for flushed in waiting:
-            flushed.result()
+        under_way.extend(_flushing.executor.submit(_flush_waiting, waiting) for _ in found[:_AT_ONCE])
     finally:
-        for flushed in waiting:
-            flushed.cancel()
-        wait(waiting)
+        wait(under_way)
+    for flushed in under_way:
+        flushed.result()
 
 
-def _flush(path: str) -> None:
-    with as_target_error(path):
-        flush(path)
+def _flush_waiting(paths: Iterator[str]) -> None:
+    """Flush one after another, as other threads do with the same iterator; behind one that fails nothing waits."""
+    for path in paths:
+        try:
+            with as_target_error(path):
+                flush(path)
+        except TargetError:
+            deque(paths, maxlen=0)
+            raise
 
 
 class PartialFile:
