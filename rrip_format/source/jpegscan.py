@@ -7,7 +7,7 @@ half of the decoding. What is not an ordinary baseline JPEG is in doubt, not wro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -37,8 +37,19 @@ class _Header:
     interval: int = 0
     shape: tuple[int, int] = (0, 0)
     factors: dict[int, tuple[int, int]] = field(default_factory=dict)
-    scan: int = 0
     chosen: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A scan to be read: the size of its picture, units and restart interval, and what :func:`_lookups` gives."""
+
+    shape: tuple[int, int]
+    units: int
+    interval: int
+    blocks: NDArray[np.int64]
+    short: Table
+    full: Table
 
 
 def is_sound(data: bytes, tables: bytes | None, height: int, width: int) -> bool:
@@ -59,24 +70,32 @@ def is_sound(data: bytes, tables: bytes | None, height: int, width: int) -> bool
         False also where nothing is wrong, but something is unusual: another kind of JPEG, fill bytes, several scans.
     """
     try:
-        header = _read_tables(tables) if tables else _Header()
-        if header is None or not _read_segments(data, header, whole=True):
-            return False
-        return header.shape == (height, width) and _is_scan_sound(data, header)
+        start = _scan_start(data)
+        scan = _read_header(data[:start], tables)
     except (IndexError, KeyError, ValueError):  # a segment is short, or names what there is not
         return False
+    if scan is None or scan.shape != (height, width):
+        return False
+    codes = np.frombuffer(data, np.uint8)
+    end = _walk(codes, start, scan.units, scan.blocks, scan.interval, scan.short, scan.full)
+    return end > 0 and not data[end:].strip(b"\0")
 
 
-def _read_tables(tables: bytes) -> _Header | None:
-    """What the tables of a TIFF's page say, for a tile to go on from; None where one is unusual."""
-    known = _tables_alone(tables)
-    return None if known is None else replace(known, codes={**known.codes}, factors={**known.factors})
+def _scan_start(data: bytes) -> int:
+    """Where the codes of the first scan begin, if `data` is a JPEG."""
+    at = 2
+    while data[at] == 0xFF and data[at + 1] != 0xDA:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 @lru_cache(maxsize=16)
-def _tables_alone(tables: bytes) -> _Header | None:
+def _read_header(data: bytes, tables: bytes | None) -> _Scan | None:
+    """What all tells that is before a scan; None where anything is unusual. The tiles of a slide mostly begin alike."""
     header = _Header()
-    return header if _read_segments(tables, header, whole=False) else None
+    if tables and not _read_segments(tables, header, whole=False):
+        return None
+    return _scan_of(header) if _read_segments(data, header, whole=True) else None
 
 
 def _read_segments(data: bytes, header: _Header, *, whole: bool) -> bool:
@@ -104,7 +123,6 @@ def _read_segments(data: bytes, header: _Header, *, whole: bool) -> bool:
             header.interval = int.from_bytes(body, "big")
         elif marker == 0xDA:
             header.chosen = [(body[1 + 2 * k], body[2 + 2 * k] >> 4, body[2 + 2 * k] & 15) for k in range(body[0])]
-            header.scan = at + 2 + length
             return body[1 + 2 * body[0] :] == b"\0\x3f\0"
         elif marker == 0xE0 and body[:5] == b"JFIF\0":
             if body[5] != 1:  # a version that libjpeg warns of
@@ -159,14 +177,14 @@ def _lookups(
     return short, full, np.repeat(np.arange(len(factors)), [h * v for h, v in factors])
 
 
-def _is_scan_sound(data: bytes, header: _Header) -> bool:
+def _scan_of(header: _Header) -> _Scan | None:
     if {part[0] for part in header.chosen} != set(header.factors) or len(header.chosen) != len(header.factors):
-        return False
+        return None
     factors = [header.factors[part[0]] for part in header.chosen]
     if len(factors) == 1:
         factors = [(1, 1)]
     if not all(1 <= h <= 4 and 1 <= v <= 4 for h, v in factors) or sum(h * v for h, v in factors) > 10:
-        return False
+        return None
     height, width = header.shape
     across, down = 8 * max(h for h, _ in factors), 8 * max(v for _, v in factors)
     short, full, blocks = _lookups(
@@ -174,9 +192,7 @@ def _is_scan_sound(data: bytes, header: _Header) -> bool:
         tuple(header.codes[1, part[2]] for part in header.chosen),
         tuple(factors),
     )
-    scan = np.frombuffer(data, np.uint8)
-    end = _walk(scan, header.scan, -(-height // down) * -(-width // across), blocks, header.interval, short, full)
-    return end > 0 and not data[end:].strip(b"\0")
+    return _Scan(header.shape, -(-height // down) * -(-width // across), header.interval, blocks, short, full)
 
 
 @inlined
