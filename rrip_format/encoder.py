@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import colour
+from .difference import centred
 from .errors import RripError
 from .geometry import TILE_SIZES
 from .jpeg_blocks import ZIGZAG
@@ -157,10 +157,7 @@ class Streams:
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
         """As :meth:`rrip_format.family.StreamCoder.encode_base`."""
-        planes = colour.rgb_to_exact_ycc(rgb)
-        planes -= np.float32(128)
-        np.clip(planes, -128, 127, out=planes)
-        return encode_ycc(planes, *self.base, effort=self.effort, samples=samples)
+        return encode_ycc(centred(rgb), *self.base, effort=self.effort, samples=samples)
 
     def encode_residual(
         self, missing: NDArray[np.float32], level: int, plane: int, samples: NDArray[np.uint8] | None = None

@@ -7,14 +7,14 @@ still become zero: the choice weighs the squared error that it makes against the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import inlined, inner, kernel
+from .kernels import brief, inlined, inner, kernel
 
 __all__ = ["SIZES", "ZIGZAG", "Blocks", "Levels", "block_losses", "choose", "round_levels", "transform"]
 
@@ -161,42 +161,42 @@ def _order(turned: Floats, scale: Floats, zigzag: Any, scaled: Floats, last: Any
 
 
 @kernel
-def _transform(
-    plane: Floats, scale: Floats, zigzag: Any, dc: Floats, first: Any, place: Any, value: Floats, at: int
-) -> int:
-    """Fill `dc` (N,), `first` (N + 1,) and the lists from index `at`; returns where the lists end."""
-    height, width = plane.shape
+def _transform(planes: Floats, scales: Floats, zigzag: Any, dc: Floats, first: Any, place: Any, value: Floats) -> int:
+    """Fill `dc` (C, N), `first` (C, N + 1) and the lists; returns where those end."""
+    count, height, width = planes.shape
     rows, turned = np.zeros(8 * _WIDTH, np.float32), np.zeros(8 * _WIDTH, np.float32)
     scaled, last = np.zeros(64 * _BLOCKS, np.float32), np.zeros(_BLOCKS, np.int32)
     half = np.float32(0.5)
-    block = 0
-    for top in range(0, height, 8):
-        for left in range(0, width, _WIDTH):
-            inside = min(_WIDTH, width - left)
-            _dct_columns(plane, top, left, inside, rows)
-            _dct_rows(rows, turned)
-            _order(turned, scale, zigzag, scaled, last)
-            for b in range(inside // 8):
-                dc[block] = scaled[b]
-                first[block] = at
-                for k in range(1, last[b] + 1):  # writes all and keeps some: a branch would be hard to foresee
-                    v = scaled[U(k * _BLOCKS) + U(b)]
-                    place[U(at)] = k
-                    value[U(at)] = v
-                    at += abs(v) >= half
-                block += 1
-    first[block] = at
+    at = 0
+    for c in range(count):
+        block = 0
+        for top in range(0, height, 8):
+            for left in range(0, width, _WIDTH):
+                inside = min(_WIDTH, width - left)
+                _dct_columns(planes[c], top, left, inside, rows)
+                _dct_rows(rows, turned)
+                _order(turned, scales[c], zigzag, scaled, last)
+                for b in range(inside // 8):
+                    dc[c, block] = scaled[b]
+                    first[c, block] = at
+                    for k in range(1, last[b] + 1):  # writes all and keeps some: a branch would be hard to foresee
+                        v = scaled[U(k * _BLOCKS) + U(b)]
+                        place[U(at)] = k
+                        value[U(at)] = v
+                        at += abs(v) >= half
+                    block += 1
+        first[c, block] = at
     return at
 
 
-def transform(planes: Floats, scales: Sequence[Floats]) -> Blocks:
+def transform(planes: Floats, scales: Floats) -> Blocks:
     """The DCT of planes.
 
     Parameters
     ----------
     planes : (C, h, w) float32
         Samples less 128; sides are multiples of 8.
-    scales : C times (64,) float32
+    scales : (C, 64) float32
         One by the quantiser steps of each plane, in zigzag order.
     """
     count, height, width = planes.shape
@@ -204,13 +204,11 @@ def transform(planes: Floats, scales: Sequence[Floats]) -> Blocks:
     dc = np.empty((count, blocks), np.float32)
     first = np.empty((count, blocks + 1), np.int32)
     place, value = np.empty(planes.size + 1, np.uint8), np.empty(planes.size + 1, np.float32)
-    at = 0
-    for c in range(count):
-        at = _transform(planes[c], scales[c], ZIGZAG, dc[c], first[c], place, value, at)
-    return Blocks(dc, first, place[:at], value[:at])
+    end = _transform(planes, scales, ZIGZAG, dc, first, place, value)
+    return Blocks(dc, first, place[:end], value[:end])
 
 
-@kernel
+@brief
 def _round_levels(dc: Floats, value: Floats, offset: np.float32, dc_out: Any, out: Any) -> None:
     for n in range(dc.shape[0]):
         dc_out[n] = np.int16(np.floor(dc[n] + np.float32(0.5)))
@@ -346,7 +344,7 @@ def choose(
         _choose_dc(blocks.dc[c], weight[0], dc_cost, back, tried, levels.dc[c])
 
 
-@kernel
+@brief
 def _block_losses(
     dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, most: Any, gain: Floats
 ) -> bool:

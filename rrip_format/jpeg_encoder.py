@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,10 +101,10 @@ def encode_gray(
     bytes
         One stream; none where every level is zero or the plane was left away.
     """
-    blocks = transform(plane[None], [quantiser.scale])
+    blocks = transform(plane[None], quantiser.scale[None])
     levels = round_levels(blocks, _DEAD_ZONE if quantiser.rate else 0.5)
     coded = _code(blocks, levels, [quantiser], EFFORTS[effort])
-    if not levels.dc.any() and not levels.ac.any():
+    if coded.symbols.are_blank:
         return b""
     if optional and quantiser.rate:
         losses = block_losses(blocks, levels, quantiser.weight, _LARGEST_LOSS)
@@ -112,7 +112,7 @@ def encode_gray(
         if losses is not None and losses.sum() < quantiser.rate * stream_bits:
             return b""
     if samples is not None:
-        decode_levels(blocks, levels, [quantiser.lanes], samples[None])
+        decode_levels(blocks, levels, quantiser.lanes[None], samples[None])
     return _stream(plane.shape, [quantiser], coded)
 
 
@@ -120,11 +120,11 @@ def encode_ycc(
     planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default", samples: Samples | None = None
 ) -> bytes:
     """Encode Y, Cb, Cr, (3, h, w), like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
-    blocks = transform(planes, [luma.scale, chroma.scale, chroma.scale])
+    blocks = transform(planes, np.stack([luma.scale, chroma.scale, chroma.scale]))
     levels = round_levels(blocks, _DEAD_ZONE if luma.rate or chroma.rate else 0.5)
     coded = _code(blocks, levels, [luma, chroma], EFFORTS[effort])
     if samples is not None:
-        decode_levels(blocks, levels, [luma.lanes, chroma.lanes, chroma.lanes], samples)
+        decode_levels(blocks, levels, np.stack([luma.lanes, chroma.lanes, chroma.lanes]), samples)
     return _stream(planes.shape[1:], [luma, chroma], coded)
 
 
@@ -169,24 +169,24 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 
 def _stream(shape: tuple[int, ...], quantisers: Sequence[Quantiser], coded: _Coded) -> bytes:
-    """Tables, frame and scan (T.81 B.2). Components 1, 2, 3 without an application marker are Y, Cb, Cr to libjpeg."""
-    planes = 2 * len(quantisers) - 1
-    chosen = _tables_of(planes)
-    tables = b"".join(bytes((k,)) + quantiser.table.tobytes() for k, quantiser in enumerate(quantisers))
+    """Tables, frame and scan (T.81 B.2)."""
+    frame, scan = _headers(shape, tuple(quantiser.table.tobytes() for quantiser in quantisers))
     codes = b"".join(
         bytes((kind << 4 | k,)) + coded.tables.segment(2 * k + kind) for k in range(len(quantisers)) for kind in (0, 1)
     )
+    return b"".join((frame, _segment(0xC4, codes), scan, write_scan(coded.symbols, coded.tables), b"\xff\xd9"))
+
+
+@lru_cache(maxsize=64)
+def _headers(shape: tuple[int, ...], steps: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """What is before the Huffman tables and behind them, given the quantiser steps in zigzag order.
+
+    Components 1, 2, 3 without an application marker are Y, Cb, Cr to libjpeg.
+    """
+    planes = 2 * len(steps) - 1
+    chosen = _tables_of(planes)
+    tables = b"".join(bytes((k,)) + table for k, table in enumerate(steps))
     size = b"".join(side.to_bytes(2, "big") for side in shape)
     frame = b"\x08" + size + bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11, chosen[c]))))
     scan = bytes((planes, *(v for c in range(planes) for v in (c + 1, 0x11 * chosen[c])), 0, 63, 0))
-    return b"".join(
-        (
-            b"\xff\xd8",
-            _segment(0xDB, tables),
-            _segment(0xC0, frame),
-            _segment(0xC4, codes),
-            _segment(0xDA, scan),
-            write_scan(coded.symbols, coded.tables),
-            b"\xff\xd9",
-        )
-    )
+    return b"\xff\xd8" + _segment(0xDB, tables) + _segment(0xC0, frame), _segment(0xDA, scan)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_blocks import SIZES, Blocks, Levels
-from .kernels import inlined, inner, kernel
+from .kernels import brief, inlined, inner, kernel
 
 __all__ = ["HuffmanTables", "Symbols", "list_symbols", "symbol_costs", "write_scan"]
 
@@ -52,8 +52,8 @@ class HuffmanTables:
 
     def segment(self, row: int) -> bytes:
         """Counts and symbols of one table, as a segment of a stream holds them (T.81 B.2.4.2)."""
-        used = int(self.counts[row].sum())
-        return bytes(self.counts[row]) + bytes(self.symbols[row, :used])
+        counts: bytes = self.counts[row].tobytes()
+        return counts + self.symbols[row, : sum(counts)].tobytes()
 
 
 @kernel
@@ -88,7 +88,7 @@ def _tree_depths(frequency: Counts) -> Counts:
     return depth
 
 
-@kernel
+@brief
 def _optimal(frequencies: Counts, counts_out: Any, symbols_out: Any, codes_out: Any) -> int:
     """Fill counts by length, symbols and codes of tables, and return all their bits (T.81 figures K.1 … 4, C.1 … 3)."""
     bits = np.int64(0)
@@ -147,6 +147,11 @@ class Symbols:
     coded: NDArray[np.uint32]
     counts: Counts
 
+    @property
+    def are_blank(self) -> bool:
+        """Whether every level is zero: then there are only DC differences of no bits and ends of blocks."""
+        return int(self.counts[:, :, 0].sum()) == self.coded.size
+
 
 @kernel
 def _list(dc: Any, first: Any, place: Any, ac: Any, tables: Any, coded: Any, counts: Any) -> int:
@@ -196,7 +201,7 @@ def list_symbols(blocks: Blocks, levels: Levels, tables: Sequence[int]) -> Symbo
     return Symbols(coded[:size], counts)
 
 
-@kernel
+@brief
 def _log2(value: int) -> int:
     """256 · log2 of an integer 1 … 2^30, rounded down, in integers: the same on every machine."""
     exponent = 0
@@ -213,7 +218,7 @@ def _log2(value: int) -> int:
     return exponent << 8 | fraction
 
 
-@kernel
+@brief
 def _costs(counts: Counts) -> NDArray[np.float32]:
     total = max(2 * counts.sum(), 1)
     out = np.empty(256, np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,27 +20,28 @@ _PLACES = (ZIGZAG * LANES).astype(np.uint64)
 
 
 @kernel
-def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: Any) -> None:
-    height, across = out.shape
+def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, steps: Any, out: Any) -> None:
+    count, height, across = out.shape
     coefficients, work = np.zeros(64 * LANES, np.int32), np.zeros(64 * LANES, np.int32)
     packed = np.zeros(2 * LANES, np.uint32)
-    for row in range(height // 8):
-        for left in range(0, across, LANES):
-            count = min(LANES, across - left)
-            coefficients[:] = 0
-            last = np.int64(0)
-            for lane in range(count):
-                n = row * across + left + lane
-                coefficients[lane] = dc[n]
-                for k in range(first[n], first[n + 1]):
-                    at = place[U(k)]
-                    if ac[U(k)]:
-                        coefficients[_PLACES[U(at)] + U(lane)] = ac[U(k)]
-                        last = max(last, np.int64(at))
-            inverse_dct(coefficients, scale, last, work, packed, out, 8 * row, left, count)
+    for c in range(count):
+        for row in range(height // 8):
+            for left in range(0, across, LANES):
+                inside = min(LANES, across - left)
+                coefficients[:] = 0
+                last = np.int64(0)
+                for lane in range(inside):
+                    n = row * across + left + lane
+                    coefficients[lane] = dc[c, n]
+                    for k in range(first[c, n], first[c, n + 1]):
+                        at = place[U(k)]
+                        if ac[U(k)]:
+                            coefficients[_PLACES[U(at)] + U(lane)] = ac[U(k)]
+                            last = max(last, np.int64(at))
+                inverse_dct(coefficients, steps[c], last, work, packed, out[c], 8 * row, left, inside)
 
 
-def decode_levels(blocks: Blocks, levels: Levels, steps: Sequence[NDArray[np.int32]], out: NDArray[np.uint8]) -> None:
+def decode_levels(blocks: Blocks, levels: Levels, steps: NDArray[np.int32], out: NDArray[np.uint8]) -> None:
     """Samples of planes as the inverse DCT of spec section 5.1 makes them.
 
     Parameters
@@ -49,11 +49,9 @@ def decode_levels(blocks: Blocks, levels: Levels, steps: Sequence[NDArray[np.int
     blocks : Blocks
         Of C planes.
     levels : Levels
-    steps : C times (64 * LANES,) int32
+    steps : (C, 64 * LANES) int32
         Quantiser steps of each plane in raster order, each once for every lane.
     out : (C, h, w) uint8
         Gets the samples; contiguous.
     """
-    words = out.view(np.uint64)
-    for c in range(out.shape[0]):
-        _decode_levels(levels.dc[c], blocks.first[c], blocks.place, levels.ac, steps[c], words[c])
+    _decode_levels(levels.dc, blocks.first, blocks.place, levels.ac, steps, out.view(np.uint64))

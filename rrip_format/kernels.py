@@ -12,7 +12,7 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache
 
-__all__ = ["inlined", "inner", "kernel"]
+__all__ = ["brief", "inlined", "inner", "kernel"]
 
 
 @functools.cache
@@ -50,7 +50,16 @@ def kernel(function: Any) -> Any:
     Without Numba's ``fastmath`` neither order nor rounding of floating-point operations changes, so that the same input
     gives the same bytes on every machine.
     """
-    compiled = numba.njit(nogil=True, boundscheck=False, no_cfunc_wrapper=True)(function)
+    return _compiled(function, nogil=True)
+
+
+def brief(function: Any) -> Any:
+    """A kernel of a few microseconds, which keeps the interpreter lock: to get that back would take longer."""
+    return _compiled(function, nogil=False)
+
+
+def _compiled(function: Any, *, nogil: bool) -> Any:
+    compiled = numba.njit(nogil=nogil, boundscheck=False, no_cfunc_wrapper=True)(function)
     with suppress(RuntimeError):  # Numba finds no cache directory that it can write: compile once a process instead
         compiled._cache = _Cache(function)  # noqa: SLF001  (as `cache=True` does with its own)
     return compiled

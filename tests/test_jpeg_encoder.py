@@ -83,7 +83,7 @@ def test_two_decoders_agree(kind, side, step, rate, effort):
 @pytest.mark.parametrize("step", [1, 7])
 def test_decoders_see_exactly_our_levels(kind, step):
     plane, table = plane_of(kind, 64), np.arange(64, dtype=np.uint8) % 9 + step
-    blocks = jpeg_blocks.transform(plane[None], [Quantiser(table).scale])
+    blocks = jpeg_blocks.transform(plane[None], Quantiser(table).scale[None])
     levels = jpeg_blocks.round_levels(blocks, 0.5)
     coefficients = np.zeros((64, 64), np.int64)
     coefficients[:, 0] = levels.dc[0]
@@ -106,7 +106,7 @@ def test_the_transform_is_the_orthonormal_dct():
     from scipy.fft import dctn
 
     plane = plane_of("noise", 48)
-    blocks = jpeg_blocks.transform(plane[None], [np.ones(64, np.float32)])
+    blocks = jpeg_blocks.transform(plane[None], np.ones((1, 64), np.float32))
     expected = dctn(plane.reshape(6, 8, 6, 8).swapaxes(1, 2).astype(np.float64), axes=(2, 3), norm="ortho")
     ordered = expected.reshape(36, 64)[:, ZIGZAG]
     np.testing.assert_allclose(blocks.dc[0], ordered[:, 0], atol=1e-3)

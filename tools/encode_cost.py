@@ -26,7 +26,7 @@ from uuid import UUID
 import click
 from bench_convert import PEERS
 
-from rrip_format import blocks, colour, encoder, family, jpeg_encoder, predict
+from rrip_format import blocks, encoder, family, jpeg_encoder, predict
 from rrip_format.encoder import UNFITTED, Settings
 from rrip_format.geometry import Geometry
 from rrip_format.jpeg_encoder import EFFORTS
@@ -44,7 +44,7 @@ STAGES: list[tuple[Any, str, str]] = [
     (blocks, "read_block", "read the source"),
     (predict, "box2", "halve levels"),
     (family, "difference", "differences from RGB"),
-    (colour, "rgb_to_exact_ycc", "YCbCr of the base"),
+    (encoder, "centred", "YCbCr of the base"),
     (predict, "up2", "predict"),
     (predict, "reconstruct", "reconstruct"),
     (jpeg_encoder, "transform", "DCT"),
