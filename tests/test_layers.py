@@ -46,7 +46,7 @@ LATE = {("container", "tiff_reader"), ("container", "zip_reader"), ("writing", "
 
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FOREIGN_DOORS = {
-    "imagecodecs": {"evaluate", "jpeg", "jpeg_codec", "source"},
+    "imagecodecs": {"blocks", "evaluate", "jpeg", "jpeg_codec", "source"},
     "pyvips": {"evaluate", "jpeg", "source"},
     "openslide": {"openslide_api", "source"},
     "tifffile": {"export_tiff", "source"},
