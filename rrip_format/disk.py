@@ -67,7 +67,8 @@ class Span:
             If it cannot be read.
         """
         with as_target_error(self.path), open(self.path, "rb", buffering=0) as file:  # noqa: PTH123
-            file.seek(self.offset)
+            if self.offset:  # every call lets go of the interpreter lock, and there is one to a tile
+                file.seek(self.offset)
             found, wanted = b"", self.length + self.is_whole
             while len(found) < wanted and (more := file.read(wanted - len(found))):
                 found += more

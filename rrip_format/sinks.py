@@ -78,8 +78,10 @@ class DirectorySink:
                 if parent not in self._made:
                     Path(parent).mkdir(parents=True, exist_ok=True)
                     self._made.add(parent)
-                with open(path, "wb") as file:  # noqa: PTH123
-                    file.write(data)
+                with open(path, "wb", buffering=0) as file:  # noqa: PTH123  (a buffer asks the system for more)
+                    rest = data
+                    while rest:  # a full disk takes a part
+                        rest = rest[file.write(rest) :]
             self._unsettled.add(path)
             if len(self._unsettled) > _MOST_UNSETTLED:
                 self.settle([Span(waiting, 0, 0) for waiting in list(self._unsettled)])
