@@ -12,7 +12,7 @@ holds RGB without subsampling, which takes longer to write; quality 89 is the be
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -74,14 +74,18 @@ class Job:
     runs: list[Child] = field(default_factory=list)
     stored_bytes: int = 0
 
-    def run(self, folder: Path) -> None:
-        """Convert once, into an empty folder that is removed."""
-        folder.mkdir()
-        try:
-            self.runs.append(benchlib.run_child([*self.command, str(folder / self.target)], self.workers))
-            self.stored_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        finally:
-            shutil.rmtree(folder)
+    def run(self, scratch: Path) -> None:
+        """Convert once, into a new folder, whose files are emptied at the end.
+
+        They are not removed: for minutes ext4 keeps from using what a file was, and looks through all those again for
+        each that is made. Where thousands had just been removed, making one took 0.3 ms, otherwise 0.01 ms.
+        """
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        self.runs.append(benchlib.run_child([*self.command, str(folder / self.target)], self.workers))
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        self.stored_bytes = sum(path.stat().st_size for path in files)
+        for path in files:
+            os.truncate(path, 0)
 
     def to_json(self, pixels: int) -> dict[str, Json]:
         """Speed, memory and size."""
@@ -116,7 +120,7 @@ def measure(source: Path, found: dict[str, Job], rounds: int, scratch: Path) -> 
     """Run all jobs in turns; the pixels of level 0, and seconds by job."""
     with open_source(source) as opened:
         pixels = opened.info.width * opened.info.height
-    cases: dict[str, Callable[[], object]] = {key: partial(job.run, scratch / "run") for key, job in found.items()}
+    cases: dict[str, Callable[[], object]] = {key: partial(job.run, scratch) for key, job in found.items()}
     return pixels, benchlib.interleave(cases, rounds, warm=False)
 
 
