@@ -56,11 +56,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTile:
-    """A stored tile, and the checksums of the planes that the encoder expects it to decode to."""
+    """A stored tile, and the checksum of the planes that the encoder expects it to decode to."""
 
     place: Place
     data: bytes
-    digest: bytes
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class WrittenTile:
 
     place: Place
     span: Span
-    digest: bytes
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
     return len(set(background)) == 1 and rgb.flat[0] == background[0] and bool((rgb == background[0]).all())
 
 
-def _digest(planes: NDArray[np.uint8]) -> bytes:
-    """The CRC-32 of each of three planes: no other checksum is as quick, and lets go of the interpreter lock."""
-    return b"".join(deflate_crc32(plane).to_bytes(4, "little") for plane in np.ascontiguousarray(planes))
+def _digest(planes: NDArray[np.uint8]) -> int:
+    """The CRC-32 of planes: no other checksum is as quick, and lets go of the interpreter lock."""
+    return int(deflate_crc32(np.ascontiguousarray(planes)))
 
 
 def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool) -> Json:

@@ -19,9 +19,22 @@ try:
 except ImportError:  # Windows: runs are not kept from each other
     fcntl = None  # type: ignore[assignment]  # a module, where there is one
 
-__all__ = ["Span", "Workplace", "as_target_error", "beginning", "flush", "move", "recover", "temporary_folder"]
+__all__ = [
+    "READ",
+    "Span",
+    "Workplace",
+    "as_target_error",
+    "beginning",
+    "flush",
+    "move",
+    "recover",
+    "temporary_folder",
+]
 
 _CONTAINER, _LOCK, _REPLACED = "container", "lock", ".replaced"
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+"""How files are opened without a file object."""
+
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -66,13 +79,17 @@ class Span:
         TargetError
             If it cannot be read.
         """
-        with as_target_error(self.path), open(self.path, "rb", buffering=0) as file:  # noqa: PTH123
-            if self.offset:  # every call lets go of the interpreter lock, and there is one to a tile
-                file.seek(self.offset)
-            found, wanted = b"", self.length + self.is_whole
-            while len(found) < wanted and (more := file.read(wanted - len(found))):
-                found += more
-            return found
+        with as_target_error(self.path):
+            file = os.open(self.path, READ)  # a file object asks the system for more, and there is one to a tile
+            try:
+                if self.offset:
+                    os.lseek(file, self.offset, os.SEEK_SET)
+                found, wanted = b"", self.length + self.is_whole
+                while len(found) < wanted and (more := os.read(file, wanted - len(found))):
+                    found += more
+            finally:
+                os.close(file)
+        return found
 
 
 class Workplace:

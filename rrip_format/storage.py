@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bytesource import is_url
+from .disk import READ
 from .errors import RULES, ExtraMissingError, RripError, StorageError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 __all__ = ["get_async", "get_sync", "is_synchronous", "list_sizes", "open_store"]
-
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -133,7 +132,7 @@ def _read_value(store: Any, key: str, most: int) -> bytes | None:
 def _read_file(root: str, key: str, most: int) -> bytes | None:
     """What a ``LocalStore`` has for a key, at most so many bytes: past the store, which takes ten times as long."""
     try:
-        file = os.open(f"{root}/{key}", _READ)  # a file object takes longer than all that follows
+        file = os.open(f"{root}/{key}", READ)  # a file object takes longer than all that follows
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
