@@ -228,9 +228,9 @@ def test_convert(fields, given_steps, monkeypatch):
     monkeypatch.setattr(bench_convert, "PEERS", {"tiffsave": bench_convert.PEERS["tiffsave"]})
     arguments = ["--megapixels", "1", "--preset", "notebook", "--no-glass"]
     found = run("bench_convert", fields, *arguments)
-    check_requirements(found, "conversion to tiffsave, 2 workers, fast", "peak memory")
+    check_requirements(found, "conversion to tiffsave, 2 workers, fast, TIFF", "peak memory")
     jobs = found["sources"]["tissue"]["jobs"]
-    assert set(jobs) == {"fast-2", "tiff-2", "tiffsave-2"}
+    assert set(jobs) == {"fast-2", "tiff-fast-2", "tiffsave-2"}
     for job in jobs.values():
         assert job["stored_bytes"] > 10_000
         assert 20 < job["peak_mib"] < 1000
