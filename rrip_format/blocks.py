@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .disk import Span
 from .errors import DamagedError, RripError
-from .family import StreamCoder, decode_base, decode_residual, encode_base, encode_family
+from .family import StreamCoder, decode_base, decode_residual, decode_samples, encode_base, encode_family
 from .geometry import BASE_LEVEL, Geometry
 from .metadata import Coding
 from .overview import pad
@@ -40,6 +40,8 @@ _BLOCK_PX = 2048
 """Side of the square of level 0 that one worker holds at a time."""
 
 Json = Any
+Planes = NDArray[np.uint8]
+Digest = tuple[int | None, ...]
 Place = tuple[int, int, int]
 """Level, row and column of a tile."""
 
@@ -56,11 +58,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTile:
-    """A stored tile, and the checksum of the planes that the encoder expects it to decode to."""
+    """A stored tile, and the checksums of what the encoder expects it to decode to."""
 
     place: Place
     data: bytes
-    digest: int
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class WrittenTile:
 
     place: Place
     span: Span
-    digest: int
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,10 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
         tiles: tuple[EncodedTile, ...] = ()
         if not _is_background(levels[0], coding.background):
             made = encode_family(coding, row, col, pad_levels(levels, coding.geometry), coder)
+            decoded = made.finest.residuals, (made.finest.coarse,), (made.base,)  # as :func:`_decode` will find them
             tiles = tuple(
                 EncodedTile((level, row, col), tile, _digest(planes))
-                for level, (tile, planes) in enumerate(zip(made.tiles, made.planes, strict=True))
+                for level, (tile, planes) in enumerate(zip(made.tiles, decoded, strict=True))
             )
         yield Family(row, col, tiles, levels[BASE_LEVEL])
 
@@ -132,7 +135,7 @@ def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place
     side = coding.geometry.tile_side(place[0])
     planes = np.empty((3, side, side), np.uint8)
     tile = encode_base(coding, *place, pad(rgb, side), coder, planes)
-    return EncodedTile(place, tile, _digest(planes))
+    return EncodedTile(place, tile, _digest((planes,)))
 
 
 def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
@@ -140,9 +143,9 @@ def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
     return len(set(background)) == 1 and rgb.flat[0] == background[0] and bool((rgb == background[0]).all())
 
 
-def _digest(planes: NDArray[np.uint8]) -> int:
-    """The CRC-32 of planes: no other checksum is as quick, and lets go of the interpreter lock."""
-    return int(deflate_crc32(np.ascontiguousarray(planes)))
+def _digest(planes: Sequence[Planes | None]) -> Digest:
+    """The CRC-32 of each: no other checksum is as quick, and lets go of the interpreter lock."""
+    return tuple(None if plane is None else deflate_crc32(np.ascontiguousarray(plane)) for plane in planes)
 
 
 def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool) -> Json:
@@ -165,11 +168,11 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, v
         If it cannot be read.
     """
     data = {tile.place: tile.span.read() for tile in tiles}
-    decoded: dict[Place, NDArray[np.uint8]] = {}
+    bases: dict[Place, Planes] = {}
     for tile in sorted(tiles, key=_coarser_first):
         place = coding.place(*tile.place)
         try:
-            found = _decode(coding, tile.place, data[tile.place], decoded) if verify else None
+            found = _decode(coding, tile.place, data[tile.place], bases) if verify else None
             split_tile(data[tile.place], place, coding.streams(place.level))
         except DamagedError as error:
             raise DamagedError(
@@ -194,16 +197,20 @@ def _coarser_first(tile: WrittenTile) -> Place:
     return row, col, -level
 
 
-def _decode(coding: Coding, place: Place, tile: bytes, decoded: dict[Place, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The planes of a tile as a reader reconstructs them, its family's coarser one being `decoded` already."""
+def _decode(coding: Coding, place: Place, tile: bytes, bases: dict[Place, Planes]) -> Sequence[Planes | None]:
+    """What a tile decodes to, `bases` having the planes of its family's base tile.
+
+    Of level 0 that are its residuals: its planes follow from them and those of level 1, and nothing else does.
+    """
     level, row, col = place
-    if level >= BASE_LEVEL:
-        planes = decode_base(coding, *place, tile)
-    else:
-        planes = decode_residual(coding, *place, decoded.pop((level + 1, row, col)), tile)
-    if 0 < level <= BASE_LEVEL:
-        decoded[place] = planes
-    return planes
+    if level == 0:
+        return decode_samples(coding, *place, tile)
+    if level < BASE_LEVEL:
+        return (decode_residual(coding, *place, bases.pop((BASE_LEVEL, row, col)), tile),)
+    planes = decode_base(coding, *place, tile)
+    if level == BASE_LEVEL:
+        bases[place] = planes
+    return (planes,)
 
 
 def _digest_of(tiles: Iterator[bytes]) -> str:

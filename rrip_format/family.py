@@ -24,12 +24,14 @@ from .tile import join_tile, split_tile
 
 __all__ = [
     "EncodedFamily",
+    "EncodedLevel",
     "Quality",
     "StreamCoder",
     "decode_base",
     "decode_family",
     "decode_planes",
     "decode_residual",
+    "decode_samples",
     "decode_tile",
     "encode_base",
     "encode_family",
@@ -118,6 +120,31 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedLevel:
+    """A residual level of a family, encoded.
+
+    Parameters
+    ----------
+    streams : one or three bytes
+        No bytes for a plane that is all zero.
+    coarse : (3, s / 2, s / 2) uint8
+        Planes of the next coarser level, as a decoder will have them.
+    residuals : three (s, s) uint8 or None
+        What the streams decode to.
+    how : ResidualCoding
+    """
+
+    streams: list[bytes]
+    coarse: Planes
+    residuals: predict.Residuals
+    how: ResidualCoding
+
+    def planes(self) -> Planes:
+        """Y, Cb, Cr as a decoder will have them, (3, s, s) uint8."""
+        return predict.reconstruct(self.coarse, self.residuals, self.how.taps, self.how.cfl, self.how.chroma_taps)
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedFamily:
     """The stored tiles of a family, and what a reader will see of it.
 
@@ -125,12 +152,20 @@ class EncodedFamily:
     ----------
     tiles : three bytes
         Of levels 0, 1 and 2.
-    planes : three arrays
-        (3, s, s) uint8 Y, Cb, Cr of levels 0, 1 and 2, as decoded from `tiles`.
+    finest : EncodedLevel
+        Level 0, made from the planes of level 1.
+    base : (3, s, s) uint8
+        Planes of level 2.
     """
 
     tiles: tuple[bytes, bytes, bytes]
-    planes: tuple[Planes, Planes, Planes]
+    finest: EncodedLevel
+    base: Planes
+
+    @property
+    def planes(self) -> tuple[Planes, Planes, Planes]:
+        """Y, Cb, Cr of levels 0, 1 and 2 as decoded from `tiles`, each (3, s, s) uint8; those of level 0 made anew."""
+        return self.finest.planes(), self.finest.coarse, self.base
 
 
 def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> Planes:
@@ -151,10 +186,16 @@ def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> 
         raise error.within(str(place)) from error
 
 
-def _residuals(
+def decode_samples(
     coding: Coding, level: int, row: int, col: int, tile: bytes, window: Window | None = None
 ) -> predict.Residuals:
-    """The residual planes of a stored tile, None where one is all zero; only the rows of `window` if it is given."""
+    """The residual planes of a stored tile of level 1 or 0, None where one is all zero; of `window`, only the rows.
+
+    Raises
+    ------
+    DamagedError
+        If the tile is not what was written at that place.
+    """
     place = coding.place(level, row, col)
     side = coding.geometry.tile_side(level)
     streams = split_tile(tile, place, coding.streams(level))
@@ -201,7 +242,7 @@ def decode_residual(
     coding: Coding, level: int, row: int, col: int, coarse: Planes, tile: bytes, window: Window | None = None
 ) -> Planes:
     """As :func:`decode_planes`, from a stored tile of level 1 or 0 and the planes of its family's coarser one."""
-    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tile, window)
+    how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tile, window)
     return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
 
 
@@ -221,7 +262,7 @@ def decode_family(
     if level == BASE_LEVEL:
         return colour.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
-    how, residuals = coding.residuals[level], _residuals(coding, level, row, col, tiles[-1], window)
+    how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tiles[-1], window)
     return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window, corner)
 
 
@@ -332,13 +373,12 @@ def encode_family(
     EncodedFamily
     """
     side = coding.geometry.tile
-    planes = [np.empty((3, side, side), np.uint8)]
-    tiles = [encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder, planes[0])]
-    for level in (1, 0):
-        streams, decoded = encode_level(planes[0], levels[level], level, coding.residuals[level], coder)
-        tiles.insert(0, join_tile(streams, coding.place(level, row, col)))
-        planes.insert(0, decoded)
-    return EncodedFamily((tiles[0], tiles[1], tiles[2]), (planes[0], planes[1], planes[2]))
+    base = np.empty((3, side, side), np.uint8)
+    base_tile = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder, base)
+    middle = encode_level(base, levels[1], 1, coding.residuals[1], coder)
+    finest = encode_level(middle.planes(), levels[0], 0, coding.residuals[0], coder)
+    tiles = [join_tile(made.streams, coding.place(level, row, col)) for level, made in enumerate((finest, middle))]
+    return EncodedFamily((tiles[0], tiles[1], base_tile), finest, base)
 
 
 def encode_level(
@@ -348,7 +388,7 @@ def encode_level(
     how: ResidualCoding,
     coder: StreamCoder,
     luma: bytes | None = None,
-) -> tuple[list[bytes], Planes]:
+) -> EncodedLevel:
     """Encode one residual level of a family.
 
     Parameters
@@ -366,8 +406,7 @@ def encode_level(
 
     Returns
     -------
-    list of bytes, (3, s, s) uint8
-        Residual streams, and the planes as a decoder will have them.
+    EncodedLevel
     """
     residuals: list[Planes | None] = [None, None, None]
 
@@ -377,16 +416,13 @@ def encode_level(
         residuals[plane] = samples if stream else None
         return stream
 
-    def reconstruct() -> Planes:
-        y, cb, cr = residuals
-        return predict.reconstruct(coarse, (y, cb, cr), how.taps, how.cfl, how.chroma_taps)
-
     if luma is None:
         luma = encode(0, predict.up2(coarse[0], how.taps))
     elif luma:
         residuals[0] = decode_gray(luma, rgb.shape[0])
-    streams, planes = [luma], reconstruct()
-    if how.planes == 3:
-        streams += [encode(k, planes[k]) for k in (1, 2)]
-        planes = reconstruct()
-    return streams, planes
+    made = EncodedLevel([luma], coarse, (residuals[0], None, None), how)
+    if how.planes == 1:
+        return made
+    planes = made.planes()
+    streams = [luma, *(encode(k, planes[k]) for k in (1, 2))]
+    return EncodedLevel(streams, coarse, (residuals[0], residuals[1], residuals[2]), how)

@@ -141,8 +141,8 @@ def encode_luma(original: Original, settings: Settings, coarser: Luma | None = N
     level, streams, coder = 0 if coarser else 1, coarser.streams if coarser else (), settings.streams
     coarse = coarser.planes if coarser else _encode_base(original, coder)
     how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
-    found, planes = encode_level(coarse, original.levels[level], level, how, coder)
-    return Luma((*streams, found[0]), planes)
+    made = encode_level(coarse, original.levels[level], level, how, coder)
+    return Luma((*streams, made.streams[0]), made.planes())
 
 
 def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits) -> Planes:
@@ -150,7 +150,7 @@ def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits
     how, coder = settings.residuals(fits), settings.streams
     planes = _encode_base(original, coder)
     for level, stream in zip((1, 0), luma.streams, strict=True):
-        _, planes = encode_level(planes, original.levels[level], level, how[level], coder, stream)
+        planes = encode_level(planes, original.levels[level], level, how[level], coder, stream).planes()
     return planes
 
 
@@ -183,7 +183,7 @@ def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: 
     plain = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))
 
     def encode(original: Original, coarse: Planes, luma: Luma, how: ResidualCoding, level: int) -> Planes:
-        return encode_level(coarse, original.levels[level], level, how, coder, luma.streams[1 - level])[1]
+        return encode_level(coarse, original.levels[level], level, how, coder, luma.streams[1 - level]).planes()
 
     coarse = list(executor.map(_encode_base, originals, repeat(coder)))
     for level in (1, 0):

@@ -394,10 +394,11 @@ def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_pat
     digest, side = blocks._digest, 64 * [4, 2, 1, 4][level]
 
     def wrong(planes):
-        changed = planes.copy()
-        if planes.shape[1] == side and wrong.thread == threading.get_ident():  # others check meanwhile
-            changed[2, 5, 5] ^= 1
-        return digest(changed)
+        first, *others = planes
+        if first.shape[-1] == side and wrong.thread == threading.get_ident():  # others check meanwhile
+            first = first.copy()
+            first[..., 5, 5] ^= 1
+        return digest((first, *others))
 
     encode = blocks.encode_overview if level == 3 else blocks.encode_block
 
