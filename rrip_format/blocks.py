@@ -200,7 +200,7 @@ def _coarser_first(tile: WrittenTile) -> Place:
 def _decode(coding: Coding, place: Place, tile: bytes, bases: dict[Place, Planes]) -> Sequence[Planes | None]:
     """What a tile decodes to, `bases` having the planes of its family's base tile.
 
-    Of level 0 that are its residuals: its planes follow from them and those of level 1, and nothing else does.
+    Of level 0 that are its residuals: its planes follow from these and from those of level 1, which are compared, too.
     """
     level, row, col = place
     if level == 0:

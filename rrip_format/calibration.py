@@ -279,7 +279,7 @@ def find_quality(
         if target.kind == "ratio":
             raw = sum(rgb.size for family in levels for rgb in family)
             return raw / sum(len(tile) for family in encoded for tile in family.tiles)
-        found = [_inner(family.planes[0]) for family in encoded]
+        found = list(executor.map(lambda family: _inner(family.planes()[0]), encoded))
         if target.kind == "psnr":
             losses = sample.losses(lambda original, rgb: original.luma_losses(0, rgb), found)
             return 10 * math.log10(255**2 / float(losses["y0"].mean()))

@@ -162,7 +162,6 @@ class EncodedFamily:
     finest: EncodedLevel
     base: Planes
 
-    @property
     def planes(self) -> tuple[Planes, Planes, Planes]:
         """Y, Cb, Cr of levels 0, 1 and 2 as decoded from `tiles`, each (3, s, s) uint8; those of level 0 made anew."""
         return self.finest.planes(), self.finest.coarse, self.base

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels import brief, inlined, inner, kernel
+from .kernels import inlined, inner, kernel
 
 __all__ = ["SIZES", "ZIGZAG", "Blocks", "Levels", "block_losses", "choose", "round_levels", "transform"]
 
@@ -208,7 +208,7 @@ def transform(planes: Floats, scales: Floats) -> Blocks:
     return Blocks(dc, first, place[:end], value[:end])
 
 
-@brief
+@kernel
 def _round_levels(dc: Floats, value: Floats, offset: np.float32, dc_out: Any, out: Any) -> None:
     for n in range(dc.shape[0]):
         dc_out[n] = np.int16(np.floor(dc[n] + np.float32(0.5)))
@@ -344,7 +344,7 @@ def choose(
         _choose_dc(blocks.dc[c], weight[0], dc_cost, back, tried, levels.dc[c])
 
 
-@brief
+@kernel
 def _block_losses(
     dc: Floats, first: Any, place: Any, value: Floats, weight: Floats, dc_out: Any, out: Any, most: Any, gain: Floats
 ) -> bool:

@@ -110,9 +110,12 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
 
 @inlined
 def _refill(words: Array, at: Any, bits: Any, have: Any) -> Any:
-    """At least 33 bits: where the words are then, the bits, from the upper end, and how many there are."""
+    """At least 32 bits: where the words are then, the bits, from the upper end, and how many there are.
+
+    There may be 64 already, by which nothing can be shifted.
+    """
     more = U(have <= U(32))
-    return at + more, bits | (U(words[at]) << U(32) >> have) & (U(0) - more), have + (more << U(5))
+    return at + more, bits | (U(words[at]) << U(32) >> (have & U(63))) & (U(0) - more), have + (more << U(5))
 
 
 @inlined

@@ -54,7 +54,7 @@ def kernel(function: Any) -> Any:
 
 
 def brief(function: Any) -> Any:
-    """A kernel of a few microseconds, which keeps the interpreter lock: to get that back would take longer."""
+    """A kernel of a few microseconds, whatever it gets, with the interpreter lock: to get that back takes longer."""
     return _compiled(function, nogil=False)
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from .disk import Span, Workplace, as_target_error, flush
-from .errors import TargetError
 from .pool import OwnThreads
 
 __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
@@ -112,26 +111,29 @@ class DirectorySink:
 
 def _flush_all(paths: Iterable[str]) -> None:
     """Flush files or folders to the disk, up to the first that cannot be, and wait until nothing is under way."""
-    found = list(paths)
-    waiting = iter(found)
+    waiting = deque(paths)
     under_way: list[Future[None]] = []
     try:
-        under_way.extend(_flushing.executor.submit(_flush_waiting, waiting) for _ in found[:_AT_ONCE])
+        under_way.extend(_flushing.executor.submit(_flush_waiting, waiting) for _ in range(min(_AT_ONCE, len(waiting))))
+        for flushed in under_way:
+            flushed.result()
     finally:
+        waiting.clear()
         wait(under_way)
-    for flushed in under_way:
-        flushed.result()
 
 
-def _flush_waiting(paths: Iterator[str]) -> None:
-    """Flush one after another, as other threads do with the same iterator; behind one that fails nothing waits."""
-    for path in paths:
-        try:
+def _flush_waiting(waiting: deque[str]) -> None:
+    """Flush one after another, as other threads do of the same; behind one that fails nothing waits."""
+    try:
+        while True:
+            path = waiting.popleft()
             with as_target_error(path):
                 flush(path)
-        except TargetError:
-            deque(paths, maxlen=0)
-            raise
+    except IndexError:
+        return
+    except BaseException:
+        waiting.clear()
+        raise
 
 
 class PartialFile:

@@ -227,7 +227,7 @@ class Slide:
         if min(workers, len(parts)) < 2:
             for part in parts:
                 fill(part)
-            return picture
+            return picture if out is None else out
         with ThreadPoolExecutor(min(workers, len(parts)), thread_name_prefix="rrip") as executor:
             try:
                 for _ in executor.map(fill, parts):
@@ -235,7 +235,7 @@ class Slide:
             except BaseException:
                 executor.shutdown(cancel_futures=True)
                 raise
-        return picture
+        return picture if out is None else out
 
     def close(self) -> None:
         """Release files and connections."""
@@ -268,18 +268,21 @@ def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """`out`, if it can take (height, width, 3) uint8.
+    """`out` as a plain array, if it can take (height, width, 3) uint8.
 
     Raises
     ------
     ValueError
         If it cannot.
     """
-    if out.shape != (height, width, 3) or out.dtype != np.uint8:
-        raise ValueError(f"out is {out.shape} {out.dtype}, expected {(height, width, 3)} uint8")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out is not contiguous or cannot be written; pass an array of its own, not a view of another")
-    return out
+    if not isinstance(out, np.ndarray) or out.shape != (height, width, 3) or out.dtype != np.uint8:
+        found = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out is {found}, expected a NumPy array {(height, width, 3)} uint8")
+    if not out.flags.writeable:
+        raise ValueError("out cannot be written; pass a copy")
+    if not out.flags.c_contiguous:
+        raise ValueError("out is not contiguous; pass an array of its own, and copy from that")
+    return out.view(np.ndarray)
 
 
 _Overlap = tuple[int, int, int, int]

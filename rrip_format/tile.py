@@ -19,16 +19,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import google_crc32c
 
 from .errors import ChecksumError, DamagedError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "split_tile"]
 
@@ -54,7 +49,7 @@ class TilePlace:
         return f"tile (level {self.level}, row {self.row}, column {self.col})"
 
 
-def crc32c(data: bytes | NDArray[np.uint8]) -> int:
+def crc32c(data: bytes) -> int:
     """CRC-32C (Castagnoli) of `data`, the checksum of Zarr's ``crc32c`` codec."""
     return int(google_crc32c.value(data))
 

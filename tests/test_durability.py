@@ -13,7 +13,7 @@ from conftest import tissue
 from kinds import SUFFIXES
 
 import rrip_format
-from rrip_format import sinks
+from rrip_format import conversion, sinks
 from rrip_format.errors import TargetError
 from rrip_format.transmux import transmux
 
@@ -116,6 +116,22 @@ def test_the_header_of_a_tiff_comes_last(kinds, tmp_path, system):
     ]
     assert heads[0] == bytes(16)
     assert heads[-1] == target.read_bytes()[:16]
+
+
+def test_a_block_is_noted_only_when_it_is_durable(tmp_path, monkeypatch):
+    """A later run takes over what is noted, whatever the disk has lost meanwhile."""
+    noted = []
+
+    def settle(_sink, spans):
+        assert noted == []
+        raise TargetError("the disk is gone")
+
+    monkeypatch.setattr(sinks.DirectorySink, "settle", settle)
+    monkeypatch.setattr(conversion.Journal, "append", lambda _journal, note: noted.append(note))
+    with pytest.raises(TargetError, match="the disk is gone"):
+        rrip_format.convert(tissue(300, 300), tmp_path / "a.rrip.zarr")
+    assert noted == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_flushing_ends_with_the_first_error(monkeypatch):

@@ -19,7 +19,7 @@ import rrip_format
 from rrip_format import Settings, calibration, colour
 from rrip_format.calibration import find_quality, keep_promise
 from rrip_format.demo import luma_psnr
-from rrip_format.difference import difference
+from rrip_format.difference import centred, difference
 from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family import decode_planes, encode_family
@@ -97,13 +97,13 @@ def test_every_setting_encodes(effort, tune, luma_only):
     coding = Coding(UUID(int=1), Geometry(256, 256, 64), settings.residuals(UNFITTED_LEVELS))
     levels = families(1)[0]
     encoded = encode_family(coding, 0, 0, levels, settings.streams)
-    rgb = colour.ycc_to_rgb(encoded.planes[0].copy()).transpose(1, 2, 0)
+    rgb = colour.ycc_to_rgb(encoded.planes()[0].copy()).transpose(1, 2, 0)
     assert luma_psnr(levels[0], rgb) > 35
     again = encode_family(coding, 0, 0, levels, settings.streams)
     assert again.tiles == encoded.tiles
     for level in range(3):  # what the encoder expects is what a decoder has
         found = decode_planes(coding, 0, 0, encoded.tiles[level:][::-1])
-        np.testing.assert_array_equal(found, encoded.planes[level])
+        np.testing.assert_array_equal(found, encoded.planes()[level])
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
@@ -111,6 +111,8 @@ def test_differences_are_exact(plane):
     rgb, predicted = tissue(40, 56, 3), np.random.default_rng(plane).integers(0, 256, (40, 56), np.uint8)
     wanted = np.clip(colour.rgb_to_exact_ycc(rgb)[plane] - predicted, -128, 127)
     np.testing.assert_array_equal(difference(rgb, plane, predicted), wanted)
+    wanted = np.clip(colour.rgb_to_exact_ycc(rgb)[plane] - 128, -128, 127)
+    np.testing.assert_array_equal(centred(rgb)[plane], wanted)
 
 
 # The original method
@@ -168,7 +170,7 @@ def test_quantised_chroma_wants_smoother_taps(executor):
     for fits in (UNFITTED_LEVELS, coarse):
         encoded = encode_sample(sample, settings, fits, executor)
         wanted = (colour.rgb_to_exact_ycc(levels[0]) for levels in sample)
-        errors.append(sum(np.square(w[1:] - e.planes[0][1:]).sum() for w, e in zip(wanted, encoded, strict=True)))
+        errors.append(sum(np.square(w[1:] - e.planes()[0][1:]).sum() for w, e in zip(wanted, encoded, strict=True)))
     assert errors[1] < errors[0]
 
 
@@ -190,7 +192,7 @@ def test_legal_taps_stay():
 def losses_of_ours(sample, settings, fits, executor):
     found = []
     for levels, family in zip(sample, encode_sample(sample, settings, fits, executor), strict=True):
-        fine, middle = (colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes[:2])
+        fine, middle = (colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes()[:2])
         original = Original(levels)
         losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
         found.append(losses | original.colour_losses(fine))

@@ -125,6 +125,57 @@ def test_any_bytes(view):
     np.testing.assert_array_equal(decode_stream(view(stream), SIDE, 1), libjpeg(stream, 1))
 
 
+# Streams as no encoder makes them
+
+
+def handmade(tables: dict[int, dict[int, str]], chosen: list[int], blocks: str) -> bytes:
+    """A stream of 16 x 16 px: Huffman tables by class and number, what each component takes of them, and the bits.
+
+    A table is its codes by symbol, which have to be canonical.
+    """
+    planes = len(chosen)
+    parts = [b"\xff\xd8", b"\xff\xdb\0\x43\0" + bytes([8] * 64)]
+    for kind, codes in tables.items():
+        ordered = sorted(codes, key=lambda symbol: (len(codes[symbol]), codes[symbol]))
+        counts = [sum(len(code) == length for code in codes.values()) for length in range(1, 17)]
+        body = bytes([kind, *counts, *ordered])
+        parts.append(b"\xff\xc4" + (2 + len(body)).to_bytes(2, "big") + body)
+    frame = bytes([8, 0, 16, 0, 16, planes, *(v for c in range(planes) for v in (c + 1, 0x11, 0))])
+    scan = bytes([planes, *(v for c in range(planes) for v in (c + 1, chosen[c])), 0, 63, 0])
+    for marker, body in ((0xC0, frame), (0xDA, scan)):
+        parts.append(bytes([0xFF, marker]) + (2 + len(body)).to_bytes(2, "big") + body)
+    return b"".join((*parts, stuffed(blocks), b"\xff\xd9"))
+
+
+def test_a_dc_code_that_is_longer_than_a_look():
+    long = "1" + 15 * "0"
+    bits = f"{long}101100" + f"{long}010110" + "01010" * 2
+    stream = handmade({0x00: {0: "0", 5: long}, 0x10: {0: "0", 0x21: "10"}}, [0], bits)
+    found = decode_stream(stream, 16, 1)
+    assert len(np.unique(found)) > 2
+    np.testing.assert_array_equal(found, plain.jpeg.decode(stream, 16, 1))
+    np.testing.assert_array_equal(found, libjpeg(stream, 1))
+
+
+@pytest.mark.parametrize("cr", [0x00, 0x01, 0x10, 0x11])
+def test_cr_with_tables_of_its_own(cr):
+    """Libjpeg and we give it those of Cb; the format does not say so."""
+    tables = {0x00: {0: "0", 3: "10"}, 0x10: {0: "0", 0x01: "10"}, 0x01: {3: "0", 0: "10"}, 0x11: {0x01: "0", 0: "10"}}
+    dc, ac = tables[cr >> 4], tables[0x10 | cr & 15]
+    blocks = [
+        dc[3] + "101" + ac[0x01] + "1" + ac[0],
+        dc[0] + ac[0],
+        dc[3] + "010" + ac[0],
+        dc[0] + ac[0x01] + "0" + ac[0],
+    ]
+    bits = "".join("10110" + "0" + "0110" + "01" + "10" + block for block in blocks)
+    stream = handmade(tables, [0x00, 0x11, cr], bits)
+    found = decode_stream(stream, 16, 3)
+    assert len(np.unique(found[2])) > 2
+    np.testing.assert_array_equal(found, plain.jpeg.decode(stream, 16, 3))
+    np.testing.assert_array_equal(found, libjpeg(stream, 3))
+
+
 # What other decoders only warn of
 
 

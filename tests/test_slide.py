@@ -140,11 +140,21 @@ def test_any_region(container, data):
     np.testing.assert_array_equal(region, container.decoded[level][y : y + size[0], x : x + size[1]])
 
 
-def test_into_memory_of_the_caller(container, slide):
-    out = np.full((90, 95, 3), 7, np.uint8)
-    for y, x in ((0, 0), (200, 300), (610, 805)):
-        assert slide.read_region(0, y, x, 90, 95, out=out) is out
-        np.testing.assert_array_equal(out, container.decoded[0][y : y + 90, x : x + 95])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_into_memory_of_the_caller(container, slide, level, workers):
+    height, width = container.coding.geometry.shape(level)
+    out = np.full((60, 65, 3), 7, np.uint8)
+    for y, x in ((0, 0), (height - 60, width - 65), (20, 15)):
+        assert slide.read_region(level, y, x, 60, 65, out=out, workers=workers) is out
+        np.testing.assert_array_equal(out, container.decoded[level][y : y + 60, x : x + 65])
+
+
+def test_into_a_file(container, slide, tmp_path):
+    out = np.memmap(tmp_path / "region", np.uint8, "w+", shape=(90, 95, 3))
+    assert slide.read_region(0, 200, 300, 90, 95, out=out) is out
+    np.testing.assert_array_equal(out, container.decoded[0][200:290, 300:395])
+    assert slide.read_region(0, 200, 300, 0, 95, out=out[:0]).shape == (0, 95, 3)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +165,7 @@ def test_into_memory_of_the_caller(container, slide):
         (np.empty((90, 95, 3), np.int8), "expected"),
         (np.empty((90, 190, 3), np.uint8)[:, ::2], "not contiguous"),
         (np.frombuffer(bytes(90 * 95 * 3), np.uint8).reshape(90, 95, 3), "cannot be written"),
+        (bytearray(90 * 95 * 3), "bytearray, expected"),
     ],
 )
 def test_memory_that_does_not_fit(slide, out, match):

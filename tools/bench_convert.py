@@ -110,7 +110,7 @@ def jobs(source: Path, efforts: tuple[str, ...], workers: tuple[int, ...], prese
         for effort in efforts:
             chosen = [*command, "--effort", effort]
             found[f"{effort}-{count}"] = Job(f"RRIP, {effort}", count, chosen, "out.rrip.zarr")
-        for effort in efforts[:2]:
+        for effort in (effort for effort in efforts if effort != "best"):
             chosen = [*command, "--effort", effort]
             found[f"tiff-{effort}-{count}"] = Job(f"RRIP TIFF, {effort}", count, chosen, "out.rrip.tif")
         for key, (label, code, target) in PEERS.items():

@@ -176,7 +176,7 @@ def container(field: Field, settings: Settings, fits: Fits | None = None, **how:
         for level in (0, 1):
             side = geometry.tile_side(level)
             part = slice(row * side, (row + 1) * side), slice(col * side, (col + 1) * side)
-            found[level][part] = colour.ycc_to_rgb(encoded.planes[level].copy()).transpose(1, 2, 0)
+            found[level][part] = colour.ycc_to_rgb(encoded.planes()[level].copy()).transpose(1, 2, 0)
     return Result(size, score(field, found, **how))
 
 
