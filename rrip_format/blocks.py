@@ -172,8 +172,11 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, v
     for tile in sorted(tiles, key=_coarser_first):
         place = coding.place(*tile.place)
         try:
-            found = _decode(coding, tile.place, data[tile.place], bases) if verify else None
-            split_tile(data[tile.place], place, coding.streams(place.level))
+            if verify:
+                found = _decode(coding, tile.place, data[tile.place], bases)
+            else:
+                found = None
+                split_tile(data[tile.place], place, coding.streams(place.level))
         except DamagedError as error:
             raise DamagedError(
                 f"{place} does not read back from {tile.span.path} as it was written ({error}); look at the disk and "
