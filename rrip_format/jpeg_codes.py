@@ -8,7 +8,7 @@ import numpy as np
 
 from .kernels import inlined, inner
 
-__all__ = ["ASK", "BAD_TABLE", "END", "fill_table", "pair_table", "read_symbol"]
+__all__ = ["BAD_TABLE", "END", "fill_table", "pair_table", "read_symbol"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
@@ -24,11 +24,11 @@ _LONG = 15
 _NONE = _LONG << 5 | 31
 """The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
 
-ASK = U(1 << 7)
-"""The bit of an entry of the table of pairs that says that the table of one symbol has to be asked."""
-
 END = 128
 """What an end of block adds to the position: a bit that no position has."""
+
+_ASK = 64
+"""The steps of an entry of the table of pairs that says nothing: more than there can be."""
 
 
 @inner
@@ -94,25 +94,31 @@ def pair_table(single: Array, following: Array, steps: int, looked: int, pairs: 
     """Make the table of up to two symbols from that of the first, and that of the AC symbol that may follow.
 
     `steps` are those that a first symbol makes from the position before it, besides its run: 1, but 0 for DC.
-    An entry holds, from its least bit: bits of both (6, so that a shift takes the entry as it is); nothing (1);
-    ``ASK``; nothing (8); the steps to the position of the first, and from there to the second (8 each); their
-    values (16 each). Without a second symbol the step to it is 0 and the value the same.
+    An entry holds, from bit 0, the bits of both (6, as many as a shift takes); in bit `looked`, whether the block ends,
+    which makes of an index one of the table of DC behind this; from bit 11, steps to the position of the first (5);
+    from 16, ones if the block ends (7); from 24, steps to the position of the last (8); from 32 and 48, their values.
+    Without a second symbol the first is the last, and an end alone puts 0 behind the position. Where the table of one
+    symbol has to be asked, the steps lead to where no coefficient is.
     """
     mask = U((1 << looked) - 1)
     for n in range(1 << looked):
         k = U(n)
         first = i64(single[k])
         if first >> 5 & 15:
-            pairs[k] = ASK | U(END << 16)  # which puts nothing into the block
+            pairs[k] = U(1 << 11 | _ASK << 24)
             continue
         length, step, value = first & 31, (first >> 9 & 255) + steps, first >> 17
-        step_2, value_2 = i64(0), value
+        both, value_2 = i64(step), value
         if step < END:
             second = i64(following[k << U(length) & mask])
             if second >> 5 & 15 == 0 and length + (second & 31) <= looked:
                 length += second & 31
-                step_2, value_2 = (second >> 9 & 255) + 1, second >> 17
-        pairs[k] = U(length | step << 16 | step_2 << 24 | (value & 0xFFFF) << 32 | value_2 << 48)
+                both, value_2 = step + (second >> 9 & 255) + 1, second >> 17
+        else:
+            step = i64(31)
+        ends = both // END
+        entry = length | ends << looked | step << 11 | 127 * ends << 16 | both << 24
+        pairs[k] = U(entry | (value & 0xFFFF) << 32 | value_2 << 48)
 
 
 @inlined

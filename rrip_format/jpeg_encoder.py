@@ -67,9 +67,9 @@ class Quantiser:
         return np.float32(1) / self.table.astype(np.float32)
 
     @cached_property
-    def lanes(self) -> NDArray[np.int32]:
-        """The steps in raster order, each once for every lane of the inverse DCT, (64 * LANES,) int32."""
-        steps = np.empty(64, np.int32)
+    def lanes(self) -> NDArray[np.int16]:
+        """The steps in raster order, each once for every lane of the inverse DCT, (64 * LANES,) int16."""
+        steps = np.empty(64, np.int16)
         steps[ZIGZAG] = self.table
         return np.repeat(steps, LANES)
 

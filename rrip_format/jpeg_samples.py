@@ -20,17 +20,17 @@ _PLACES = (ZIGZAG * LANES).astype(np.uint64)
 
 
 @kernel
-def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, steps: Any, out: Any) -> None:
-    count, height, across = out.shape
-    coefficients, work = np.zeros(64 * LANES, np.int32), np.zeros(64 * LANES, np.int32)
-    packed = np.zeros(2 * LANES, np.uint32)
-    for c in range(count):
-        for row in range(height // 8):
+def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: Any) -> None:
+    planes, side, across = out.shape[0], out.shape[1], out.shape[2] // 2
+    coefficients = np.zeros(64 * LANES, np.int16)
+    memory = np.zeros(64 * LANES, np.int16), np.zeros(2 * LANES, np.uint32)
+    for c in range(planes):
+        for row in range(side // 8):
             for left in range(0, across, LANES):
-                inside = min(LANES, across - left)
+                count = min(LANES, across - left)
                 coefficients[:] = 0
                 last = np.int64(0)
-                for lane in range(inside):
+                for lane in range(count):
                     n = row * across + left + lane
                     coefficients[lane] = dc[c, n]
                     for k in range(first[c, n], first[c, n + 1]):
@@ -38,10 +38,10 @@ def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, steps: Any, out: An
                         if ac[U(k)]:
                             coefficients[_PLACES[U(at)] + U(lane)] = ac[U(k)]
                             last = max(last, np.int64(at))
-                inverse_dct(coefficients, steps[c], last, work, packed, out[c], 8 * row, left, inside)
+                inverse_dct(coefficients, scale[c], last, memory, out[c], 8 * row, 2 * left, count)
 
 
-def decode_levels(blocks: Blocks, levels: Levels, steps: NDArray[np.int32], out: NDArray[np.uint8]) -> None:
+def decode_levels(blocks: Blocks, levels: Levels, scale: NDArray[np.int16], out: NDArray[np.uint8]) -> None:
     """Samples of planes as the inverse DCT of spec section 5.1 makes them.
 
     Parameters
@@ -49,9 +49,9 @@ def decode_levels(blocks: Blocks, levels: Levels, steps: NDArray[np.int32], out:
     blocks : Blocks
         Of C planes.
     levels : Levels
-    steps : (C, 64 * LANES) int32
+    scale : (C, 64 * LANES) int16
         Quantiser steps of each plane in raster order, each once for every lane.
     out : (C, h, w) uint8
         Gets the samples; contiguous.
     """
-    _decode_levels(levels.dc, blocks.first, blocks.place, levels.ac, steps, out.view(np.uint64))
+    _decode_levels(levels.dc, blocks.first, blocks.place, levels.ac, scale, out.view(np.uint32))

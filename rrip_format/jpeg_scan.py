@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .jpeg_blocks import ZIGZAG
-from .jpeg_codes import ASK, END, read_symbol
+from .jpeg_codes import END, read_symbol
 from .jpeg_idct import LANES, inverse_dct
 from .kernels import inlined, inner
 
@@ -16,10 +16,10 @@ __all__ = ["BLOCKS", "SCAN_PROBLEMS", "SPARE", "decode_scan", "split_scan"]
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
 
-U, i32, i64, u32 = np.uint64, np.int32, np.int64, np.uint32
+U, i16, i64, u32 = np.uint64, np.int16, np.int64, np.uint32
 
-SPARE = 160
-"""Words behind the last one of a scan: more than the 54 that one damaged block can read past it."""
+SPARE = 8
+"""Words behind the last one of a scan: more than are read past it before that is noticed."""
 
 SCAN_PROBLEMS = {
     21: "JPEG scan holds a code that is none, in block {0}",
@@ -36,31 +36,26 @@ _NO_CODE, _TOO_MANY, _EARLY, _LATE, _MARKER, _INTERVALS = SCAN_PROBLEMS
 BLOCKS = 65 * LANES
 """Coefficients of a group of blocks, and a place for those that are none."""
 
-_PLACES = np.full(256, 64 * LANES, np.uint64)
-_PLACES[:64] = ZIGZAG.astype(np.uint64) * np.uint64(LANES)
-"""Where a coefficient of each position in zigzag order goes; behind the block for those that are none."""
+_BY_LANE = np.full((LANES + 2, END), 64 * LANES, np.uint16)
+_BY_LANE[:LANES, :64] = ZIGZAG * LANES + np.arange(LANES)[:, None]
+_PLACES = _BY_LANE.reshape(-1)
+"""Where a coefficient of each lane and position in zigzag order goes; behind the blocks for those that are none."""
+
+_LAST = U(62)
+"""The last position behind which there can be another, in a block that has not ended."""
 
 
-@inner
-def _next_ff(data: Array, at: Any, stop: Any) -> Any:
-    """Where the next byte 0xFF is, `stop` if there is none."""
-    at, stop = U(at), U(stop)
-    while at + U(32) <= stop:
-        found = np.uint8(0)
-        for k in range(32):
-            found |= np.uint8(data[at + U(k)] == 0xFF)
-        if found:
-            break
-        at += U(32)
-    while at < stop and data[at] != 0xFF:
-        at += U(1)
-    return i64(at)
+@inlined
+def _four(data: Array, at: Any) -> Any:
+    """Four bytes, the first one uppermost: LLVM makes one load of it."""
+    upper = u32(data[at]) << u32(24) | u32(data[at + U(1)]) << u32(16)
+    return upper | u32(data[at + U(2)]) << u32(8) | u32(data[at + U(3)])
 
 
-@inner
-def _copy(data: Array, at: int, out: Array, to: int, count: int) -> None:
-    for k in range(count):
-        out[U(to) + U(k)] = data[U(at) + U(k)]
+@inlined
+def _has_ff(eight: Any) -> Any:
+    """Whether one of eight bytes is 0xFF: then something is borrowed from its complement."""
+    return ((~eight - U(0x0101010101010101)) & eight & U(0x8080808080808080)) != U(0)
 
 
 @inner
@@ -69,111 +64,139 @@ def split_scan(data: Array, at: int, interval: int, words: Array, first: Array, 
 
     `first` and `bits` get the first word and the number of bits of each interval.
     """
-    out = words.view(np.uint8)
     stop = data.shape[0] - 2  # the end marker
     to = count = i64(0)  # not typed as the constant first, which would compile what it is passed to twice
+    held, some = U(0), U(0)  # bits that do not fill a word yet: the lowest ones, and how many
     first[0] = 0
     while True:
-        here = _next_ff(data, at, stop)
-        stuffed = here < stop and data[here + 1] == 0  # in bounds: the end marker comes behind
-        length = here - at + (1 if stuffed else 0)
-        _copy(data, at, out, to, length)
-        to, at = to + length, here + 2
-        if stuffed:
-            if at > stop:
-                return _MARKER
+        if at + 8 <= stop:
+            eight = U(_four(data, U(at))) << U(32) | U(_four(data, U(at) + U(4)))
+            if not _has_ff(eight):
+                upper = held << U(32) | eight >> U(32)
+                held = eight
+                words[U(to)] = u32(upper >> some)
+                words[U(to) + U(1)] = u32((upper << U(32) | U(u32(eight))) >> some)
+                to, at = to + 2, at + 8
+                continue
+        if at < stop and (data[U(at)] != 0xFF or data[U(at) + U(1)] == 0):  # in bounds: the end marker comes behind
+            held, some = held << U(8) | U(data[U(at)]), some + U(8)
+            if some == U(32):
+                words[U(to)] = u32(held)
+                to, some = to + 1, U(0)
+            at += 2 if data[U(at)] == 0xFF else 1
             continue
-        bits[count] = 8 * to - 32 * first[count]
+        bits[count] = 32 * (to - first[count]) + i64(some)
         count += 1
-        while here < stop and data[here + 1] == 0xFF:  # fill bytes before a marker
-            here += 1
-        if here >= stop:
+        if some:
+            words[to] = u32(held << (U(32) - some))
+            to, some = to + 1, U(0)
+        while at < stop and data[at + 1] == 0xFF:  # fill bytes before a marker
+            at += 1
+        if at >= stop:
             break
-        at = here + 2
-        if not 0xD0 <= data[here + 1] <= 0xD7:
+        if not 0xD0 <= data[at + 1] <= 0xD7:
             return _MARKER
-        if interval == 0 or count >= first.shape[0] or data[here + 1] & 7 != (count - 1) & 7:
+        if interval == 0 or count >= first.shape[0] or data[at + 1] & 7 != (count - 1) & 7:
             return _INTERVALS
-        to = (to + 3) // 4 * 4
-        first[count] = to // 4
+        first[count] = to
+        at += 2
     if count != first.shape[0]:
         return _INTERVALS
-    out[to : to + 4] = 0
-    used = (to + 3) // 4
-    for k in range(used):
-        w = words[k]
-        w = w << u32(16) | w >> u32(16)
-        words[k] = (w & u32(0x00FF00FF)) << u32(8) | w >> u32(8) & u32(0x00FF00FF)
-    words[used:] = 0
+    words[to:] = 0
     return 0
 
 
 @inlined
 def _refill(words: Array, at: Any, bits: Any, have: Any) -> Any:
-    """At least 32 bits: where the words are then, the bits, from the upper end, and how many there are.
+    """64 bits, from the upper end: where the words are then, the bits, and how many of them come before that.
 
-    There may be 64 already, by which nothing can be shifted.
+    These are 32 at least, 63 at most; the other bits are those of the words from there on.
     """
-    more = U(have <= U(32))
-    return at + more, bits | (U(words[at]) << U(32) >> (have & U(63))) & (U(0) - more), have + (more << U(5))
+    bits |= (U(words[at]) << U(32) | U(words[at + U(1)])) >> have
+    return at + (have >> U(5) ^ U(1)), bits, have | U(32)
 
 
 @inlined
-def _put_pair(e: Any, k: Any, lane: Any, coefficients: Array) -> Any:
-    """Both coefficients of an entry of the table of pairs, behind position `k`; the position of the second."""
-    first = k + (e >> U(16) & U(255))
-    second = first + (e >> U(24) & U(255))
-    coefficients[_PLACES[first] + lane] = i32(i64(e << U(16)) >> 48)
-    coefficients[_PLACES[second] + lane] = i32(i64(e) >> 48)
-    return second
+def _start(words: Array, at: Any) -> Any:
+    """Where the words and bits are at the beginning of an interval."""
+    return U(at), U(words[U(at)]) << U(32), U(0)
 
 
 @inlined
-def _is_odd(e: Any, to: Any) -> Any:
-    """Whether what an entry of the table of pairs says does not hold: it says nothing, or the block is full before."""
-    return e & ASK != U(0) or to & U(127) > U(62)
+def _put_pair(e: Any, k: Any, coefficients: Array) -> Any:
+    """The coefficients of an entry of the table of pairs, behind position `k`; the position of the last."""
+    first, to = k + (e >> U(11) & U(31)), k + U(u32(e) >> u32(24))
+    coefficients[U(_PLACES[first])] = i16(e >> U(32))
+    coefficients[U(_PLACES[to])] = i16(e >> U(48))
+    return to
 
 
 @inlined
-def _read_one(
-    bits: Any, have: Any, k: Any, kind: Any, lane: Any, row: Any, looked: int, tables: Any, coefficients: Array
-) -> Any:
+def _read_one(bits: Any, have: Any, k: Any, kind: Any, row: Any, looked: int, tables: Any, coefficients: Array) -> Any:
     """One symbol, which may be of any length: the bits then, the position, with ``END`` added at its block's end."""
     single, _, above, offset, symbols = tables
     entry = i64(single[row, kind << U(looked) | bits >> U(64 - looked)])
     taken, run, value = read_symbol(bits, entry, row, kind, looked, above, offset, symbols)
-    k += U(run + 1) - kind
-    coefficients[_PLACES[k] + lane] = i32(value)
-    if k == U(63):  # the block is full
-        k += U(END)
-    problem = _NO_CODE if taken == 0 else (_TOO_MANY if U(63) < k < U(END) else 0)
-    return bits << U(taken), have - U(taken), k, problem
+    to = k + U(run + 1) - kind
+    coefficients[U(_PLACES[to])] = i16(value)
+    problem = _NO_CODE if taken == 0 else 0
+    if run < END - 1:
+        last = to & U(END - 1)
+        if last > U(63):
+            problem = _TOO_MANY
+        if last == U(63):  # the block is full
+            to += U(END)
+    return bits << U(taken), have - U(taken), to, problem
 
 
 @inlined
-def _read_block(
-    words: Array, at: Any, bits: Any, have: Any, lane: Any, row: Any, looked: int, tables: Any, coefficients: Array
+def _read_blocks(
+    words: Array,
+    limit: Any,
+    at: Any,
+    bits: Any,
+    have: Any,
+    k: Any,
+    stop: Any,
+    row: Any,
+    looked: int,
+    tables: Any,
+    coefficients: Array,
 ) -> Any:
-    """The coefficients of one block: where the words and bits are then, and the last position or minus a problem."""
+    """The coefficients of the blocks between two positions, DC as it is stored.
+
+    Positions count ``END`` for a block. Returns where the words and bits are then, the position, all positions of last
+    coefficients by "or", and what is wrong. Nothing branches where a block ends, which cannot be foreseen.
+    """
     pairs = tables[1]
-    k, kind, problem = U(0), U(1), 0  # 1 for DC, 0 for AC
-    while k < U(END) and problem == 0:
+    dc = U(1 << looked)
+    kind, seen, problem = dc, U(0), 0
+    while k < stop and problem == 0:
+        if at > limit:
+            problem = _EARLY
+            break
+        e = pairs[row, kind + (bits >> U(64 - looked))]  # which does not wait for the bits that come in
         at, bits, have = _refill(words, at, bits, have)
-        odd = False
-        for _ in range(3):  # looks, which take 30 bits at most
-            e = pairs[row, kind << U(looked) | bits >> U(64 - looked)]
-            to = _put_pair(e, k, lane, coefficients)
-            odd = _is_odd(e, to)
-            if odd:
+        spent, alone = U(0), False
+        for n in range(3):  # looks, which take 30 bits at most
+            if n > 0:
+                e = pairs[row, kind + (bits >> U(64 - looked))]
+            to = _put_pair(e, k, coefficients)
+            alone = to & U(END - 1) > _LAST  # the entry says nothing, or the block is full before its last
+            if alone:
                 break
-            k, kind, bits, have = to, U(0), bits << (e & U(63)), have - (e & U(63))
-            if k >= U(END):
+            seen |= to
+            k, kind, bits, spent = to & ~(e >> U(16) & U(127)), e & dc, bits << (e & U(63)), spent + e
+            if k >= stop:
                 break
-        if odd:
+        have -= spent & U(63)
+        if alone:
             at, bits, have = _refill(words, at, bits, have)
-            bits, have, k, problem = _read_one(bits, have, k, kind, lane, row, looked, tables, coefficients)
-            kind = U(0)
-    return at, bits, have, -problem if problem else i64(k) - END
+            bits, have, to, problem = _read_one(bits, have, k, kind >> U(looked), row, looked, tables, coefficients)
+            seen |= to
+            ended = (to ^ k) & U(END)
+            k, kind = to & ~(ended - (ended >> U(7))), ended << U(looked - 7)
+    return at, bits, have, k, seen & U(END - 1), problem
 
 
 @inner
@@ -183,7 +206,7 @@ def _interval_problem(at: Any, have: Any, first: Any, bits: Any) -> Any:
     return _EARLY if spent > bits else (_LATE if bits - spent >= 8 else 0)
 
 
-@inner
+@inlined
 def decode_scan(
     scan: Any,
     interval: int,
@@ -193,11 +216,11 @@ def decode_scan(
     scale: Array,
     begin: int,
     end: int,
-    memory: Any,
+    scratch: Any,
     out: Array,
     found: Array,
 ) -> int:
-    """Decode rows of blocks `begin` to `end` of `out` (planes, side, side / 8), whose items are eight samples.
+    """Decode rows of blocks `begin` to `end` of `out` (planes, side, side / 4), whose items are four samples.
 
     What stands before has to be read all the same, what stands behind is not looked at.
 
@@ -211,16 +234,16 @@ def decode_scan(
         Which row of the tables each plane has.
     tables
         By row and kind, AC and DC: of one symbol, of pairs, and of long codes, as in :mod:`rrip_format.jpeg_codes`.
-    scale : (planes, 64 * LANES) int32
+    scale : (planes, 64 * LANES) int16
         Quantiser steps, for :func:`rrip_format.jpeg_idct.inverse_dct`.
-    memory
-        Of ``planes * BLOCKS`` and ``64 * LANES`` int32, ``2 * LANES`` uint32, and twice one int64 a plane.
+    scratch
+        By plane: ``BLOCKS`` int16, one int16, one int64; and the memory of that function.
     """
     words, first, bits_in = scan
-    coefficients, work, packed, predicted, last = memory
-    planes, side, across = out.shape
+    coefficients, predicted, last, memory = scratch
+    planes, side, across = out.shape[0], out.shape[1], out.shape[2] // 2
     limit = U(words.shape[0] - SPARE)
-    bits = have = at = U(0)
+    at, bits, have = _start(words, first[0])
     until = interval or side * across  # blocks before the next restart
     part = 0
     predicted[:] = 0
@@ -229,7 +252,8 @@ def decode_scan(
             count = min(LANES, across - left)
             coefficients[:] = 0
             last[:] = 0
-            for lane in range(count):
+            lane = 0
+            while lane < count:
                 found[0] = row * across + left + lane
                 if until == 0:
                     problem: Any = _interval_problem(at, have, first[part], bits_in[part])
@@ -237,23 +261,35 @@ def decode_scan(
                         return int(problem)
                     part += 1
                     until = interval
-                    bits, have, at = U(0), U(0), U(first[part])
+                    at, bits, have = _start(words, first[part])
                     predicted[:] = 0
-                until -= 1
+                run = min(count - lane, until) if planes == 1 else 1
                 for c in range(planes):
-                    place = U(c * BLOCKS + lane)
-                    at, bits, have, reached = _read_block(
-                        words, at, bits, have, place, U(rows[c]), looked, tables, coefficients
+                    at, bits, have, reached, most, problem = _read_blocks(
+                        words,
+                        limit,
+                        at,
+                        bits,
+                        have,
+                        U(lane * END),
+                        U((lane + run) * END),
+                        U(rows[c]),
+                        looked,
+                        tables,
+                        coefficients[c],
                     )
-                    if reached < 0:
-                        return int(-reached)
-                    predicted[c] += coefficients[place]
-                    coefficients[place] = i32(predicted[c])
-                    last[c] = max(last[c], reached)
-                    if at > limit:
-                        return _EARLY
+                    if problem:
+                        found[0] = row * across + left + i64(reached) // END
+                        return int(problem)
+                    last[c] = max(last[c], i64(most))
+                    value = predicted[c]
+                    for n in range(lane, lane + run):
+                        value += coefficients[c, n]
+                        coefficients[c, n] = value
+                    predicted[c] = value
+                until -= run
+                lane += run
             for c in range(planes if row >= begin else 0):
-                of_plane = coefficients[c * BLOCKS : (c + 1) * BLOCKS]
-                inverse_dct(of_plane, scale[c], last[c], work, packed, out[c], 8 * row, left, count)
+                inverse_dct(coefficients[c], scale[c], last[c], memory, out[c], 8 * row, 2 * left, count)
     problem = int(_interval_problem(at, have, first[part], bits_in[part]))
     return 0 if problem == _LATE and end < side // 8 else problem

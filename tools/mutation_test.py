@@ -376,7 +376,7 @@ EDITS = (
     Edit(
         "order of restart markers",
         "jpeg_scan.py",
-        " or data[here + 1] & 7 != (count - 1) & 7",
+        " or data[at + 1] & 7 != (count - 1) & 7",
         "",
         "tests/test_jpeg_decoder.py -k out_of_order",
     ),
