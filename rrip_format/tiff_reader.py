@@ -223,6 +223,8 @@ class TiffContainer:
         field = self._first.fields.get(Tag.ICC_PROFILE)
         if field is None:
             return None
+        if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
+            raise FormatError(f"{self.name}: the ICC profile is of TIFF type {field.kind}, expected 7", rule="tiff.tag")
         check_attachment_size(field.size, f"{self.name}: the ICC profile")
         profile = self._index.value(field).data if field.size else b""
         checksum = self._field(self._first, Tag.RRIP_ICC_CHECKSUM, (Kind.LONG,), 1)

@@ -362,6 +362,7 @@ BAD = {
     ),
     "ICC profile outside": (set_offset(34675, 1 << 40), DamagedError, "beyond the file"),
     "ICC profile of other bytes": (lambda t: t.put(t.value(34675), 1), ChecksumError, "ICC"),
+    "ICC profile of another kind": (set_kind(34675, 0), FormatError, "ICC profile is of TIFF type 0"),
     "ICC checksum of another kind": (set_kind(ICC_CHECKSUM, 3), FormatError, "rrip_icc_checksum"),
     "99 associated images": (set_count(ASSOCIATED, 99), RripError, "."),
     "associated image without name": (
