@@ -25,10 +25,10 @@ _NONE = _LONG << 5 | 31
 """The entry of a symbol that baseline JPEG does not have: not to be taken for the beginning of a longer code."""
 
 END = 128
-"""What an end of block adds to the position: a bit that no position has."""
+"""What an end of block adds to the position: a bit that no position within a block has."""
 
 _ASK = 64
-"""The steps of an entry of the table of pairs that says nothing: more than there can be."""
+"""Steps of an entry of the table of pairs that says nothing: more than two symbols of a block can make."""
 
 
 @inner
@@ -97,8 +97,9 @@ def pair_table(single: Array, following: Array, steps: int, looked: int, pairs: 
     An entry holds, from bit 0, the bits of both (6, as many as a shift takes); in bit `looked`, whether the block ends,
     which makes of an index one of the table of DC behind this; from bit 11, steps to the position of the first (5);
     from 16, ones if the block ends (7); from 24, steps to the position of the last (8); from 32 and 48, their values.
-    Without a second symbol the first is the last, and an end alone puts 0 behind the position. Where the table of one
-    symbol has to be asked, the steps lead to where no coefficient is.
+    Without a second symbol the first is the last. An end puts 0 to the same position of the next block; an end alone,
+    and an entry that says nothing, put one behind the position: neither place has been read yet. The steps of an entry
+    that says nothing, for which the table of one symbol has to be asked, lead to where no coefficient is.
     """
     mask = U((1 << looked) - 1)
     for n in range(1 << looked):

@@ -5,8 +5,8 @@ bytes that are missing or left, a restart marker out of its place. Samples are t
 bit for bit.
 
 Three things make it fast. One look into a table gives up to two coefficients: most codes of a residual have four bits,
-so that two fit the ten that are looked at. Nothing branches where a block ends, which a processor cannot foresee. And
-blocks are transformed 16 at a time.
+so that two fit the ten that are looked at. In a plane alone nothing branches where a block ends, which a processor
+cannot foresee. And blocks are transformed 16 at a time.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ _PLACES = (ZIGZAG * LANES).astype(np.uint64)
 
 @kernel
 def _decode_levels(dc: Any, first: Any, place: Any, ac: Any, scale: Any, out: Any) -> None:
-    planes, side, across = out.shape[0], out.shape[1], out.shape[2] // 2
+    planes, height, across = out.shape[0], out.shape[1], out.shape[2] // 2
     coefficients = np.zeros(64 * LANES, np.int16)
     memory = np.zeros(64 * LANES, np.int16), np.zeros(2 * LANES, np.uint32)
     for c in range(planes):
-        for row in range(side // 8):
+        for row in range(height // 8):
             for left in range(0, across, LANES):
                 count = min(LANES, across - left)
                 coefficients[:] = 0

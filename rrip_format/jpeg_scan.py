@@ -36,10 +36,13 @@ _NO_CODE, _TOO_MANY, _EARLY, _LATE, _MARKER, _INTERVALS = SCAN_PROBLEMS
 BLOCKS = 65 * LANES
 """Coefficients of a group of blocks, and a place for those that are none."""
 
-_BY_LANE = np.full((LANES + 2, END), 64 * LANES, np.uint16)
+_BY_LANE = np.full((LANES + 1, END), 64 * LANES, np.uint16)
 _BY_LANE[:LANES, :64] = ZIGZAG * LANES + np.arange(LANES)[:, None]
 _PLACES = _BY_LANE.reshape(-1)
-"""Where a coefficient of each lane and position in zigzag order goes; behind the blocks for those that are none."""
+"""Where a coefficient of each lane and position in zigzag order goes; behind the blocks for those that are none.
+
+There is one lane more, because an end puts a zero into the next block: before that is read, so that it does no harm.
+"""
 
 _LAST = U(62)
 """The last position behind which there can be another, in a block that has not ended."""
@@ -144,7 +147,7 @@ def _read_one(bits: Any, have: Any, k: Any, kind: Any, row: Any, looked: int, ta
         last = to & U(END - 1)
         if last > U(63):
             problem = _TOO_MANY
-        if last == U(63):  # the block is full
+        if last == U(63) and taken > 0:  # the block is full
             to += U(END)
     return bits << U(taken), have - U(taken), to, problem
 
@@ -166,7 +169,7 @@ def _read_blocks(
     """The coefficients of the blocks between two positions, DC as it is stored.
 
     Positions count ``END`` for a block. Returns where the words and bits are then, the position, all positions of last
-    coefficients by "or", and what is wrong. Nothing branches where a block ends, which cannot be foreseen.
+    coefficients by "or", and what is wrong. Nothing branches where one block of several ends, which cannot be foreseen.
     """
     pairs = tables[1]
     dc = U(1 << looked)
@@ -256,6 +259,7 @@ def decode_scan(
             while lane < count:
                 found[0] = row * across + left + lane
                 if until == 0:
+                    found[0] -= 1
                     problem: Any = _interval_problem(at, have, first[part], bits_in[part])
                     if problem:
                         return int(problem)
@@ -291,5 +295,6 @@ def decode_scan(
                 lane += run
             for c in range(planes if row >= begin else 0):
                 inverse_dct(coefficients[c], scale[c], last[c], memory, out[c], 8 * row, 2 * left, count)
+    found[0] = end * across - 1
     problem = int(_interval_problem(at, have, first[part], bits_in[part]))
     return 0 if problem == _LATE and end < side // 8 else problem

@@ -211,6 +211,20 @@ def test_a_code_that_is_none():
     refused(head + stuffed("1" * 40 + bits[40:]) + b"\xff\xd9", "a code that is none, in block 0")
 
 
+def test_a_code_that_is_none_behind_the_last_but_one_coefficient():
+    bits = "0" + 62 * "101" + 32 * "1"
+    stream = handmade({0x00: {0: "0"}, 0x10: {0: "0", 0x01: "10"}}, [0], bits)
+    with pytest.raises(DamagedError, match="a code that is none, in block 0"):
+        decode_stream(stream, 16, 1)
+
+
+def test_which_block_ends_early():
+    """Blocks take two bits, but the last one has one, before what fills the byte: the rest of it is behind the scan."""
+    stream = handmade({0x00: {0: "0", 1: "10"}, 0x10: {0: "0", 1: "10"}}, [0], "00" * 3 + "0")
+    with pytest.raises(DamagedError, match="ends early, in block 3"):
+        decode_stream(stream, 16, 1)
+
+
 def test_too_many_coefficients():
     """Five runs of sixteen zeros: one code a table, so that nothing else can be read."""
     head = gray(90)[: segments(gray(90))[0xC4][0]]  # everything before the last table

@@ -18,6 +18,7 @@ import random
 import struct
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 from plain import errors as plain_errors
 from plain.canonical import parse_json
+from plain.dct import BeyondRangeWarning
 from plain.metadata import Metadata, read_coding, read_metadata
 from plain.slide import Slide, open_container
 from vectors import containers, valid
@@ -133,8 +135,12 @@ def compare_tiles(chance: random.Random) -> Iterator[tuple[Outcome, Outcome]]:
             tile[-4:] = struct.pack("<I", crc32c(bytes(tile[:-4])))
         tiles = {**family.tiles, level: bytes(tile)}
         needed = [tiles[k] for k in needed_levels(level)]
-        plain = Slide(_Family(family.document["coding"], tiles))
-        yield outcome(plain.tile, level, 0, 0), outcome(decode_tile, coding, level, 0, 0, needed)
+        slide = Slide(_Family(family.document["coding"], tiles))
+        with warnings.catch_warnings(record=True, action="always", category=BeyondRangeWarning) as beyond:
+            plain = outcome(slide.tile, level, 0, 0)
+        ours = outcome(decode_tile, coding, level, 0, 0, needed)
+        accepted = isinstance(plain, bytes) and isinstance(ours, bytes)
+        yield (b"", b"") if beyond and accepted else (plain, ours)  # decoders may differ there
 
 
 # Files

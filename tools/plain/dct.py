@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
+
+
+class BeyondRangeWarning(UserWarning):
+    """The stream holds what no writer may write, of which decoders may make different samples."""
 
 
 def _butterfly(c: list[Integers]) -> list[Integers]:
@@ -24,9 +30,20 @@ def _butterfly(c: list[Integers]) -> list[Integers]:
 
 
 def inverse_dct(coefficients: Integers) -> Samples:
-    """Samples ``(…, 8, 8)`` of dequantised coefficients ``(…, v, u)`` (section 5.1)."""
+    """Samples ``(…, 8, 8)`` of dequantised coefficients ``(…, v, u)`` (section 5.1).
+
+    Warns
+    -----
+    BeyondRangeWarning
+        If a value is beyond what that section leaves to a writer.
+    """
     columns = [coefficients[..., v, :] for v in range(8)]
     w = np.stack([(c + 1024) >> 11 for c in _butterfly(columns)], axis=-2)
     s = np.stack([(r + 131072) >> 18 for r in _butterfly([w[..., u] for u in range(8)])], axis=-1)
+    if any(
+        np.any((values < -limit) | (values >= limit))
+        for values, limit in ((coefficients, 1 << 15), (w, 1 << 15), (s, 512))
+    ):
+        warnings.warn("coefficients beyond the range of section 5.1", BeyondRangeWarning, stacklevel=2)
     clipped: Integers = np.clip(s + 128, 0, 255)
     return clipped.astype(np.uint8)
