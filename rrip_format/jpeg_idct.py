@@ -129,9 +129,11 @@ def _butterfly(c0: Any, c1: Any, c2: Any, c3: Any, c4: Any, c5: Any, c6: Any, c7
 
 @inlined
 def _four(a: Any, u: Any, b: Any, v: Any, c: Any, x: Any, d: Any, y: Any) -> Any:
+    """The sum of four coefficients, each times the factor behind it."""
     return i32(i32(_times(a, u) + _times(b, v)) + i32(_times(c, x) + _times(d, y)))
 
 
 @inlined
 def _times(c: Any, factor: Any) -> Any:
+    """A product of two 16-bit numbers in 32 bits."""
     return i32(i32(c) * i32(factor))

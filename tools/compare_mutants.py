@@ -6,7 +6,8 @@
 
 Both have to give the same samples, or to refuse with the same class and the same rule. Most mutants are sealed again,
 to reach what lies behind the checksums. A difference is printed with its seed, and is an exit code of 1: one of the two
-is wrong, or the specification lets a reader guess.
+is wrong, or the specification lets a reader guess. It does so on purpose where coefficients are larger than any writer
+may write (section 5.1): of those, only that both accept them is compared.
 """
 
 from __future__ import annotations
