@@ -148,7 +148,7 @@ def _digest(planes: Sequence[Planes | None]) -> Digest:
     return tuple(None if plane is None else deflate_crc32(np.ascontiguousarray(plane)) for plane in planes)
 
 
-def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], *, verify: bool) -> Json:
+def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], verify: bool) -> Json:
     """Read the tiles of a block back, and return the note by which a later run finds them when they are durable.
 
     Parameters

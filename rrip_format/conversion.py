@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -36,7 +36,7 @@ from .jpeg import encode
 from .overview import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .source import Source, open_source
-from .workers import SharedSource, work
+from .workers import SharedSource, result_of, submit, work
 from .writing import ContainerWriter, check_room, check_target, open_writer
 
 __all__ = ["Conversion", "convert"]
@@ -114,7 +114,8 @@ def convert(
         how many blocks that works on at a time.
     executor : concurrent.futures.Executor, optional
         Where families are encoded instead: a process pool, or ``dask.distributed.Client.get_executor()``. It is left
-        running. Finding the settings, writing and checking stay here.
+        running. Finding the settings and writing stay here, and so does checking, except with a process pool, whose
+        processes are on this machine.
     overwrite : bool
         Replace a container at the target.
     resume : bool
@@ -164,8 +165,9 @@ def convert(
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
                 _write_associated(opened, writer, label=label)
-                run = _Run(opened, plan, writer, local, settling, verify=verify, progress=progress)
-                restored = run.restore(notes[1:], 2 * workers)
+                checking = executor if isinstance(executor, ProcessPoolExecutor) else local
+                run = _Run(opened, plan, writer, checking, settling, verify=verify, progress=progress)
+                restored = run.restore(notes[1:], local, 2 * workers)
                 begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
                 with Journal(writer.place.journal, begun) as journal:
                     run.encode(journal, restored, executor or local, 2 * workers)
@@ -213,7 +215,7 @@ def _write_associated(source: Source, writer: ContainerWriter, *, label: bool) -
 
 
 class _Run:
-    """One conversion under way: families come in order, and are written, then checked on threads of this process."""
+    """One conversion under way: families come in order, and are written, then checked on this machine."""
 
     def __init__(
         self,
@@ -239,14 +241,14 @@ class _Run:
         self._stored = 0
         self._resumed = 0
 
-    def restore(self, notes: list[Json], ahead: int) -> int:
+    def restore(self, notes: list[Json], local: Executor, ahead: int) -> int:
         """Take over the blocks that an interrupted run has noted, up to the first that is not as noted; how many."""
         checks: deque[Future[Any]] = deque()
         blocks = zip(list_blocks(self._coding.geometry), notes, strict=False)
         restored = 0
         while True:
             for block, note in islice(blocks, ahead - len(checks)):
-                checks.append(self._checking.submit(recall_block, self._writer, self._coding, block, note))
+                checks.append(local.submit(recall_block, self._writer, self._coding, block, note))
             found = checks.popleft().result() if checks else None
             if found is None:
                 return restored
@@ -309,7 +311,7 @@ class _Run:
         self._writer.flush()
         return (
             self._settling.submit(self._writer.settle, [tile.span for tile in written]),
-            self._checking.submit(check_block, self._coding, block, written, verify=self._verify),
+            submit(self._checking, check_block, self._coding, block, written, self._verify),
         )
 
     def _settle(self, journal: Journal, checks: deque[_Check], most: int) -> None:
@@ -317,7 +319,7 @@ class _Run:
         while checks and (len(checks) > most or all(part.done() for part in checks[0])):
             durable, checked = checks.popleft()
             durable.result()
-            journal.append(checked.result())
+            journal.append(result_of(checked))
             self._writer.resumable = _is_resumable(self._source)
 
     def finish(self, target: Path) -> Conversion:

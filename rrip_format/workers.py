@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from . import __version__
 from .blocks import Block, Family, encode_block, halve_block, read_block
@@ -19,7 +19,9 @@ from .metadata import Coding
 from .sampling import Image
 from .source import Source
 
-__all__ = ["SharedSource", "cluster", "work"]
+__all__ = ["SharedSource", "cluster", "result_of", "submit", "work"]
+
+Result = TypeVar("Result")
 
 
 class SharedSource:
@@ -114,7 +116,7 @@ def work(
     try:
         for block, coder in jobs:
             rgb = source.pixels(coding.geometry, block)
-            waiting.append(_submit(executor, source, rgb, coding, coder, block))
+            waiting.append(submit(executor, _job, source, rgb, coding, coder, block))
             if len(waiting) > ahead:
                 yield _first(waiting)
         while waiting:
@@ -127,15 +129,21 @@ def work(
             wait(waiting)  # who reads from the source must have ended before it is closed
 
 
-def _submit(executor: Executor, *arguments: Any) -> Future[list[Family]]:
+def submit(executor: Executor, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+    """Give work to an executor; an error of ours if it has lost its workers."""
     with _ours():
-        return executor.submit(_job, *arguments)
+        return executor.submit(function, *arguments)
+
+
+def result_of(future: Future[Result]) -> Result:
+    """What an executor has made; an error of ours if it has lost its workers."""
+    with _ours():
+        return future.result()
 
 
 def _first(waiting: deque[Future[list[Family]]]) -> list[Family]:
     """The result of the first, which stays in the queue until it is there."""
-    with _ours():
-        families = waiting[0].result()
+    families = result_of(waiting[0])
     waiting.popleft()
     return families
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+from rrip_format import Settings
 
 settings.register_profile(
     "rrip",
@@ -25,7 +28,12 @@ settings.register_profile(
 )
 settings.load_profile("rrip")
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells let what runs in the background ignore
+
 WHITE = 255
+
+BRIEF = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
+"""With nothing to find out about a slide."""
 
 
 def tissue(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -73,6 +81,11 @@ def hash_tree(root: Path) -> dict[str, str]:
     }
 
 
+def contents(path: Path) -> bytes | dict[str, str]:
+    """What tells whether two containers have the same bytes."""
+    return hash_tree(path) if path.is_dir() else path.read_bytes()
+
+
 def tile_path(container: Path, level: int, row: int, col: int) -> Path:
     """Where a container in a folder keeps a tile, written out here on purpose (spec section 9)."""
     array = str(level) if level < 2 else f"base/{level - 2}"
@@ -88,6 +101,37 @@ def _converted(folder: Path, image: np.ndarray, tile: int = 64) -> SimpleNamespa
         coding = slide.metadata.coding
         decoded = [slide.read_region(k, 0, 0, *coding.geometry.shape(k)) for k in range(coding.geometry.levels)]
     return SimpleNamespace(path=path, image=image, conversion=conversion, coding=coding, decoded=decoded)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch) -> None:
+    """Blocks of one family, so that a small slide has several."""
+    monkeypatch.setattr("rrip_format.blocks._BLOCK_PX", 256)
+
+
+@pytest.fixture(scope="session")
+def slide(tmp_path_factory) -> Path:
+    """A file of 600 x 700 px in tiles, 3 x 3 families, the last one empty."""
+    import tifffile
+
+    rgb = tissue(600, 700, seed=3)
+    rgb[512:, 512:] = 255
+    path = tmp_path_factory.mktemp("source") / "slide.tif"
+    tifffile.imwrite(path, rgb, photometric="rgb", tile=(128, 128), compression="zlib")
+    return path
+
+
+@pytest.fixture(scope="session")
+def wanted(slide, tmp_path_factory) -> dict[str, bytes | dict[str, str]]:
+    """Contents of what uninterrupted conversions of `slide` with `BRIEF` make, by suffix."""
+    import rrip_format
+
+    folder = tmp_path_factory.mktemp("wanted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rrip_format.blocks._BLOCK_PX", 256)
+        for suffix in (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif"):
+            rrip_format.convert(slide, folder / f"a{suffix}", BRIEF, workers=2)
+    return {path.name[1:]: contents(path) for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="session")

@@ -10,25 +10,26 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import hash_tree, tissue
+from conftest import BRIEF as SETTINGS
+from conftest import contents, hash_tree, tissue
 from kinds import SUFFIXES
 
 import rrip_format
 from rrip_format import Settings, blocks, disk, workers
 from rrip_format.cli import main
-from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError, TargetError
+from rrip_format.errors import DamagedError, RripError, SourceError, TargetError
 from rrip_format.journal import Journal, read_journal
 from rrip_format.transmux import transmux
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
+
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "crash_test.py"
-SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/fd").exists(), reason="fork, /proc")
 
@@ -41,39 +42,6 @@ def run_tool(*arguments: str):
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stdout + run.stderr
     return json.loads(run.stdout)
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch):
-    """Blocks of one family, so that a small slide has several."""
-    monkeypatch.setattr(blocks, "_BLOCK_PX", 256)
-
-
-@pytest.fixture(scope="session")
-def slide(tmp_path_factory) -> Path:
-    """600 x 700 px, 3 x 3 families, the last one empty."""
-    rgb = tissue(600, 700, seed=3)
-    rgb[512:, 512:] = 255
-    path = tmp_path_factory.mktemp("source") / "slide.tif"
-    import tifffile
-
-    tifffile.imwrite(path, rgb, photometric="rgb", tile=(128, 128), compression="zlib")
-    return path
-
-
-@pytest.fixture(scope="session")
-def wanted(slide, tmp_path_factory):
-    """Digests of what uninterrupted runs make, by suffix."""
-    folder = tmp_path_factory.mktemp("wanted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "_BLOCK_PX", 256)
-        for suffix in SUFFIXES:
-            rrip_format.convert(slide, folder / f"a{suffix}", SETTINGS, workers=2)
-    return {suffix: contents(folder / f"a{suffix}") for suffix in SUFFIXES}
-
-
-def contents(path: Path):
-    return hash_tree(path) if path.is_dir() else path.read_bytes()
 
 
 def begin(slide: Path, target: Path, families: int, settings: Settings = SETTINGS, **options) -> None:
@@ -478,106 +446,3 @@ def test_a_source_that_fails_in_the_middle_is_resumed_when_it_is_well_again(slid
     assert "--resume" in failed.value.__notes__[0]
     assert rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, resume=True).resumed_families == 3
     assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
-
-
-# Executors
-
-
-def _die(*_):
-    os._exit(1)
-
-
-def test_executors_give_the_same_bytes(slide, wanted, tmp_path):
-    with ProcessPoolExecutor(1) as processes, ThreadPoolExecutor(2) as threads:
-        for n, executor in enumerate((processes, threads)):
-            rrip_format.convert(slide, tmp_path / f"{n}.rrip.tif", SETTINGS, executor=executor)
-            assert contents(tmp_path / f"{n}.rrip.tif") == wanted[".rrip.tif"]
-        image = tissue(300, 300)
-        rrip_format.convert(image, tmp_path / "array.rrip.tif", SETTINGS, executor=processes)
-        rrip_format.convert(image, tmp_path / "here.rrip.tif", SETTINGS)
-        found = [rrip_format.imread(tmp_path / f"{name}.rrip.tif") for name in ("array", "here")]
-        assert np.array_equal(*found)
-
-
-def test_a_process_that_dies_ends_in_our_error(slide, tmp_path):
-    with ProcessPoolExecutor(1) as executor:
-        executor.submit(_die)
-        with pytest.raises(RripError, match="a worker died or was lost"):
-            rrip_format.convert(slide, tmp_path / "a.rrip.zarr", SETTINGS, executor=executor)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
-    import pickle
-
-    copy = Path(shutil.copy(slide, tmp_path / "copy.tif"))
-    with rrip_format.source.open_source(copy) as source:
-        geometry = rrip_format.geometry.Geometry(700, 600, 64)
-        there = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
-        block = blocks.Block(0, 0, 1, 1)
-        assert there.read(geometry, block).shape == (256, 256, 3)
-        os.utime(copy, (1, 1))
-        other = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
-        other._fingerprint = there._fingerprint
-        workers._reopened.cache_clear()
-        with pytest.raises(SourceError, match="a worker finds"):
-            other.read(geometry, block)
-        other._version = "0.0"
-        with pytest.raises(RripError, match=r"expected 0\.0"):
-            other.read(geometry, block)
-
-
-def test_a_dask_cluster_that_loses_a_worker_gives_the_same_bytes(slide, wanted, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        doomed = [worker.process.pid for worker in cluster.workers.values()][:1]
-
-        def kill_one(done: int, total: int) -> None:
-            if doomed and done < total:
-                os.kill(doomed.pop(), signal.SIGKILL)
-
-        with workers.cluster(cluster.scheduler_address) as (executor, threads):
-            assert threads == 2
-            rrip_format.convert(
-                slide, tmp_path / "a.rrip.tif", SETTINGS, executor=executor, workers=1, progress=kill_one
-            )
-        assert not doomed
-        assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
-        arguments = [str(slide), str(tmp_path / "b.rrip.tif"), "--scheduler", cluster.scheduler_address]
-        result = CliRunner().invoke(main, ["convert", *arguments, "--base-tile", "64", "--json"])
-        assert result.exit_code == 0, result.output
-        rrip_format.convert(slide, tmp_path / "c.rrip.tif", Settings(tile=64))
-        assert contents(tmp_path / "b.rrip.tif") == contents(tmp_path / "c.rrip.tif")
-
-
-def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ExtraMissingError, match=r"rrip-format\[dask\]"), workers.cluster("tcp://127.0.0.1:1"):
-        pass
-
-
-def test_several_sources(slide, wanted, tmp_path):
-    others = [Path(shutil.copy(slide, tmp_path / f"{name}.ome.tif")) for name in "ab"]
-    (tmp_path / "bad.svs").write_text("this is not a slide")
-    arguments = ["convert", *map(str, others), str(tmp_path / "bad.svs"), "--out-dir", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--json"])
-    assert result.exit_code == 1, result.output
-    assert [Path(json.loads(line)["path"]).name for line in result.stdout.splitlines()] == ["a.rrip.tif", "b.rrip.tif"]
-    assert "bad.svs" in result.stderr.splitlines()[0]
-    assert result.stderr.splitlines()[1] == "rrip: 1 of 3 sources were not converted"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.rrip.tif", "b.rrip.tif"]
-    shutil.copy(slide, tmp_path / "bad.svs")  # now it is one
-    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--resume"])
-    assert again.exit_code == 0, again.output
-    assert [line.endswith("is there already") for line in again.stdout.splitlines()] == [True, True, False]
-    again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--resume"])
-    assert again.stderr.count("already exists") == 3
-    sources = [str(tmp_path / "out" / "a.rrip.tif"), str(others[1])]  # a container takes no settings
-    again = CliRunner().invoke(main, ["convert", *sources, "--out-dir", str(tmp_path / "more"), "--base-tile", "64"])
-    assert again.exit_code == 1, again.output
-    assert "its tiles are copied and keep their tile" in again.stderr.splitlines()[0]
-    assert [path.name for path in (tmp_path / "more").iterdir()] == ["b.rrip.zarr"]
-    for wrong in ([str(slide)], [str(slide), str(slide), "--out-dir", str(tmp_path)]):
-        assert CliRunner().invoke(main, ["convert", *wrong]).exit_code == 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,17 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..encoder import Settings
+    from ..source import Source
 
 __all__ = ["convert"]
 
 _KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
+
+_LARGE_PX = 64_000_000
+"""From here on processes gain more than it takes to begin them."""
+
+_LARGE_BYTES = 2_000_000
+"""A smaller file hardly has so many pixels."""
 
 
 @click.command()
@@ -55,9 +63,8 @@ def convert(
     With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
     """
     pairs = _pairs(paths, out_dir, _KINDS[kind])
-    with ending_politely(), _executor(scheduler) as executor:
-        if executor is not None:
-            options.update(executor=executor[0], workers=options["workers"] or executor[1])
+    with ending_politely(), _helpers(scheduler, options["workers"], [source for source, _ in pairs]) as helpers:
+        options.update(helpers=helpers, workers=options["workers"] or helpers.count)
         failed = 0
         for source, dest in pairs:
             try:
@@ -94,23 +101,64 @@ def _stem(path: str) -> str:
     return Path(path).stem
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Helpers:
+    """Where families are encoded: threads of this process if there is no executor.
+
+    Parameters
+    ----------
+    executor : Executor or None
+    count : int or None
+        How many blocks it works on at a time, as far as that is known.
+    least_px : int
+        What it is used for: slides of so many pixels of level 0.
+    """
+
+    executor: Executor | None = None
+    count: int | None = None
+    least_px: int = 0
+
+    def executor_for(self, source: Source) -> Executor | None:
+        """The executor, if it is worth its beginning for a source that is open here."""
+        if not self.least_px:
+            return self.executor
+        is_large = source.info.width * source.info.height >= self.least_px
+        return self.executor if source.is_tiled and is_large else None
+
+
 @contextmanager
-def _executor(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
-    """The executor of a cluster and how many threads it has, None without one."""
-    if scheduler is None:
-        yield None
-        return
-    from ..workers import cluster
+def _helpers(scheduler: str | None, workers: int | None, sources: Sequence[str]) -> Iterator[_Helpers]:
+    """A cluster, or processes of this machine if there is work for more than one."""
+    if scheduler is not None:
+        from ..workers import cluster
 
-    with cluster(scheduler) as found:
-        yield found
+        with cluster(scheduler) as (executor, threads):
+            yield _Helpers(executor, threads)
+    elif (workers or os.cpu_count() or 1) == 1:
+        yield _Helpers()
+    else:
+        from ..processes import process_pool
+
+        count = workers or os.cpu_count() or 1
+        with process_pool(count, soon=any(map(_is_large_file, sources))) as pool:
+            yield _Helpers(pool, count, _LARGE_PX)
 
 
-def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **options: Any) -> None:
+def _is_large_file(source: str) -> bool:
+    try:
+        return Path(source).stat().st_size >= _LARGE_BYTES
+    except (OSError, ValueError):
+        return False
+
+
+def _convert(
+    source: str, dest: str, given: dict[str, Any], *, as_json: bool, helpers: _Helpers, **options: Any
+) -> None:
     """Convert or copy one source, and say what came of it."""
     from ..conversion import convert as run
     from ..encoder import Settings
     from ..info import format_bytes
+    from ..source import open_source
 
     if _is_container(source):
         if given:
@@ -121,8 +169,8 @@ def _convert(source: str, dest: str, given: dict[str, Any], *, as_json: bool, **
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
         click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
         return
-    with progress_bar("converting", quiet=as_json) as progress:
-        done = run(source, dest, settings, progress=progress, **options)
+    with open_source(source) as opened, progress_bar("converting", quiet=as_json) as progress:
+        done = run(opened, dest, settings, executor=helpers.executor_for(opened), progress=progress, **options)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
         return

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any, NoReturn
 
 import click
@@ -42,15 +43,26 @@ class _Terminated(KeyboardInterrupt):
 
 @contextmanager
 def ending_politely() -> Iterator[None]:
-    """Let SIGTERM end work as Ctrl-C does."""
+    """Let SIGTERM end work as Ctrl-C does, and neither be lost."""
 
     def end(*_: object) -> None:
         raise _Terminated
 
-    before = signal.signal(signal.SIGTERM, end)
+    before, hook = signal.signal(signal.SIGTERM, end), sys.unraisablehook
+
+    def ask_again(lost: sys.UnraisableHookArgs) -> None:
+        """Where a callback of imports or of the compiler, which cannot raise, was what a signal interrupted."""
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            number = signal.SIGTERM if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
+            Timer(0.02, signal.raise_signal, [number]).start()
+        else:
+            hook(lost)
+
+    sys.unraisablehook = ask_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)
 
 

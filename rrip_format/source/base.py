@@ -76,6 +76,8 @@ class Source(ABC):
 
     info: SlideInfo
     where: str
+    is_tiled = False
+    """Whether a part can be read without what lies around it, so that several processes can share the work."""
     reopen: tuple[Callable[..., Source], tuple[Any, ...]]
     _failure: str | None = None
     _closed = False

@@ -59,6 +59,8 @@ class OpenSlideSource(Source):
         OpenSlide cannot open it. After one failed read an OpenSlide handle fails for good, and so does the source.
     """
 
+    is_tiled = True
+
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._path = path

@@ -115,6 +115,7 @@ class TiffSource(Source):
     def _prepare(self) -> None:
         """Choose between a map of the file and tiles decoded on demand."""
         page = self._page
+        self.is_tiled = page.is_tiled or page.is_memmappable
         self._mapped: NDArray[np.uint8] | None = None
         if page.is_memmappable:
             self._mapped = page.asarray(out="memmap").reshape(page.shaped[0], *page.shaped[2:])
