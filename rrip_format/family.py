@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import colour, predict
-from .colour import Corner, Window
+from .colour import Corner, Window, checked, target
 from .difference import difference
 from .errors import DamagedError, MissingTileError
+from .family_kernel import decode_rgb
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
-from .tile import join_tile, split_tile
+from .tile import check_tile, join_tile, split_tile
 
 __all__ = [
     "EncodedFamily",
@@ -260,9 +261,30 @@ def decode_family(
     level = BASE_LEVEL + 1 - len(tiles)
     if level == BASE_LEVEL:
         return colour.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
+    rgb = _decode_at_once(coding, row, col, tiles, window, corner)
+    if rgb is not None:
+        return rgb
+    # some stream is damaged: this finds it again, and says which
     coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
     how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tiles[-1], window)
     return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window, corner)
+
+
+def _decode_at_once(
+    coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None, corner: Corner | None
+) -> NDArray[np.uint8] | None:
+    """As :func:`decode_family` for level 1 or 0, but None if some stream is damaged."""
+    levels = range(BASE_LEVEL, BASE_LEVEL - len(tiles), -1)
+    lengths = [
+        check_tile(tile, coding.place(level, row, col), coding.streams(level))
+        for level, tile in zip(levels, tiles, strict=True)
+    ]
+    side = coding.geometry.tile_side(levels[-1])
+    wanted = checked(window, side, side)
+    out, strides, rgb = target(wanted, corner)
+    how = [coding.residuals[level] for level in levels[1:]]
+    is_whole = decode_rgb(coding.geometry.tile, tiles, lengths, how, wanted, out.reshape(-1), strides)
+    return rgb if is_whole else None
 
 
 def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:

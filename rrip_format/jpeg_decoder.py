@@ -24,7 +24,7 @@ from .jpeg_idct import LANES
 from .jpeg_scan import BLOCKS, SCAN_PROBLEMS, SPARE, decode_scan, split_scan
 from .kernels import kernel
 
-__all__ = ["decode_stream"]
+__all__ = ["as_stream", "decode_into", "decode_stream"]
 
 Array = Any
 """What Numba compiles for: annotations inside kernels say nothing to it."""
@@ -37,7 +37,7 @@ _PROBLEMS = {**PROBLEMS, BAD_TABLE: "JPEG Huffman table has more codes than ther
 
 
 @kernel
-def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
+def decode_into(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     """Decode a stream to `out` (planes, side, side / 4) uint32, as :func:`decode_scan`; 0, or what is wrong."""
     planes, side = out.shape[:2]
     steps, codes, chosen = np.zeros((4, 64), np.int32), np.zeros((4, 16 + 256), np.int32), np.zeros((3, 4), np.int32)
@@ -86,6 +86,13 @@ def _decode(data: Array, begin: int, end: int, out: Array, found: Array) -> int:
     return int(decode_scan(scan, interval, _FEW_BITS, rows, tables, scale, begin, end, scratch, out, found))
 
 
+def as_stream(data: bytes | memoryview) -> NDArray[np.uint8]:
+    """Bytes as an array that Numba takes for the same type, whatever holds them."""
+    stream = np.frombuffer(data, np.uint8)
+    stream.flags.writeable = False
+    return stream
+
+
 def decode_stream(
     data: bytes | memoryview, side: int, planes: int, rows: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
@@ -114,13 +121,12 @@ def decode_stream(
     LimitError
         If memory does not suffice.
     """
-    stream = np.frombuffer(data, np.uint8)
-    stream.flags.writeable = False  # one type for Numba, whatever holds the bytes
+    stream = as_stream(data)
     top, bottom = rows or (0, side)
     found = np.zeros(4, np.int64)
     try:
         out = np.empty((planes, side, side // 4), np.uint32)
-        problem = _decode(stream, top // 8, (bottom + 7) // 8, out, found)
+        problem = decode_into(stream, top // 8, (bottom + 7) // 8, out, found)
     except MemoryError as error:
         raise LimitError("not enough memory to decode a JPEG tile") from error
     if problem:

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from .colour import Corner, Strides, Window, checked, clip, pixel, put_line, target
 from .kernels import inlined, inner, kernel
 
-__all__ = ["box2", "coarser_window", "reconstruct", "reconstruct_rgb", "up2"]
+__all__ = [
+    "NOTHING",
+    "box2",
+    "coarser_window",
+    "filters",
+    "reconstruct",
+    "reconstruct_into",
+    "reconstruct_rgb",
+    "up2",
+]
 
 U, i16, u16 = np.uint64, np.int16, np.uint16
 
@@ -35,7 +44,7 @@ _EVEN, _ODD, _YCC, _RGB, _LINES = (U(k * _LINE) for k in (6, 7, 8, 11, 14))
 """Where lines begin, behind two filtered rows of each plane: the change of luma in even and in odd samples; as pairs
 Y, Cb and Cr; R, G and B; and how much that is."""
 
-_NOTHING = np.full((1, _WIDEST), 0x8080, np.uint16)
+NOTHING = np.full((1, _WIDEST), 0x8080, np.uint16)
 """A row of residuals that are zero, for planes that are not stored."""
 
 
@@ -151,7 +160,7 @@ def _colour_line(rows: Any, count: int) -> None:
 
 
 @kernel
-def _reconstruct(
+def reconstruct_into(
     coarse: Any, luma: Any, cb: Any, cr: Any, numbers: Any, window: Any, colour: bool, out: Any, strides: Any
 ) -> None:
     """The samples of `window` to `out`, which is flat.
@@ -323,16 +332,17 @@ def _run(
     for plane in residuals:
         if plane is not None and plane.shape != (2 * height, 2 * width):
             raise ValueError(f"residual plane is {plane.shape}, expected {(2 * height, 2 * width)}")
-        pairs.append(_NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
-    numbers, where = _numbers(taps, chroma_taps or taps, cfl), np.array(window, np.int64)
-    _reconstruct(
+        pairs.append(NOTHING if plane is None else np.ascontiguousarray(plane).view(np.uint16))
+    numbers, where = filters(taps, chroma_taps, cfl), np.array(window, np.int64)
+    reconstruct_into(
         np.ascontiguousarray(coarse), *pairs, numbers, where, colour, out.reshape(-1), np.array(strides, np.int64)
     )
 
 
 @functools.lru_cache(64)
-def _numbers(taps: Taps, chroma_taps: Taps, cfl: tuple[int, int]) -> NDArray[np.int16]:
-    return np.array((*taps, *chroma_taps, *cfl), np.int16)
+def filters(taps: Taps, chroma_taps: Taps | None, cfl: tuple[int, int]) -> NDArray[np.int16]:
+    """The numbers of :func:`reconstruct` as :func:`reconstruct_into` takes them."""
+    return np.array((*taps, *(chroma_taps or taps), *cfl), np.int16)
 
 
 def _check_width(width: int) -> None:

@@ -25,7 +25,7 @@ import google_crc32c
 
 from .errors import ChecksumError, DamagedError
 
-__all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "split_tile"]
+__all__ = ["TRAILER_BYTES", "TilePlace", "check_tile", "crc32c", "join_tile", "split_tile"]
 
 _TRAILER = struct.Struct("<3I2IBBH8s")
 _CRC = struct.Struct("<I")
@@ -69,8 +69,8 @@ def join_tile(streams: Sequence[bytes], place: TilePlace) -> bytes:
     return body + _CRC.pack(crc32c(body))
 
 
-def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | None]:
-    """Check a stored tile and take it apart.
+def check_tile(data: bytes, place: TilePlace, count: int) -> list[int]:
+    """Check a stored tile: how many bytes each of its streams has, none for an empty one; they follow each other.
 
     Parameters
     ----------
@@ -80,11 +80,6 @@ def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | N
         Where it was read from.
     count : int
         Number of streams that the metadata promises, 1 or 3.
-
-    Returns
-    -------
-    list of memoryview or None
-        The streams; None for an empty one.
 
     Raises
     ------
@@ -112,10 +107,15 @@ def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | N
         raise DamagedError(
             f"{place}: {found} streams of {lengths} bytes do not make its {len(data)} bytes", rule="tile.trailer"
         )
+    return lengths[:count]
+
+
+def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | None]:
+    """As :func:`check_tile`, but the streams themselves, None for an empty one."""
     view = memoryview(data)
     streams: list[memoryview | None] = []
     at = 0
-    for length in lengths[:count]:
+    for length in check_tile(data, place, count):
         streams.append(view[at : at + length] if length else None)
         at += length
     return streams

@@ -24,6 +24,7 @@ FLOORS = [
     ["jpeg_scan", "jpeg_samples"],
     ["jpeg_decoder"],
     ["jpeg"],
+    ["family_kernel"],
     ["family"],
     ["jpeg_encoder"],
     ["layout"],
