@@ -1,7 +1,7 @@
 """A family's streams to RGB in one call: what is read most (spec section 5).
 
-Streams and planes fill the caches, so that between two kernels the interpreter takes five times as long as it does
-by itself: a tenth of the time of a family, if there is one kernel for each stream and level.
+One kernel for each stream and level would do, but streams and planes fill the caches, so that the interpreter is slow
+between two of them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ Plane = NDArray[np.uint8]
 
 _NO_TILE, _NO_BASE = as_stream(b""), -1
 
+i64 = np.int64
+
 
 @kernel
 def _decode(
@@ -46,36 +48,40 @@ def _decode(
     """
     side, levels = job[0], job[1]
     windows, spans = job[5:13], job[13:]
-    if spans[0] == spans[1]:
-        return _NO_BASE
     found = np.empty(4, np.int64)
-    planes = np.empty((3, side, side // 4), np.uint32)
-    problem = decode_into(base[spans[0] : spans[1]], 0, side // 8, planes, found)
-    coarse = planes.view(np.uint8)
-    for n in range(levels):
-        side *= 2
-        top, bottom, left = windows[4 * n], windows[4 * n + 1], windows[4 * n + 2]
+    coarse = np.empty((3, 0, 0), np.uint8)
+    for n in range(levels + 1):  # the base first; each call stands here once, because LLVM puts a copy at every place
+        stored = base if n == 0 else (middle if n == 1 else finest)
+        top, bottom, left = i64(0), side, i64(0)
+        if n > 0:
+            top, bottom, left = windows[4 * n - 4], windows[4 * n - 3], windows[4 * n - 2]
         samples = np.empty((3, side, side // 4), np.uint32)
-        for c in range(3):
-            begin, end = spans[2 + 6 * n + 2 * c], spans[3 + 6 * n + 2 * c]
-            if begin < end and problem == 0:
-                stream = middle[begin:end] if n == 0 else finest[begin:end]
-                problem = decode_into(stream, top // 8, (bottom + 7) // 8, samples[c : c + 1], found)
-        if problem:
-            break
-        i = 2 + 6 * n
-        luma = samples[0].view(np.uint16) if spans[i] < spans[i + 1] else nothing
-        cb = samples[1].view(np.uint16) if spans[i + 2] < spans[i + 3] else nothing
-        cr = samples[2].view(np.uint16) if spans[i + 4] < spans[i + 5] else nothing
-        window, numbers = windows[4 * n : 4 * n + 4], coarse_filters if n == 0 else fine_filters
-        if n == levels - 1:
-            reconstruct_into(coarse, luma, cb, cr, numbers, window, True, out, job[2:5])
+        is_here = np.zeros(3, np.bool_)
+        for c in range(1 if n == 0 else 3):
+            begin, end = spans[6 * n + 2 * c], spans[6 * n + 2 * c + 1]
+            is_here[c] = begin < end
+            if is_here[c]:
+                planes = samples if n == 0 else samples[c : c + 1]
+                problem = decode_into(stored[begin:end], top // 8, (bottom + 7) // 8, planes, found)
+                if problem:
+                    return int(problem)
+        if n == 0:
+            if not is_here[0]:
+                return _NO_BASE
+            coarse = samples.view(np.uint8)
         else:
-            finer = np.empty((3, side, side), np.uint8)
-            strides = np.array([top * side + left, side, side * side])
-            reconstruct_into(coarse, luma, cb, cr, numbers, window, False, finer.reshape(finer.size), strides)
+            luma = samples[0].view(np.uint16) if is_here[0] else nothing
+            cb = samples[1].view(np.uint16) if is_here[1] else nothing
+            cr = samples[2].view(np.uint16) if is_here[2] else nothing
+            is_last = n == levels
+            finer = np.empty((3, 0, 0) if is_last else (3, side, side), np.uint8)
+            to = out if is_last else finer.reshape(finer.size)
+            strides = job[2:5] if is_last else np.array([top * side + left, side, side * side])
+            numbers = coarse_filters if n == 1 else fine_filters
+            reconstruct_into(coarse, luma, cb, cr, numbers, windows[4 * n - 4 : 4 * n], is_last, to, strides)
             coarse = finer
-    return int(problem)
+        side *= 2
+    return 0
 
 
 def decode_rgb(
@@ -114,12 +120,12 @@ def decode_rgb(
     for n in range(levels - 1, 0, -1):
         windows.insert(0, coarser_window(windows[0], side << n, side << n))
     job = [side, levels, *strides, *windows[0], *windows[-1]]
-    for n, stored in enumerate(lengths):
+    for stored in lengths:
         at = 0
         for length in stored:
             job += at, at + length
             at += length
-        job += [0] * (6 - 2 * len(stored) if n else 0)
+        job += [0] * (6 - 2 * len(stored))
     base, middle, finest, *_ = *map(as_stream, tiles), _NO_TILE
     coarse, *_, fine = (filters(each.taps, each.chroma_taps, each.cfl) for each in (how[0], *how))
     try:

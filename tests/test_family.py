@@ -12,8 +12,8 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import colour, jpeg, predict, reference
-from rrip_format.errors import ChecksumError, DamagedError, MissingTileError
+from rrip_format import colour, family_kernel, jpeg, predict, reference
+from rrip_format.errors import ChecksumError, DamagedError, LimitError, MissingTileError
 from rrip_format.family import (
     Quality,
     decode_base,
@@ -64,6 +64,68 @@ def test_closed_loop(way, quality):
         np.testing.assert_array_equal(planes, encoded.planes()[3 - count])
         rgb = decode_family(coding, 1, 2, tiles[:count])
         np.testing.assert_array_equal(rgb, reference.ycc_to_rgb(*planes))
+
+
+WAYS_CODED = {way: (coding_of(way), encode_family(coding_of(way), 1, 2, LEVELS, QUALITY).tiles[::-1]) for way in WAYS}
+
+
+@given(st.data())
+def test_one_kernel_gives_what_one_for_each_stream_does(data):
+    way, level = data.draw(st.sampled_from(list(WAYS))), data.draw(st.integers(0, 1))
+    coding, tiles = WAYS_CODED[way]
+    tiles, side = list(tiles[: 3 - level]), 256 >> level
+    if data.draw(st.booleans()):  # a residual plane that is not stored
+        at = data.draw(st.integers(1, len(tiles) - 1))
+        place, count = coding.place(2 - at, 1, 2), coding.streams(2 - at)
+        streams = [bytes(stream) for stream in split_tile(tiles[at], place, count)]
+        streams[data.draw(st.integers(0, count - 1))] = b""
+        tiles[at] = join_tile(streams, place)
+    top, left = data.draw(st.integers(0, side - 1)), data.draw(st.integers(0, side - 1))
+    bottom, right = data.draw(st.integers(top + 1, side)), data.draw(st.integers(left + 1, side))
+    whole = colour.ycc_to_rgb(decode_planes(coding, 1, 2, tiles))
+    np.testing.assert_array_equal(decode_family(coding, 1, 2, tiles), whole)
+    part = whole[:, top:bottom, left:right]
+    window = top, bottom, left, right
+    np.testing.assert_array_equal(decode_family(coding, 1, 2, tiles, window), part)
+    picture = np.zeros((side + 3, side + 5, 3), np.uint8)
+    np.testing.assert_array_equal(decode_family(coding, 1, 2, tiles, window, (picture, 2, 4)), part)
+    picture[2 : 2 + bottom - top, 4 : 4 + right - left] = 0
+    assert not picture.any()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_stream_is_named_and_nothing_is_written(way):
+    coding, tiles = WAYS_CODED[way]
+    for level in (2, 1, 0):
+        place, count = coding.place(level, 1, 2), coding.streams(level)
+        for n in range(count):
+            for damage in (lambda stream: stream[:-9] + stream[-2:], lambda _: b"\xff\xd8"):
+                streams = [bytes(stream) for stream in split_tile(tiles[2 - level], place, count)]
+                streams[n] = damage(streams[n])
+                spoiled = list(tiles)
+                spoiled[2 - level] = join_tile(streams, place)
+                picture = np.full((256, 256, 3), 7, np.uint8)
+                with pytest.raises(DamagedError) as found:
+                    decode_family(coding, 1, 2, spoiled, None, (picture, 0, 0))
+                with pytest.raises(DamagedError) as wanted:
+                    decode_planes(coding, 1, 2, spoiled)
+                assert str(found.value) == str(wanted.value)
+                assert str(place) in str(found.value)
+                assert (picture == 7).all()
+    base = join_tile([b""], coding.place(2, 1, 2))
+    with pytest.raises(DamagedError, match="has no picture"):
+        decode_family(coding, 1, 2, [base, *tiles[1:]])
+
+
+def test_one_kernel_without_memory_is_no_damage(monkeypatch):
+    def exhausted(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(family_kernel, "_decode", exhausted)  # and what comes after it finds enough
+    np.testing.assert_array_equal(decode_family(CODING, 1, 2, TILES), colour.ycc_to_rgb(ENCODED.planes()[0]))
+    monkeypatch.setattr("rrip_format.jpeg_decoder.decode_into", exhausted)
+    with pytest.raises(LimitError, match="memory"):
+        decode_family(CODING, 1, 2, TILES)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -355,6 +355,6 @@ def test_out_of_memory_is_a_limit(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(jpeg_decoder, "_decode", fail)
+    monkeypatch.setattr(jpeg_decoder, "decode_into", fail)
     with pytest.raises(LimitError, match="memory"):
         decode_stream(gray(90), SIDE, 1)

@@ -104,6 +104,7 @@ def test_imports_are_seen():
         "colour",
         "difference",
         "errors",
+        "family_kernel",
         "geometry",
         "jpeg",
         "metadata",
