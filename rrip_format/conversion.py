@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def convert(
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
-            open_writer(target, overwrite=overwrite, resume=resume) as writer,
+            open_writer(target.absolute(), overwrite=overwrite, resume=resume) as writer,
             _threads(threads) as local,  # no more: a thread that has to wait for a core may hold the interpreter lock
             _threads(threads) as settling,  # these wait for the disk
         ):
@@ -281,6 +281,8 @@ class _Run:
         except BaseException:
             with suppress(Exception):  # what is written whole need not be encoded again
                 self._settle(journal, checks, 0)
+            for part in chain.from_iterable(checks):
+                part.cancel()
             raise
 
     def _write_block(self, families: list[Family], overviews: OverviewBuilder, *, again: bool) -> list[WrittenTile]:

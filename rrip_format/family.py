@@ -21,7 +21,7 @@ from .family_kernel import decode_rgb
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
-from .tile import check_tile, join_tile, split_tile
+from .tile import join_tile, split_tile, stream_lengths
 
 __all__ = [
     "EncodedFamily",
@@ -276,7 +276,7 @@ def _decode_at_once(
     """As :func:`decode_family` for level 1 or 0, but None if some stream is damaged."""
     levels = range(BASE_LEVEL, BASE_LEVEL - len(tiles), -1)
     lengths = [
-        check_tile(tile, coding.place(level, row, col), coding.streams(level))
+        stream_lengths(tile, coding.place(level, row, col), coding.streams(level))
         for level, tile in zip(levels, tiles, strict=True)
     ]
     side = coding.geometry.tile_side(levels[-1])

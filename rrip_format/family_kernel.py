@@ -16,7 +16,7 @@ from .colour import Strides, Window
 from .jpeg_decoder import as_stream, decode_into
 from .kernels import kernel
 from .metadata import ResidualCoding
-from .predict import NOTHING, coarser_window, filters, reconstruct_into
+from .predict import NOTHING, check_width, coarser_window, filters, reconstruct_into
 
 __all__ = ["decode_rgb"]
 
@@ -102,7 +102,7 @@ def decode_rgb(
     tiles : two or three bytes
         Stored tiles of level 2 and of the finer ones, of which only the streams are looked at.
     lengths : sequences of int, one for each tile
-        Of their streams, bytes.
+        Of their streams, bytes, as :func:`rrip_format.tile.stream_lengths` has found them.
     how : ResidualCoding for each tile but the first
     window : Window
         Of the finest level.
@@ -116,6 +116,7 @@ def decode_rgb(
         False if some stream is damaged, or there is not enough memory; nothing was written then.
     """
     levels = len(tiles) - 1
+    check_width(side << (levels - 1))
     windows = [window]
     for n in range(levels - 1, 0, -1):
         windows.insert(0, coarser_window(windows[0], side << n, side << n))

@@ -20,6 +20,7 @@ from .kernels import inlined, inner, kernel
 __all__ = [
     "NOTHING",
     "box2",
+    "check_width",
     "coarser_window",
     "filters",
     "reconstruct",
@@ -230,7 +231,7 @@ def _box2(rgb: Any, out: Any, sums: Any) -> None:
 def up2(plane: NDArray[np.uint8], taps: Taps) -> Plane:
     """Fast twin of :func:`rrip_format.reference.up2`."""
     height, width = plane.shape
-    _check_width(width)
+    check_width(width)
     out = np.empty((2 * height, width), np.uint16)
     _up2(np.ascontiguousarray(plane)[None], np.array(taps, np.int16), out)
     return out.view(np.uint8)
@@ -327,7 +328,7 @@ def _run(
     colour: bool,
 ) -> None:
     _, height, width = coarse.shape
-    _check_width(width)
+    check_width(width)
     pairs = []
     for plane in residuals:
         if plane is not None and plane.shape != (2 * height, 2 * width):
@@ -345,7 +346,8 @@ def filters(taps: Taps, chroma_taps: Taps | None, cfl: tuple[int, int]) -> NDArr
     return np.array((*taps, *(chroma_taps or taps), *cfl), np.int16)
 
 
-def _check_width(width: int) -> None:
+def check_width(width: int) -> None:
+    """Refuse a coarse plane that the kernels have no memory for, with a ``ValueError``."""
     if width > _WIDEST:
         raise ValueError(f"plane is {width} px wide, expected at most {_WIDEST}")
 

@@ -12,35 +12,36 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
-__all__ = ["process_pool"]
+__all__ = ["prepare", "process_pool"]
 
 _FORKS = sys.platform == "linux"
 """Elsewhere a fork is not safe, even that of a process without threads, and each process loads everything itself."""
+
+_MOST = 61 if sys.platform == "win32" else sys.maxsize
+"""Processes that the system can wait for."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-@contextmanager
-def process_pool(workers: int, *, soon: bool) -> Iterator[ProcessPoolExecutor | None]:
-    """A pool whose processes begin with the first work that it gets; None where the system has no means for one.
+def prepare() -> None:
+    """Begin to load, beside what this process does, what the processes of a pool will need."""
+    with suppress(OSError):
+        _load()
 
-    Parameters
-    ----------
-    workers : int
-    soon : bool
-        Whether to load now what they will need, in a process of its own, rather than when the first of them begins.
-    """
+
+@contextmanager
+def process_pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """A pool whose processes begin with the first work that it gets; None where the system has no means for one."""
     try:
+        _load()
         context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
-        context.set_forkserver_preload(["rrip_format.warm"])
-        if soon:
-            _load()
-        pool = _Pool(workers, context, _begin)
+        pool = _Pool(min(workers, _MOST), context, _begin)
     except (ImportError, NotImplementedError, OSError):  # no semaphores, or no place for a socket
         yield None
         return
@@ -58,22 +59,44 @@ class _Pool(ProcessPoolExecutor):
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Result]:
-        with _signals_held():
-            _load()
-            return super().submit(fn, *args, **kwargs)
+        try:
+            with _signals_held():
+                return super().submit(fn, *args, **kwargs)
+        except (OSError, EOFError) as error:
+            raise BrokenProcessPool(f"a process cannot begin: {error}") from error
 
 
 def _load() -> None:
     """Begin the process that all others are forked from, unless it runs; Ctrl-C is not for it, nor for those."""
-    if _FORKS:
-        from multiprocessing import forkserver, resource_tracker
+    if not _FORKS:
+        return
+    from multiprocessing import forkserver, resource_tracker
 
-        resource_tracker.ensure_running()  # which would let signals through again
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+    forkserver.set_forkserver_preload(["rrip_format.warm"])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        with _same_modules():
+            resource_tracker.ensure_running()  # which lets all signals through again
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _same_modules() -> Iterator[None]:
+    """Let what begins meanwhile find modules where this process does, and not in the folder that it is in."""
+    wanted = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -86,8 +109,10 @@ def _signals_held() -> Iterator[None]:
 
     is_main = threading.current_thread() is threading.main_thread()  # handlers run there, and only there are set
     held = (signal.SIGINT, signal.SIGTERM) if is_main else ()
-    handlers = [(number, signal.signal(number, note)) for number in held]
+    handlers = [(number, signal.getsignal(number)) for number in held]
     try:
+        for number, _ in handlers:
+            signal.signal(number, note)
         yield
     finally:
         for number, handler in handlers:

@@ -25,7 +25,7 @@ import google_crc32c
 
 from .errors import ChecksumError, DamagedError
 
-__all__ = ["TRAILER_BYTES", "TilePlace", "check_tile", "crc32c", "join_tile", "split_tile"]
+__all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "split_tile", "stream_lengths"]
 
 _TRAILER = struct.Struct("<3I2IBBH8s")
 _CRC = struct.Struct("<I")
@@ -69,7 +69,7 @@ def join_tile(streams: Sequence[bytes], place: TilePlace) -> bytes:
     return body + _CRC.pack(crc32c(body))
 
 
-def check_tile(data: bytes, place: TilePlace, count: int) -> list[int]:
+def stream_lengths(data: bytes, place: TilePlace, count: int) -> list[int]:
     """Check a stored tile: how many bytes each of its streams has, none for an empty one; they follow each other.
 
     Parameters
@@ -111,11 +111,11 @@ def check_tile(data: bytes, place: TilePlace, count: int) -> list[int]:
 
 
 def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | None]:
-    """As :func:`check_tile`, but the streams themselves, None for an empty one."""
+    """As :func:`stream_lengths`, but the streams themselves, None for an empty one."""
     view = memoryview(data)
     streams: list[memoryview | None] = []
     at = 0
-    for length in check_tile(data, place, count):
+    for length in stream_lengths(data, place, count):
         streams.append(view[at : at + length] if length else None)
         at += length
     return streams

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from uuid import UUID
 
 import numpy as np
@@ -26,5 +27,6 @@ def warm() -> None:
         decode_planes(coding, 0, 0, [tile.data for tile in family.tiles[::-1]])
 
 
-warm()
+with suppress(Exception):  # what is wrong, the first process says
+    warm()
 gc.freeze()  # collections leave alone what is there now, so that its memory stays shared

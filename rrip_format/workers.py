@@ -63,7 +63,7 @@ class SharedSource:
         return read_block(source, geometry, block)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _reopened(reopen: bytes, fingerprint: tuple[tuple[str, str | int], ...]) -> Source:
     open_again, arguments = pickle.loads(reopen)  # noqa: S301  (as every job's own arguments are)
     source: Source = open_again(*arguments)

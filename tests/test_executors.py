@@ -156,8 +156,7 @@ def test_the_command_encodes_in_processes_to_the_same_bytes(slide, tmp_path, eag
     sources = [str(tmp_path / "a.tif"), str(tmp_path / "b.tif"), "--out-dir", str(tmp_path / "out"), "--kind", "tiff"]
     result = CliRunner().invoke(main, ["convert", *sources, "--base-tile", "64", "-j", "2"])
     assert result.exit_code == 0, result.output
-    assert isinstance(eager[0], ProcessPoolExecutor)
-    assert eager == [eager[0]] * 2
+    assert [isinstance(executor, ProcessPoolExecutor) for executor in eager] == [True, True]
     for name in "ab":
         rrip_format.convert(tmp_path / f"{name}.tif", tmp_path / "here.rrip.tif", Settings(tile=64), overwrite=True)
         assert contents(tmp_path / "out" / f"{name}.rrip.tif") == contents(tmp_path / "here.rrip.tif")
@@ -169,7 +168,7 @@ def test_one_worker_is_this_process(slide, tmp_path, eager):
     assert eager == [None]
 
 
-def test_processes_are_for_large_slides_that_can_be_read_in_parts(slide, tmp_path):
+def test_processes_are_for_large_slides_that_can_be_read_in_parts(slide, tmp_path, monkeypatch):
     rgb = tissue(600, 700, seed=3)
     tifffile.imwrite(tmp_path / "strips.tif", rgb, photometric="rgb", rowsperstrip=50, compression="zlib")
     tifffile.imwrite(tmp_path / "plain.tif", rgb, photometric="rgb")
@@ -177,28 +176,79 @@ def test_processes_are_for_large_slides_that_can_be_read_in_parts(slide, tmp_pat
     from PIL import Image
 
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    with ThreadPoolExecutor(1) as executor:
-        helpers = command._Helpers(executor, 1, 600 * 700)
-        wanted = {"strips.tif": False, "plain.tif": True, "tiles.ome.tif": True, "a.png": False, slide: True}
-        for name, is_used in wanted.items():
-            with open_source(tmp_path / name) as source:
-                assert (helpers.executor_for(source) is executor) == is_used, name
-        with open_source(slide) as source:
-            assert command._Helpers(executor, 1, 600 * 700 + 1).executor_for(source) is None
-        with open_source(rgb) as source:
-            assert helpers.executor_for(source) is None
-            assert command._Helpers(executor, 1).executor_for(source) is executor  # of a cluster
+    monkeypatch.setattr(command, "_LARGE_PX", 600 * 700)
+    for name, is_used in {"strips.tif": 0, "plain.tif": 1, "tiles.ome.tif": 1, "a.png": 0, slide: 1}.items():
+        with open_source(tmp_path / name) as source, command._processes(source, 2) as pool:
+            assert (pool is not None) == is_used, name
+    with open_source(rgb) as source, command._processes(source, 2) as pool:
+        assert pool is None
+    monkeypatch.setattr(command, "_LARGE_PX", 600 * 700 + 1)
+    with open_source(slide) as source, command._processes(source, 2) as pool:
+        assert pool is None
 
 
-@pytest.mark.parametrize("error", [OSError("AF_UNIX path too long"), NotImplementedError("no semaphores")])
-def test_without_means_for_processes_there_are_threads(error, slide, tmp_path, eager, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "error"), [("_load", OSError("AF_UNIX path too long")), ("_Pool", NotImplementedError("no semaphores"))]
+)
+def test_without_means_for_processes_there_are_threads(name, error, slide, tmp_path, eager, monkeypatch):
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr(processes, "_Pool", refuse)
+    monkeypatch.setattr(processes, name, refuse)
     result = CliRunner().invoke(main, ["convert", str(slide), str(tmp_path / "a.rrip.tif"), "-j", "2"])
     assert result.exit_code == 0, result.output
     assert eager == [None]
+
+
+def test_a_source_that_loses_a_process_costs_no_other(slide, tmp_path, eager, monkeypatch):
+    convert = conversion.convert
+
+    def kill_first(*arguments, executor, **options):
+        if not eager:
+            assert executor.submit(_die).exception() is not None
+        return convert(*arguments, executor=executor, **options)
+
+    monkeypatch.setattr(conversion, "convert", kill_first)
+    for name in "ab":
+        shutil.copy(slide, tmp_path / f"{name}.tif")
+    sources = [str(tmp_path / "a.tif"), str(tmp_path / "b.tif"), "--out-dir", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, ["convert", *sources, "--base-tile", "64", "-j", "2"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("rrip: a worker died or was lost")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.rrip.zarr"]
+
+
+@pytest.mark.parametrize("error", [EOFError(), BrokenPipeError("gone")])
+def test_processes_that_cannot_begin_are_an_error_of_ours(error, slide, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", fail)
+    with processes.process_pool(1) as pool, pytest.raises(RripError, match="a worker died or was lost"):
+        rrip_format.convert(slide, tmp_path / "a.rrip.tif", BRIEF, executor=pool)
+
+
+def test_a_relative_target_is_the_same_file_to_other_processes(slide, wanted, tmp_path, monkeypatch):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(os.getpid).result()
+        monkeypatch.chdir(tmp_path)
+        assert rrip_format.convert(slide, "a.rrip.tif", BRIEF, executor=pool).path == "a.rrip.tif"
+    assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
+
+
+@linux
+def test_processes_find_modules_where_the_first_does(slide, tmp_path):
+    """Not in the folder that it is in, whatever that has."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "numpy.py").write_text("import pathlib; pathlib.Path(__file__).with_name('seen').touch()")
+    script = tmp_path / "script.py"
+    script.write_text("import rrip_format.cli.convert as c; c._LARGE_PX = 1\nfrom rrip_format.cli import main\n")
+    with script.open("a") as file:
+        file.write("if __name__ == '__main__':\n    main()\n")
+    arguments = [sys.executable, script, "convert", slide, "a.rrip.tif", "-j", "2", "--base-tile", "64"]
+    done = subprocess.run(arguments, cwd=tmp_path / "here", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["a.rrip.tif", "numpy.py"]
 
 
 def test_what_a_process_finds_wrong_arrives_here(slide, tmp_path, monkeypatch):
@@ -206,7 +256,7 @@ def test_what_a_process_finds_wrong_arrives_here(slide, tmp_path, monkeypatch):
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         with pytest.raises(DamagedError, match=r"in process \d+") as failed:
             rrip_format.convert(slide, tmp_path / "a.rrip.tif", BRIEF, executor=pool)
-        assert str(os.getpid()) not in str(failed.value)
+        assert int(str(failed.value).split()[-1]) != os.getpid()
         monkeypatch.setattr(conversion, "check_block", _die)
         with pytest.raises(RripError, match="a worker died or was lost"):
             rrip_format.convert(slide, tmp_path / "a.rrip.tif", BRIEF, executor=pool)
@@ -249,9 +299,10 @@ def test_a_signal_that_a_callback_swallows_comes_again(number):
             Callback()
             time.sleep(10)
 
-    hook = sys.unraisablehook
+    hook, begin = sys.unraisablehook, time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert time.monotonic() - begin < 5
     assert sys.unraisablehook is hook
 
 
@@ -265,7 +316,7 @@ def tell(path):
     time.sleep(60)
 
 if __name__ == "__main__":
-    with process_pool(1, soon=True) as pool:
+    with process_pool(1) as pool:
         pool.submit(tell, sys.argv[1])
         print("ready", flush=True)
         time.sleep(60)
@@ -289,7 +340,7 @@ def test_no_process_outlives_the_first(tmp_path):
     assert other.exists()
     first.kill()
     first.communicate(timeout=60)  # which waits until nobody has the pipe open
-    assert _wait_for(lambda: not other.exists())
+    assert _wait_for(lambda: not other.exists() or "(zombie)" in (other / "status").read_text())
 
 
 @posix

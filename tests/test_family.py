@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from uuid import UUID
 
@@ -66,13 +67,17 @@ def test_closed_loop(way, quality):
         np.testing.assert_array_equal(rgb, reference.ycc_to_rgb(*planes))
 
 
-WAYS_CODED = {way: (coding_of(way), encode_family(coding_of(way), 1, 2, LEVELS, QUALITY).tiles[::-1]) for way in WAYS}
+@functools.cache
+def coded(way: str, tile: int = 64) -> tuple[Coding, tuple[bytes, ...]]:
+    coding = coding_of(way, geometry=Geometry(12 * 4 * tile, 8 * 4 * tile, tile))
+    levels = pyramid(tissue(4 * tile, 4 * tile))
+    return coding, encode_family(coding, 1, 2, levels, QUALITY).tiles[::-1]
 
 
 @given(st.data())
 def test_one_kernel_gives_what_one_for_each_stream_does(data):
     way, level = data.draw(st.sampled_from(list(WAYS))), data.draw(st.integers(0, 1))
-    coding, tiles = WAYS_CODED[way]
+    coding, tiles = coded(way)
     tiles, side = list(tiles[: 3 - level]), 256 >> level
     if data.draw(st.booleans()):  # a residual plane that is not stored
         at = data.draw(st.integers(1, len(tiles) - 1))
@@ -93,9 +98,19 @@ def test_one_kernel_gives_what_one_for_each_stream_does(data):
     assert not picture.any()
 
 
+@pytest.mark.parametrize("tile", [80, 512])
+def test_one_kernel_for_tiles_of_other_sizes(tile):
+    coding, tiles = coded("chroma at level 1", tile)
+    for count in (2, 3):
+        whole = colour.ycc_to_rgb(decode_planes(coding, 1, 2, tiles[:count]))
+        np.testing.assert_array_equal(decode_family(coding, 1, 2, tiles[:count]), whole)
+    with pytest.raises(ValueError, match="px wide"):
+        family_kernel.decode_rgb(1024, tiles, [[1]] * 3, coding.residuals, (0, 1, 0, 1), whole, (0, 0, 0))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_damaged_stream_is_named_and_nothing_is_written(way):
-    coding, tiles = WAYS_CODED[way]
+    coding, tiles = coded(way)
     for level in (2, 1, 0):
         place, count = coding.place(level, 1, 2), coding.streams(level)
         for n in range(count):

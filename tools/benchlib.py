@@ -181,7 +181,8 @@ class Child:
     peak_bytes : int
         Most resident memory of the process, as the system counted it.
     peak_tree_bytes : int
-        Most of the process and its children together, looked at every 20 ms, and not less than `peak_bytes`.
+        Most of the process and its children together, looked at every 20 ms, shared pages counted once, and not less
+        than `peak_bytes`.
     """
 
     output: str
@@ -237,18 +238,21 @@ def run_child(command: Sequence[str | os.PathLike[str]], cores: int, env: Mappin
         thread.join()
     if process.returncode:
         raise click.ClickException(f"{' '.join(map(str, command))} failed: {texts['errors'].strip()[-500:]}")
-    cpu = usage.ru_utime + usage.ru_stime
+    cpu = max(
+        usage.ru_utime + usage.ru_stime, sum(memory.cpu.values())
+    )  # which has its grandchildren, and no last moment
     # ru_maxrss, the fallback, counts what this process held when it started the other
     peak = memory.process or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Child(texts["output"], seconds, cpu, peak, max(memory.tree, peak))
 
 
 class _Memory:
-    """Most resident memory that a process, and it with its children, has had so far, bytes; Linux only."""
+    """Most memory that a process, and it with its children, has had so far, bytes, and their CPU time; Linux only."""
 
     def __init__(self) -> None:
         self.process = 0
         self.tree = 0
+        self.cpu: dict[int, float] = {}
 
     def look(self, pid: int) -> None:
         """Once; a process that has gone changes nothing."""
@@ -258,8 +262,10 @@ class _Memory:
             self.tree = max(self.tree, self._tree(pid))
 
     def _tree(self, pid: int) -> int:
-        """Now, pages that processes share counted in each of them."""
-        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        """Now; of pages that several processes share, each has its part."""
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        self.cpu[pid] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+        resident = 1024 * int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("Pss:")[2].split()[0])
         children = [
             int(child)
             for task in Path(f"/proc/{pid}/task").iterdir()

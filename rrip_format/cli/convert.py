@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +63,13 @@ def convert(
     With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
     """
     pairs = _pairs(paths, out_dir, _KINDS[kind])
-    with ending_politely(), _helpers(scheduler, options["workers"], [source for source, _ in pairs]) as helpers:
-        options.update(helpers=helpers, workers=options["workers"] or helpers.count)
+    with ending_politely(), _cluster(scheduler) as cluster:
+        if cluster is not None:
+            options["workers"] = options["workers"] or cluster[1]
         failed = 0
         for source, dest in pairs:
             try:
-                _convert(source, dest, given, as_json=as_json, **options)
+                _convert(source, dest, given, as_json=as_json, cluster=cluster and cluster[0], **options)
             except (RripError, click.UsageError) as error:
                 if out_dir is None:
                     raise
@@ -101,47 +102,16 @@ def _stem(path: str) -> str:
     return Path(path).stem
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Helpers:
-    """Where families are encoded: threads of this process if there is no executor.
-
-    Parameters
-    ----------
-    executor : Executor or None
-    count : int or None
-        How many blocks it works on at a time, as far as that is known.
-    least_px : int
-        What it is used for: slides of so many pixels of level 0.
-    """
-
-    executor: Executor | None = None
-    count: int | None = None
-    least_px: int = 0
-
-    def executor_for(self, source: Source) -> Executor | None:
-        """The executor, if it is worth its beginning for a source that is open here."""
-        if not self.least_px:
-            return self.executor
-        is_large = source.info.width * source.info.height >= self.least_px
-        return self.executor if source.is_tiled and is_large else None
-
-
 @contextmanager
-def _helpers(scheduler: str | None, workers: int | None, sources: Sequence[str]) -> Iterator[_Helpers]:
-    """A cluster, or processes of this machine if there is work for more than one."""
-    if scheduler is not None:
-        from ..workers import cluster
+def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
+    """The executor of a cluster and how many threads it has, None without one."""
+    if scheduler is None:
+        yield None
+        return
+    from ..workers import cluster
 
-        with cluster(scheduler) as (executor, threads):
-            yield _Helpers(executor, threads)
-    elif (workers or os.cpu_count() or 1) == 1:
-        yield _Helpers()
-    else:
-        from ..processes import process_pool
-
-        count = workers or os.cpu_count() or 1
-        with process_pool(count, soon=any(map(_is_large_file, sources))) as pool:
-            yield _Helpers(pool, count, _LARGE_PX)
+    with cluster(scheduler) as found:
+        yield found
 
 
 def _is_large_file(source: str) -> bool:
@@ -151,26 +121,52 @@ def _is_large_file(source: str) -> bool:
         return False
 
 
+@contextmanager
+def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
+    """Processes of this machine if they are worth their beginning for a source that is open here."""
+    if workers == 1 or not source.is_tiled or source.info.width * source.info.height < _LARGE_PX:
+        yield None
+        return
+    from ..processes import process_pool
+
+    with process_pool(workers) as pool:
+        yield pool
+
+
 def _convert(
-    source: str, dest: str, given: dict[str, Any], *, as_json: bool, helpers: _Helpers, **options: Any
+    source: str, dest: str, given: dict[str, Any], *, as_json: bool, cluster: Executor | None, **options: Any
 ) -> None:
     """Convert or copy one source, and say what came of it."""
-    from ..conversion import convert as run
-    from ..encoder import Settings
-    from ..info import format_bytes
-    from ..source import open_source
+    from ..processes import prepare
 
     if _is_container(source):
         if given:
             raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
         _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
         return
+    workers = options["workers"] or os.cpu_count() or 1
+    if (
+        cluster is None
+        and workers > 1
+        and _is_large_file(source)
+        and (options["overwrite"] or not os.path.lexists(dest))
+    ):
+        prepare()
+    from ..conversion import convert as run
+    from ..encoder import Settings
+    from ..info import format_bytes
+    from ..source import open_source
+
     settings = Settings(**given)
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
         click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
         return
-    with open_source(source) as opened, progress_bar("converting", quiet=as_json) as progress:
-        done = run(opened, dest, settings, executor=helpers.executor_for(opened), progress=progress, **options)
+    with (
+        open_source(source) as opened,
+        nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
+        progress_bar("converting", quiet=as_json) as progress,
+    ):
+        done = run(opened, dest, settings, executor=executor, progress=progress, **options)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
         return

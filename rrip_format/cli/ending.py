@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
@@ -26,7 +27,7 @@ class Commands(click.Group):
         except RripError as error:
             fail(with_notes(str(error), error), 1)
         except KeyboardInterrupt as error:
-            if not getattr(error, "__notes__", []):
+            if not _notes_of(error):
                 error.add_note("nothing was left at the target")
             fail(with_notes("interrupted", error), 143 if isinstance(error, _Terminated) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -49,12 +50,14 @@ def ending_politely() -> Iterator[None]:
         raise _Terminated
 
     before, hook = signal.signal(signal.SIGTERM, end), sys.unraisablehook
+    timers: list[Timer] = []
 
     def ask_again(lost: sys.UnraisableHookArgs) -> None:
         """Where a callback of imports or of the compiler, which cannot raise, was what a signal interrupted."""
         if isinstance(lost.exc_value, KeyboardInterrupt):
             number = signal.SIGTERM if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
-            Timer(0.02, signal.raise_signal, [number]).start()
+            timers.append(Timer(0.02, _signal_main_thread, [number]))
+            timers[-1].start()
         else:
             hook(lost)
 
@@ -63,12 +66,31 @@ def ending_politely() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = hook
+        for timer in timers:
+            timer.cancel()
         signal.signal(signal.SIGTERM, before)
+
+
+def _signal_main_thread(number: int) -> None:
+    """As if a signal came from outside: it wakes the main thread where that waits, if the system can."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
 
 
 def with_notes(message: str, error: BaseException) -> str:
     """A message with what was noted on the error, such as what is left behind."""
-    return "; ".join([message, *getattr(error, "__notes__", [])])
+    return "; ".join([message, *_notes_of(error)])
+
+
+def _notes_of(error: BaseException | None) -> list[str]:
+    """Those of an error, or of the one that it came in the midst of: a second Ctrl-C knows nothing."""
+    while error is not None:
+        if notes := getattr(error, "__notes__", []):
+            return list(notes)
+        error = error.__context__
+    return []
 
 
 def complain(message: str) -> None:

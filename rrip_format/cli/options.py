@@ -13,7 +13,9 @@ __all__ = ["AS_JSON", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
 LABEL = click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
-WORKERS = click.option("-j", "--workers", type=click.IntRange(min=1), help="How many work at a time. [all cores]")
+WORKERS = click.option(
+    "-j", "--workers", type=click.IntRange(min=1), help="Threads, or processes for a large slide. [all cores]"
+)
 
 _SETTINGS = {
     "quality": click.option(

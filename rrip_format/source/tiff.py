@@ -41,7 +41,8 @@ __all__ = ["TiffSource"]
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, YCBCR = 0, 1, 2, 6
 PREMULTIPLIED, STRAIGHT = 1, 2
 JPEG = 7
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = {"strips": 256 << 20, "tiles": 32 << 20}
+"""What is kept decoded: strips run through many blocks, tiles lie in one or over the edge of the next."""
 MAX_TILE_BYTES = 1 << 30
 ASSOCIATED = ("thumbnail", "macro", "label")
 MICROMETRES_PER_UNIT = {2: 25400.0, 3: 10000.0}
@@ -133,7 +134,8 @@ class TiffSource(Source):
             raise SourceError(msg)
         load_module("imagecodecs", "tifffile imagecodecs")
         self._decode = page.decode
-        self._tile = lru_cache(maxsize=max(2, CACHE_BYTES // tile_bytes))(self._decode_tile)
+        cache_bytes = CACHE_BYTES["tiles" if page.is_tiled else "strips"]
+        self._tile = lru_cache(maxsize=max(2, cache_bytes // tile_bytes))(self._decode_tile)
         # Strips run through many blocks: decode each once, while other threads wait, rather than many at a time.
         self._strip_lock: AbstractContextManager[Any] = nullcontext() if page.is_tiled else threading.Lock()
 
