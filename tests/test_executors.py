@@ -139,7 +139,6 @@ def test_several_sources(slide, wanted, tmp_path):
 def eager(monkeypatch):
     """The command, for slides of any size, on processes; which executor each conversion got."""
     monkeypatch.setattr(command, "_LARGE_PX", 1)
-    monkeypatch.setattr(command, "_LARGE_BYTES", 0)
     convert, found = conversion.convert, []
 
     def spy(*arguments, executor, **options):

@@ -22,6 +22,7 @@ from rrip_format.source.files import fingerprint_files
 from rrip_format.source.jpegcheck import check_jpeg
 from rrip_format.source.ome import parse_ome
 from rrip_format.source.slide import _background as background_color
+from rrip_format.source.tiffcheck import first_page_px
 
 tifffile = pytest.importorskip("tifffile")
 openslide = pytest.importorskip("openslide")
@@ -679,3 +680,14 @@ def test_importing_the_sources_imports_no_reader():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_size_of_a_first_page_is_told_at_once(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((30, 20, 3), np.uint8), photometric="rgb")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 2, 3), np.uint8), photometric="rgb", append=True)
+    assert first_page_px(tmp_path / "a.tif") == 600
+    (tmp_path / "cut.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:12])
+    (tmp_path / "b.tif").write_bytes(b"this is no slide")
+    for name in ("cut.tif", "b.tif", "none.tif", ".", "\0"):
+        assert first_page_px(tmp_path / name) == 0

@@ -29,9 +29,6 @@ _KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
 _LARGE_PX = 64_000_000
 """From here on processes gain more than it takes to begin them."""
 
-_LARGE_BYTES = 2_000_000
-"""A smaller file hardly has so many pixels."""
-
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="SOURCE DEST | SOURCE… --out-dir DIR")
@@ -114,13 +111,6 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
         yield found
 
 
-def _is_large_file(source: str) -> bool:
-    try:
-        return Path(source).stat().st_size >= _LARGE_BYTES
-    except (OSError, ValueError):
-        return False
-
-
 @contextmanager
 def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
     """Processes of this machine if they are worth their beginning for a source that is open here."""
@@ -138,6 +128,7 @@ def _convert(
 ) -> None:
     """Convert or copy one source, and say what came of it."""
     from ..processes import prepare
+    from ..source.tiffcheck import first_page_px
 
     if _is_container(source):
         if given:
@@ -145,13 +136,9 @@ def _convert(
         _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
         return
     workers = options["workers"] or os.cpu_count() or 1
-    if (
-        cluster is None
-        and workers > 1
-        and _is_large_file(source)
-        and (options["overwrite"] or not os.path.lexists(dest))
-    ):
-        prepare()
+    is_free = options["overwrite"] or not os.path.lexists(dest)
+    if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
+        prepare()  # beside all that follows
     from ..conversion import convert as run
     from ..encoder import Settings
     from ..info import format_bytes

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rrip_format.errors import SourceError
+from rrip_format.errors import RripError, SourceError
 from rrip_format.source.base import boundary, load_module
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["TiffFacts", "check_level", "check_tiff", "is_tiff"]
+__all__ = ["TiffFacts", "check_level", "check_tiff", "first_page_px", "is_tiff"]
 
 MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 JPEG_2000 = {33003, 33004, 33005, 34712}
@@ -55,6 +55,21 @@ class TiffFacts:
 def is_tiff(head: bytes) -> bool:
     """Tell whether a file begins as classic or BigTIFF."""
     return head[:4] in MAGIC
+
+
+def first_page_px(path: Path) -> int:
+    """Return the pixels of the first page of a TIFF, 0 of anything else: told without opening it as a slide."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if not is_tiff(head):
+            return 0
+        tifffile = load_module("tifffile", "tifffile imagecodecs")
+        with boundary(str(path), "its first page cannot be read"), tifffile.TiffFile(path) as tif:
+            page = tif.pages.first
+            return int(page.imagewidth * page.imagelength)
+    except (OSError, ValueError, RripError):
+        return 0
 
 
 def check_tiff(path: Path, *, allow_missing_tiles: bool = False) -> TiffFacts:
