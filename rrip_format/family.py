@@ -274,7 +274,7 @@ def _decode_at_once(
     coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None, corner: Corner | None
 ) -> NDArray[np.uint8] | None:
     """As :func:`decode_family` for level 1 or 0, but None if some stream is damaged."""
-    levels = range(BASE_LEVEL, BASE_LEVEL - len(tiles), -1)
+    levels = needed_levels(BASE_LEVEL + 1 - len(tiles))
     lengths = [
         stream_lengths(tile, coding.place(level, row, col), coding.streams(level))
         for level, tile in zip(levels, tiles, strict=True)

@@ -32,6 +32,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells let wha
 
 WHITE = 255
 
+SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
+"""Of every kind of container."""
+
 BRIEF = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
 """With nothing to find out about a slide."""
 
@@ -129,7 +132,7 @@ def wanted(slide, tmp_path_factory) -> dict[str, bytes | dict[str, str]]:
     folder = tmp_path_factory.mktemp("wanted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rrip_format.blocks._BLOCK_PX", 256)
-        for suffix in (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif"):
+        for suffix in SUFFIXES:
             rrip_format.convert(slide, folder / f"a{suffix}", BRIEF, workers=2)
     return {path.name[1:]: contents(path) for path in folder.iterdir()}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from conftest import tissue
+from conftest import SUFFIXES, tissue
 
 from rrip_format.container import open_container
 from rrip_format.jpeg import encode
@@ -20,7 +20,6 @@ from rrip_format.writing import open_writer
 
 ICC = bytes(range(256)) * 3
 MPP = (0.2431, 0.25)
-SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 
 
 def with_attachments(source: Path, target: Path) -> None:

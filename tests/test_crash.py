@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import BRIEF as SETTINGS
-from conftest import contents, hash_tree, tissue
-from kinds import SUFFIXES
+from conftest import SUFFIXES, contents, hash_tree, tissue
 
 import rrip_format
 from rrip_format import Settings, blocks, disk, workers

@@ -238,9 +238,8 @@ def run_child(command: Sequence[str | os.PathLike[str]], cores: int, env: Mappin
         thread.join()
     if process.returncode:
         raise click.ClickException(f"{' '.join(map(str, command))} failed: {texts['errors'].strip()[-500:]}")
-    cpu = max(
-        usage.ru_utime + usage.ru_stime, sum(memory.cpu.values())
-    )  # which has its grandchildren, and no last moment
+    # the second has those processes too that this one did not wait for, and lacks the last moments
+    cpu = max(usage.ru_utime + usage.ru_stime, sum(memory.cpu.values()))
     # ru_maxrss, the fallback, counts what this process held when it started the other
     peak = memory.process or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Child(texts["output"], seconds, cpu, peak, max(memory.tree, peak))
