@@ -1,0 +1,258 @@
+/* rrip.h: the compiled core of RRIP, and its whole contract.
+ *
+ * RRIP stores whole-slide images as a JPEG base and JPEG residuals. This library turns stored tiles into pixels and
+ * pixels into JPEG streams; files, metadata and containers are the business of its callers. "Spec" below means
+ * spec/rrip.md, "T.81" the JPEG standard.
+ *
+ *     cc -std=c11 -O3 -ffp-contract=off -shared -fPIC -o librrip.so *.c
+ *
+ * Rules that hold for every function
+ *
+ *   - No global state, no allocation, no I/O, no locale; of libc only memcpy, memmove, memset and memcmp. Any number of
+ *     threads may call at the same time, as long as they do not share `scratch` or output.
+ *   - Memory that a call needs is its `scratch`, as large as the function beside it says, of any alignment. What it
+ *     holds before and after the call means nothing. RRIP_E_SCRATCH is returned where it is too small.
+ *   - Lengths and sizes are checked before anything is read or written. A null pointer where one is needed, or a number
+ *     outside the range that is stated here, gives RRIP_E_ARGUMENT: a mistake of the caller, not of the data.
+ *   - Bytes from a file may be anything. What is wrong with them is a positive code of `enum rrip_code`.
+ *   - The same input gives the same bytes on every processor and from every compiler. Floating-point arithmetic, which
+ *     only the encoder and the measures use, is IEEE 754 single or double precision in the order that is written:
+ *     build without -ffast-math and with -ffp-contract=off.
+ *   - Planes and pictures are rows of 8-bit samples without gaps, from the upper left; sides are in px.
+ */
+#ifndef RRIP_H
+#define RRIP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define RRIP_API __declspec(dllexport)
+#else
+#define RRIP_API __attribute__((visibility("default")))
+#endif
+
+/* Changes whenever a signature or a struct of this file does; rrip_abi() returns that of the library. */
+#define RRIP_ABI 1
+
+/* Limits (spec sections 4.2 and 12). */
+#define RRIP_LEAST_TILE 64    /* T, side of a base tile */
+#define RRIP_LARGEST_TILE 512
+#define RRIP_LARGEST_SIDE 2048 /* of any stored tile: 4 T */
+#define RRIP_TRAILER 36       /* bytes behind the last stream of a stored tile */
+
+enum rrip_code {
+    RRIP_OK = 0,
+    RRIP_E_ARGUMENT = -1,
+    RRIP_E_SCRATCH = -2,
+
+    /* A stream's header breaks a rule of spec section 6.1; numbers[] as stated. */
+    RRIP_NOT_A_STREAM = 1,    /* start or end marker is missing */
+    RRIP_HEADER = 2,          /* broken at byte [0] */
+    RRIP_SEGMENT_LENGTH = 3,  /* the segment at byte [0] is longer than the stream */
+    RRIP_TWO_FRAMES = 4,
+    RRIP_NOT_BASELINE = 5,    /* or not 8 bits a sample */
+    RRIP_SIZE = 6,            /* height [0], width [1], components [2] are not those of the tile */
+    RRIP_SUBSAMPLED = 7,
+    RRIP_NO_FRAME = 8,        /* the scan comes before its frame header */
+    RRIP_SCAN_HEADER = 9,     /* or not all components in their order */
+    RRIP_QUANTISER = 10,      /* table at byte [0] broken, or not of 8 bits */
+    RRIP_HUFFMAN = 11,        /* table at byte [0] broken, or not of a baseline stream */
+    RRIP_NO_TABLE = 12,       /* no table [0], which component [1] needs */
+    RRIP_RESTART = 13,        /* restart interval at byte [0] broken */
+    RRIP_MARKER = 14,         /* marker at byte [0] has no place before the scan */
+
+    /* A stream's codes break T.81; numbers[0] is a block where one is named. */
+    RRIP_TOO_MANY_CODES = 20, /* a Huffman table has more codes than there are */
+    RRIP_NO_CODE = 21,        /* block [0] holds an invalid Huffman code */
+    RRIP_COEFFICIENTS = 22,   /* block [0] has more than 64 coefficients */
+    RRIP_EARLY = 23,          /* the scan ends early, in block [0] */
+    RRIP_LATE = 24,           /* the scan goes on after its last block */
+    RRIP_AFTER_SCAN = 25,     /* a marker in the scan, or bytes after the end marker */
+    RRIP_INTERVALS = 26,      /* restart markers missing, out of order, or too many */
+
+    /* A stored tile is not the one that was asked for (spec section 6.2). */
+    RRIP_TILE_SHORT = 40,     /* fewer bytes than a trailer */
+    RRIP_TILE_CHECKSUM = 41,
+    RRIP_TILE_PLACE = 42,     /* another tile, or one of another slide */
+    RRIP_TILE_TRAILER = 43,   /* its fields contradict each other or the coding */
+    RRIP_TILE_EMPTY = 44      /* a tile of level 2 or coarser without a picture */
+};
+
+/* What is wrong, and where. */
+typedef struct {
+    int32_t code;       /* enum rrip_code */
+    int32_t tile;       /* which of the tiles that were passed, 0 for the first */
+    int32_t plane;      /* which of its streams, 0 for the first */
+    int32_t zero;
+    int64_t numbers[4]; /* see enum rrip_code */
+} rrip_fault;
+
+/* ---- The kernels of one kind of processor ----------------------------------------------------------------------- */
+
+/* All kinds give the same bits; they differ in speed alone. */
+typedef struct rrip_core rrip_core;
+
+RRIP_API int rrip_abi(void);
+
+/* The fastest kernels that this processor runs; or, by name, those of "plain" (portable C), "sse2", "avx2", "avx512",
+ * "neon", "simd128". NULL where the name is unknown, or not for this processor. */
+RRIP_API const rrip_core *rrip_core_best(void);
+RRIP_API const rrip_core *rrip_core_named(const char *name);
+RRIP_API const char *rrip_core_name(const rrip_core *core);
+/* Name number `index` of those that this processor runs, slowest first; NULL behind the last one. */
+RRIP_API const char *rrip_core_list(size_t index);
+
+/* ---- Decoding (spec sections 5 and 6) --------------------------------------------------------------------------- */
+
+/* CRC-32C (Castagnoli) of `size` bytes, going on from that of what stands before them, 0 at first. */
+RRIP_API uint32_t rrip_crc32c(const rrip_core *core, uint32_t before, const uint8_t *data, size_t size);
+
+/* How a residual level is predicted (spec sections 5.2 to 5.4), in 64ths. Taps sum to 64, their magnitudes to at most
+ * 90; coefficients are in -127 ... 127. */
+typedef struct {
+    int16_t taps[4];
+    int16_t chroma_taps[4];
+    int16_t cfl[2];
+    int16_t planes; /* 1: tiles have a luma stream; 3: luma, Cb, Cr */
+} rrip_residual;
+
+/* What decoding needs besides tiles (spec section 8.2). */
+typedef struct {
+    uint8_t slide[8];           /* the first half of the slide's UUID, in the order of its text */
+    int32_t tile;               /* T, px: a multiple of 16, RRIP_LEAST_TILE ... RRIP_LARGEST_TILE */
+    rrip_residual residuals[2]; /* of level 0 and of level 1 */
+} rrip_coding;
+
+/* A rectangle of a tile: first row, row behind the last, first column, column behind the last. */
+typedef struct {
+    int32_t top, bottom, left, right;
+} rrip_window;
+
+/* Where samples go: sample (c, y, x) of a window is written to
+ * data[start + c * plane_stride + y * row_stride + x * pixel_stride], which lies below `size`.
+ * (plane_stride >= 1, pixel_stride 1) are planes; (1, 3) is RGB, (1, 4) is RGBA whose alpha becomes 255. */
+typedef struct {
+    uint8_t *data;
+    uint64_t size;
+    uint64_t start;
+    uint64_t plane_stride, row_stride, pixel_stride;
+} rrip_target;
+
+/* Scratch for rrip_decode_tile() and rrip_decode_stream(): of a T, and of the longest tile or stream passed, bytes. */
+RRIP_API size_t rrip_decode_scratch(int32_t tile, size_t longest);
+
+/* Decode a tile of any level to RGB, from what a container holds at its place.
+ *
+ * `tiles` are the stored tiles of level 2, or levels 2 and 1, or levels 2, 1 and 0, coarsest first, for a level below
+ * 2; of the level itself alone above. Each is checked first: length, CRC-32C, place, trailer (spec section 6.2). Rows of
+ * a stream below the window are not decoded, so faults that show only there are not found; every byte of the tiles is
+ * under the checksum all the same.
+ *
+ * Returns 0, a negative code, or a positive one, which `fault` describes; what stands in the target is undefined then.
+ */
+RRIP_API int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t level, uint32_t row,
+                              uint32_t col, const uint8_t *const tiles[3], const size_t sizes[3],
+                              const rrip_window *window, const rrip_target *target, void *scratch,
+                              size_t scratch_size, rrip_fault *fault);
+
+/* Decode one JPEG stream to its planes, (planes, side, side), without conversion of colour (spec sections 5.1, 6.1).
+ *
+ * `side` is a multiple of 8, 8 ... RRIP_LARGEST_SIDE; `planes` is 1 or 3. Rows outside [top, bottom) are undefined, and
+ * what of the stream stands behind them is not checked. `out` has planes * side * side bytes.
+ */
+RRIP_API int rrip_decode_stream(const rrip_core *core, const uint8_t *data, size_t size, int32_t side, int32_t planes,
+                                int32_t top, int32_t bottom, uint8_t *out, void *scratch, size_t scratch_size,
+                                rrip_fault *fault);
+
+/* ---- Prediction and colour (spec sections 5.2 to 5.5), one step at a time --------------------------------------- */
+
+/* Scratch for rrip_up2() and rrip_reconstruct(). */
+RRIP_API size_t rrip_predict_scratch(void);
+
+/* Double a plane of height x width px, each at least 1, width at most 1024: `out` has 2 height * 2 width bytes. */
+RRIP_API int rrip_up2(const rrip_core *core, const uint8_t *plane, int32_t height, int32_t width,
+                      const int16_t taps[4], uint8_t *out, void *scratch, size_t scratch_size);
+
+/* Planes of a residual level from those of the next coarser one, (3, height, width), width at most 1024.
+ *
+ * `residuals` are three planes of 2 height x 2 width, 128 = none; NULL stands for a plane of 128. `window` is of the
+ * finer level. With `colour` RGB is written, else Y, Cb, Cr. */
+RRIP_API int rrip_reconstruct(const rrip_core *core, const uint8_t *coarse, int32_t height, int32_t width,
+                              const uint8_t *const residuals[3], const rrip_residual *how, const rrip_window *window,
+                              int32_t colour, const rrip_target *target, void *scratch, size_t scratch_size);
+
+/* RGB of a window of Y, Cb, Cr, (3, height, width) (spec section 5.5); or, without `colour`, a copy of the planes. */
+RRIP_API int rrip_convert_planes(const rrip_core *core, const uint8_t *planes, int32_t height, int32_t width,
+                                 const rrip_window *window, int32_t colour, const rrip_target *target);
+
+/* ---- Encoding (not normative: any baseline stream will do) ------------------------------------------------------ */
+
+/* YCbCr of (height, width, 3) RGB as libjpeg converts it, to (3, height, width). */
+RRIP_API int rrip_rgb_to_ycc(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
+
+/* The same before rounding, to (3, height, width) floats: what an encoder aims at. */
+RRIP_API int rrip_rgb_to_exact_ycc(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width,
+                                   float *out);
+
+/* Planes `first` ... `first` + `count` - 1 of exact YCbCr of (height, width, 3) RGB less a prediction of each,
+ * (count, height, width), or less 128 where that is NULL; clipped to -128 ... 127. */
+RRIP_API int rrip_difference(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width, int32_t first,
+                             int32_t count, const uint8_t *predicted, float *out);
+
+/* The mean of 2 x 2 pixels of (height, width, 3) RGB (spec section 4.3), to (ceil(height / 2), ceil(width / 2), 3). */
+RRIP_API int rrip_box2(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
+
+/* How coefficients become levels. */
+typedef struct {
+    uint8_t steps[64]; /* quantiser steps in zigzag order, 1 ... 255 (T.81 B.2.4.1) */
+    float rate;        /* what a bit is worth, in squared mean steps; 0 rounds to the nearest level */
+} rrip_quantiser;
+
+/* Scratch for rrip_encode(). */
+RRIP_API size_t rrip_encode_scratch(int32_t planes, int32_t height, int32_t width);
+
+/* Encode one plane as a grayscale JPEG, or three as a 4:4:4 colour JPEG, with optimal Huffman tables.
+ *
+ * `samples` are planes * height * width floats, sample less 128, in -128 ... 127; sides are multiples of 8, at most
+ * RRIP_LARGEST_SIDE. `quantisers` are one for one plane; of three planes, one for the first and one for the others.
+ * Levels are chosen `passes` times, 0 ... 8, by rate and distortion, where a rate is not 0.
+ * One plane that is all zero gives a stream of no bytes; with `optional` also one whose bits cost more than leaving it
+ * away, if no block loses much by it.
+ * `decoded` is NULL or gets what the stream decodes to, planes * height * width bytes, unless there is none.
+ * `stream` gets where in the scratch the stream is, `size` how long it is.
+ */
+RRIP_API int rrip_encode(const rrip_core *core, const float *samples, int32_t planes, int32_t height, int32_t width,
+                         const rrip_quantiser *quantisers, int32_t passes, int32_t optional, uint8_t *decoded,
+                         void *scratch, size_t scratch_size, const uint8_t **stream, size_t *size);
+
+/* ---- Measures, for an encoder that searches its steps ----------------------------------------------------------- */
+
+/* Luma of (3, height, width) RGB before rounding, to (height, width) floats. */
+RRIP_API int rrip_luma(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width, float *out);
+
+/* Scratch for rrip_dissimilarity(). */
+RRIP_API size_t rrip_dissimilarity_scratch(int32_t width);
+
+/* Mean of 1 - SSIM of two planes of floats 0 ... 255 over all places whose window, `reach` weights that sum to 1 along
+ * each axis, lies inside (Wang et al. 2004). c1 and c2 are SSIM's constants. */
+RRIP_API int rrip_dissimilarity(const rrip_core *core, const float *first, const float *second, int32_t height,
+                                int32_t width, const float *weights, int32_t reach, float c1, float c2, double *mean,
+                                void *scratch, size_t scratch_size);
+
+/* ---- Sources ---------------------------------------------------------------------------------------------------- */
+
+/* Whether a JPEG of a source surely is whole and decodes without a warning: 1, or 0 where something is wrong or merely
+ * unusual (another kind of JPEG than baseline, fill bytes, several scans), which another decoder has to judge.
+ * `tables` are the segments of an abbreviated stream (TIFF's JPEGTables), or NULL. Zeros may follow the end marker. */
+RRIP_API int rrip_is_sound_jpeg(const rrip_core *core, const uint8_t *data, size_t size, const uint8_t *tables,
+                                size_t tables_size, int32_t height, int32_t width);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
