@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import colour
+from .core import colour
 from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 from .errors import ExtraMissingError, RripError
 from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma

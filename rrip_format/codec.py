@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, NDBuffer
 
-    from .colour import Window
+    from .core.colour import Window
 
 __all__ = ["RripCodec"]
 

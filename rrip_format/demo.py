@@ -13,7 +13,7 @@ from .conversion import convert
 from .disk import as_target_error
 from .encoder import Settings
 from .info import describe
-from .predict import box2
+from .core.predict import box2
 from .slide import open_slide
 
 __all__ = ["format_demo", "luma_psnr", "run_demo"]

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .difference import centred
+from .core.difference import centred
 from .errors import RripError
 from .geometry import TILE_SIZES
-from .jpeg_blocks import ZIGZAG
-from .jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
+from .core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
 from .metadata import BILINEAR, SHARP, ResidualCoding
-from .predict import Taps
+from .core.predict import Taps
 
 __all__ = [
     "CHROMA_RATIO",

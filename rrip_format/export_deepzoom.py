@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .errors import ExtraMissingError
 from .export_tiles import ExportJob, export_side, level_grid
 from .pool import in_order_on
-from .predict import box2
+from .core.predict import box2
 
 __all__ = ["files_folder", "write_deepzoom"]
 

@@ -13,15 +13,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import colour, predict
-from .colour import Corner, Window, checked, target
-from .difference import difference
+from .core import predict
+from .core.colour import Corner, Window, checked, target
+from .core.difference import difference
+from .core.tile_decoder import decode_rgb
 from .errors import DamagedError, MissingTileError
-from .family_kernel import decode_rgb
 from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
 from .metadata import Coding, ResidualCoding
-from .tile import join_tile, split_tile, stream_lengths
+from .tile import join_tile, split_tile
 
 __all__ = [
     "EncodedFamily",
@@ -258,33 +258,24 @@ def decode_family(
 
     It is a view of a picture, if there is a `corner` of one to put it.
     """
-    level = BASE_LEVEL + 1 - len(tiles)
-    if level == BASE_LEVEL:
-        return colour.ycc_to_rgb(decode_base(coding, level, row, col, tiles[0]), window, corner)
-    rgb = _decode_at_once(coding, row, col, tiles, window, corner)
-    if rgb is not None:
-        return rgb
-    # some stream is damaged: this finds it again, and says which
-    coarse = decode_planes(coding, row, col, tiles[:-1], _coarser_window(coding, level, window))
-    how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tiles[-1], window)
-    return predict.reconstruct_rgb(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window, corner)
+    return _decode_rgb(coding, needed_levels(BASE_LEVEL + 1 - len(tiles)), row, col, tiles, window, corner)
 
 
-def _decode_at_once(
-    coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None, corner: Corner | None
-) -> NDArray[np.uint8] | None:
-    """As :func:`decode_family` for level 1 or 0, but None if some stream is damaged."""
-    levels = needed_levels(BASE_LEVEL + 1 - len(tiles))
-    lengths = [
-        stream_lengths(tile, coding.place(level, row, col), coding.streams(level))
-        for level, tile in zip(levels, tiles, strict=True)
-    ]
+def _decode_rgb(
+    coding: Coding,
+    levels: Sequence[int],
+    row: int,
+    col: int,
+    tiles: Sequence[bytes],
+    window: Window | None,
+    corner: Corner | None,
+) -> NDArray[np.uint8]:
+    """RGB of a window of the last of some levels, from the stored tile of each."""
     side = coding.geometry.tile_side(levels[-1])
     wanted = checked(window, side, side)
-    out, strides, rgb = target(wanted, corner)
-    how = [coding.residuals[level] for level in levels[1:]]
-    is_whole = decode_rgb(coding.geometry.tile, tiles, lengths, how, wanted, out.reshape(-1), strides)
-    return rgb if is_whole else None
+    to, rgb = target(wanted, corner)
+    decode_rgb(coding, levels, row, col, tiles, wanted, to)
+    return rgb
 
 
 def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:
@@ -335,16 +326,14 @@ def decode_tile(
     """
     if coding.is_empty(level, row, col):
         return _background(coding, window or (0, side := coding.geometry.tile_side(level), 0, side), corner)
-    present = []
-    for needed, tile in zip(needed_levels(level), tiles, strict=True):
+    present, levels = [], needed_levels(level)
+    for needed, tile in zip(levels, tiles, strict=True):
         if tile is None:
             raise MissingTileError(
                 f"{coding.place(needed, row, col)} is missing; its family is not empty, so the container is incomplete"
             )
         present.append(tile)
-    if level > BASE_LEVEL:
-        return colour.ycc_to_rgb(decode_base(coding, level, row, col, present[0]), window, corner)
-    return decode_family(coding, row, col, present, window, corner)
+    return _decode_rgb(coding, levels, row, col, present, window, corner)
 
 
 def _background(coding: Coding, window: Window, corner: Corner | None) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""JPEG in and out: decoding by :mod:`rrip_format.jpeg_decoder`, and the one boundary to libvips (spec section 6.1).
+"""JPEG in and out: decoding by :mod:`rrip_format.core.jpeg_decoder`, and the one boundary to libvips (spec section 6.1).
 
 imagecodecs decodes what is not ours: the ordinary JPEG that a container is measured against.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ExtraMissingError, RripError
-from .jpeg_decoder import decode_stream
+from .core.jpeg_decoder import decode_stream
 
 __all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "libvips", "ordinary_jpeg"]
 
@@ -27,7 +27,7 @@ def decode_gray(data: bytes | memoryview, side: int, rows: tuple[int, int] | Non
     side : int
         Expected width and height, px.
     rows : two ints, optional
-        As :func:`rrip_format.jpeg_decoder.decode_stream`.
+        As :func:`rrip_format.core.jpeg_decoder.decode_stream`.
 
     Returns
     -------

@@ -7,20 +7,20 @@ precision; tests compare them with scikit-image.
 
 from __future__ import annotations
 
+from ctypes import byref, c_double
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import colour
-from .kernels import kernel
+from .core import colour
+from .core import library as lib
 from .sampling import Image, Levels
 
 __all__ = ["EDGE", "Original"]
 
 Floats = NDArray[np.float32]
-U = np.uint64
 
 EDGE = 4
 """Samples at each edge of a level that are not measured."""
@@ -44,60 +44,26 @@ _TO_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
 """From linear RGB to CIE XYZ in units of the white D65."""
 
 
-@kernel
-def _luma(rgb: Any, out: Floats) -> None:
-    """As the first plane of :func:`rrip_format.colour.rgb_to_exact_ycc`, of planes."""
+def _luma(rgb: NDArray[np.uint8]) -> Floats:
+    """As the first plane of :func:`rrip_format.core.colour.rgb_to_exact_ycc`, of (3, h, w) planes."""
     _, height, width = rgb.shape
-    unit = np.float32(1 / 65536)
-    for k in range(height):
-        for x in range(width):
-            r, g, b = np.int32(rgb[0, k, x]), np.int32(rgb[1, k, x]), np.int32(rgb[2, k, x])
-            out[k, x] = np.float32(np.int32(19595 * r + 38470 * g + 7471 * b)) * unit
+    rgb, out = np.ascontiguousarray(rgb), np.empty((height, width), np.float32)
+    lib.call(lib.library.rrip_luma(lib.core(), lib.address(rgb), height, width, lib.address(out)))
+    return out
 
 
-@kernel
-def _dissimilarity(first: Floats, second: Floats, window: Floats, c1: Any, c2: Any) -> Any:
-    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004).
-
-    With d the difference of both pictures, SSIM's factors are 1 - mean(d)^2 / (mean_1^2 + mean_2^2 + c1) and
-    1 - var(d) / (var_1 + var_2 + c2), which does not cancel out where they are nearly the same. Samples are counted
-    from 128. Columns are weighted first, then rows, always along a row of memory: so LLVM makes vectors of it.
-    """
+def _dissimilarity(first: Floats, second: Floats) -> float:
+    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004)."""
     height, width = first.shape
-    reach, middle = window.size, np.float32(128)
-    columns, sums = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
-    row = np.empty(width, np.float32)
-    count = width - reach + 1
-    total: Any = 0.0
-    for y in range(height - reach + 1):
-        columns[:], sums[:] = np.float32(0), np.float32(0)
-        for k in range(reach):
-            weight, line = window[k], U(y + k)
-            for n in range(width):
-                x = U(n)
-                a, b = first[line, x] - middle, second[line, x] - middle
-                d = a - b
-                columns[U(0), x] += weight * a
-                columns[U(1), x] += weight * d
-                columns[U(2), x] += weight * (d * d)
-                columns[U(3), x] += weight * (a * a + b * b)
-        for k in range(reach):
-            weight, shift = window[k], U(k)
-            for c in range(4):
-                for n in range(count):
-                    sums[U(c), U(n)] += weight * columns[U(c), U(n) + shift]
-        for n in range(count):
-            x = U(n)
-            mean, d = sums[U(0), x], sums[U(1), x]
-            other = mean - d
-            variances = sums[U(3), x] - mean * mean - other * other
-            contrast = (sums[U(2), x] - d * d) / (variances + c2)
-            mean, other = mean + middle, other + middle
-            luminance = d * d / (mean * mean + other * other + c1)
-            row[x] = contrast + luminance - contrast * luminance
-        for n in range(count):
-            total += row[n]
-    return total / (count * (height - reach + 1))
+    first, second, mean = np.ascontiguousarray(first), np.ascontiguousarray(second), c_double()
+    place, size, _memory = lib.scratch(lib.library.rrip_dissimilarity_scratch(width))
+    lib.call(
+        lib.library.rrip_dissimilarity(
+            *(lib.core(), lib.address(first), lib.address(second), height, width, lib.address(_WINDOW), _WINDOW.size),
+            *(_C1, _C2, byref(mean), place, size),
+        )
+    )
+    return mean.value
 
 
 def _lab(rgb: NDArray[np.uint8]) -> Floats:
@@ -192,11 +158,10 @@ class Original:
         rgb : (3, s - 2 * EDGE, s - 2 * EDGE) uint8
             What the level has become, without its edges.
         """
-        found, wanted = np.empty(rgb.shape[1:], np.float32), _inside(self.exact[level][0])
-        _luma(rgb, found)
+        found, wanted = _luma(rgb), _inside(self.exact[level][0])
         losses = {f"y{level}": float(np.square(wanted - found).mean())}
         if ssim:
-            losses["ssim"] = float(_dissimilarity(np.ascontiguousarray(wanted), found, _WINDOW, _C1, _C2))
+            losses["ssim"] = _dissimilarity(wanted, found)
         return losses
 
     def colour_losses(self, rgb: Image) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from . import predict
+from .core import predict
 from .geometry import BASE_LEVEL, Geometry
 
 __all__ = ["OverviewBuilder", "pad"]

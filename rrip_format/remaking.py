@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from . import colour, predict
+from .core import colour, predict
 from .container import Container, Place
 from .family import decode_base, decode_tile
 from .geometry import BASE_LEVEL

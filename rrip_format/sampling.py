@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from . import colour, predict
+from .core import colour, predict
 from .geometry import Geometry
 from .overview import pad
 from .source import Source

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-    from .colour import Corner, Window
+    from .core.colour import Corner, Window
 
 __all__ = ["Level", "Slide", "open_slide"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import interleave
+from .core.colour import interleave
 from .recent import RecentTiles
 from .slide import Slide
 
 if TYPE_CHECKING:
-    from .colour import Corner, Window
+    from .core.colour import Corner, Window
     from .container import Container
 
 __all__ = ["CachingSlide"]

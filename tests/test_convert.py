@@ -21,7 +21,7 @@ from rrip_format.errors import RripError, SourceError, TargetError
 from rrip_format.family import decode_family
 from rrip_format.geometry import BASE_LEVEL, ceil_div
 from rrip_format.layout import tile_key
-from rrip_format.predict import box2
+from rrip_format.core.predict import box2
 from rrip_format.source import open_source
 from rrip_format.transmux import transmux
 from rrip_format.writing import check_target
@@ -317,7 +317,7 @@ def test_without_a_writable_home_or_cache(tmp_path):
         "import numba.core.caching as caching\n"
         "def nowhere(*args, **kwargs): return None\n"
         "for locator in caching.CacheImpl._locator_classes: locator.from_function = nowhere\n"
-        "import numpy as np, rrip_format, rrip_format.predict as predict\n"
+        "import numpy as np, rrip_format, rrip_format.core.predict as predict\n"
         "assert predict.__file__.startswith(__import__('sys').argv[2])\n"
         "rrip_format.convert(np.full((70, 70, 3), 99, np.uint8), __import__('sys').argv[1])\n"
         "assert abs(int(rrip_format.open(__import__('sys').argv[1]).read_region(0, 0, 0, 70, 70).mean()) - 99) <= 1\n"

@@ -13,7 +13,8 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import colour, family_kernel, jpeg, predict, reference
+from rrip_format import jpeg, reference
+from rrip_format.core import colour, predict
 from rrip_format.errors import ChecksumError, DamagedError, LimitError, MissingTileError
 from rrip_format.family import (
     Quality,
@@ -138,7 +139,7 @@ def test_one_kernel_without_memory_is_no_damage(monkeypatch):
 
     monkeypatch.setattr(family_kernel, "_decode", exhausted)  # and what comes after it finds enough
     np.testing.assert_array_equal(decode_family(CODING, 1, 2, TILES), colour.ycc_to_rgb(ENCODED.planes()[0]))
-    monkeypatch.setattr("rrip_format.jpeg_decoder.decode_into", exhausted)
+    monkeypatch.setattr("rrip_format.core.jpeg_decoder.decode_into", exhausted)
     with pytest.raises(LimitError, match="memory"):
         decode_family(CODING, 1, 2, TILES)
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rrip_format import jpeg_decoder
+from rrip_format.core import jpeg_decoder
 from rrip_format.errors import DamagedError, LimitError
-from rrip_format.jpeg_decoder import decode_stream
-from rrip_format.jpeg_encoder import Quantiser, encode_gray
+from rrip_format.core.jpeg_decoder import decode_stream
+from rrip_format.core.jpeg_encoder import Quantiser, encode_gray
 
 SIDE = 80
 """Ten blocks, which do not fill the lanes."""

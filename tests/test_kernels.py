@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from rrip_format import predict
+from rrip_format.core import predict
 
 PROGRAM = """
 import resource, sys
 if sys.argv[1] == "full":  # as a full disk: files can be made, but take not a byte
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 import numpy as np
-from rrip_format import predict
+from rrip_format.core import predict
 assert predict.box2(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).tolist() == [[[5, 6, 7]]]
 print(sum(predict._box2.stats.cache_hits.values()))
 """

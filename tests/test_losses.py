@@ -8,7 +8,7 @@ from conftest import tissue
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
-from rrip_format import colour
+from rrip_format.core import colour
 from rrip_format.losses import EDGE, Original, _ciede2000, _lab
 from rrip_format.sampling import halve_twice
 

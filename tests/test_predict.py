@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rrip_format import colour, predict, reference
+from rrip_format import reference
+from rrip_format.core import colour, predict
 from rrip_format.metadata import BILINEAR, SHARP
 
 INT16 = np.iinfo(np.int16)

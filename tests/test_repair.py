@@ -16,7 +16,8 @@ from damaging import all_places, flip, forge
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format import colour, predict, remaking, repairing
+from rrip_format import remaking, repairing
+from rrip_format.core import colour, predict
 from rrip_format.bytesource import LocalBytes
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container

@@ -22,7 +22,7 @@ from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, Rri
 from rrip_format.family import Quality, encode_family
 from rrip_format.geometry import Geometry
 from rrip_format.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
-from rrip_format.predict import box2
+from rrip_format.core.predict import box2
 from rrip_format.slide import Level, Slide
 from rrip_format.writing import open_writer
 

@@ -34,7 +34,7 @@ from benchlib import Json, Spread, Times, ratio
 from numpy.typing import NDArray
 
 import rrip_format
-from rrip_format import colour, predict
+from rrip_format.core import colour, predict
 from rrip_format.evaluate.peers import OneStream, peers
 from rrip_format.evaluate.tables import markdown_table
 

@@ -9,8 +9,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.colour import rgb_to_exact_ycc
-from rrip_format.predict import box2
+from rrip_format.core.colour import rgb_to_exact_ycc
+from rrip_format.core.predict import box2
 from rrip_format.source import open_source
 
 __all__ = [

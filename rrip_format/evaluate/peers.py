@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RripError
-from ..predict import box2
+from ..core.predict import box2
 from .sample import Family
 
 __all__ = ["ANCHOR", "Method", "Stored", "peers"]

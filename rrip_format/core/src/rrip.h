@@ -99,6 +99,9 @@ typedef struct rrip_core rrip_core;
 
 RRIP_API int rrip_abi(void);
 
+/* What the build has said of the sources: their SHA-256, in hexadecimal, or "unknown". */
+RRIP_API const char *rrip_sources(void);
+
 /* The fastest kernels that this processor runs; or, by name, those of "plain" (portable C), "sse2", "avx2", "avx512",
  * "neon", "simd128". NULL where the name is unknown, or not for this processor. */
 RRIP_API const rrip_core *rrip_core_best(void);

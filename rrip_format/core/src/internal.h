@@ -1,0 +1,202 @@
+/* internal.h: what the files of the core share. Nothing here is part of the contract.
+ *
+ * Code that should be fast is written once, in the files kernel_*.h, on top of a few vector operations. Each file
+ * variant_*.c defines these operations for one kind of processor, includes the kernels, and exports one table of them:
+ * a struct rrip_core. All other files are compiled once and call kernels through such a table.
+ */
+#ifndef RRIP_INTERNAL_H
+#define RRIP_INTERNAL_H
+
+#include "rrip.h"
+
+#include <string.h>
+
+/* The next variant's kernels are compiled for other processors: nothing of them may be inlined into what is not. */
+#if defined(__clang__)
+#define RRIP_PRAGMA(text) _Pragma(#text)
+#define RRIP_TARGET(features) RRIP_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define RRIP_TARGET_END _Pragma("clang attribute pop")
+#else
+#define RRIP_PRAGMA(text) _Pragma(#text)
+#define RRIP_TARGET(features) _Pragma("GCC push_options") RRIP_PRAGMA(GCC target(features))
+#define RRIP_TARGET_END _Pragma("GCC pop_options")
+#endif
+
+#define RRIP_INLINE static inline __attribute__((always_inline))
+
+static inline int32_t least32(int32_t a, int32_t b) { return a < b ? a : b; }
+static inline int32_t most32(int32_t a, int32_t b) { return a > b ? a : b; }
+
+/* C leaves these two to the compiler, and all that we know agree. */
+_Static_assert(-3 >> 1 == -2, "shifts of negative numbers go downwards");
+_Static_assert((int16_t)(uint16_t)0xFFFF == -1, "conversions to signed types wrap");
+
+/* ---- Memory: parts of the caller's scratch, one after another --------------------------------------------------- */
+
+typedef struct {
+    uint8_t *at, *end; /* at is NULL once there was not enough */
+} arena;
+
+enum { ALIGNMENT = 64 };
+
+static inline arena arena_of(void *scratch, size_t size)
+{
+    arena memory = {scratch, scratch ? (uint8_t *)scratch + size : NULL};
+    return memory;
+}
+
+/* `size` bytes on a boundary of ALIGNMENT, or NULL. */
+static inline void *take(arena *memory, size_t size)
+{
+    if (!memory->at)
+        return NULL;
+    size_t skipped = (size_t)(-(uintptr_t)memory->at & (ALIGNMENT - 1)), left = (size_t)(memory->end - memory->at);
+    if (left < skipped || left - skipped < size) {
+        memory->at = NULL;
+        return NULL;
+    }
+    void *found = memory->at + skipped;
+    memory->at += skipped + size;
+    return found;
+}
+
+/* What take() may need for `size` bytes. */
+static inline size_t taken(size_t size) { return size + ALIGNMENT - 1; }
+
+/* ---- JPEG streams ----------------------------------------------------------------------------------------------- */
+
+extern const uint8_t rrip_zigzag[64]; /* raster index of each coefficient in the order of coding (T.81 figure A.6) */
+
+/* What stands before a scan. */
+typedef struct {
+    uint8_t steps[4][64];      /* quantiser steps in zigzag order, 0 where there is no table */
+    uint8_t codes[4][16 + 256]; /* counts and symbols of DC tables 0 and 1 and of AC tables 0 and 1 */
+    uint8_t chosen[3][4];      /* identifier, quantiser, DC and AC table of each component */
+    size_t scan;               /* where the scan's data begin */
+    int32_t interval;          /* blocks of each plane in a restart interval, 0 if there is one */
+} jpeg_header;
+
+/* Read everything up to the scan, and refuse what breaks spec section 6.1. */
+int rrip_read_header(const uint8_t *data, size_t size, int32_t side, int32_t planes, jpeg_header *header,
+                     int64_t numbers[4]);
+
+enum {
+    LOOKED = 10,    /* bits of a look: two usual codes with their amplitudes, and a table that fits the first cache */
+    FEW_LOOKED = 9, /* the same where making a table would take as long as reading the stream */
+    FEW_BYTES = 6000,
+    END = 128,      /* what an end of block adds to a position: a bit that no position within a block has */
+    GROUP = 16      /* blocks that are transformed at once */
+};
+
+/* Huffman codes of one component to look into: AC at first, DC behind it (see jpeg_codes.c). */
+typedef struct {
+    uint64_t pairs[2 << LOOKED];
+    int32_t single[2 << LOOKED];
+    int32_t above[2][17], offset[2][17]; /* first code of each length that is none; what a code lacks to its index */
+    uint8_t symbols[2][256];
+} code_table;
+
+/* Make the tables of a look of `looked` bits; RRIP_TOO_MANY_CODES or 0. */
+int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int looked, code_table *table);
+
+/* A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value. `kind` is 0 for AC
+ * and 1 for DC, `bits` are the next ones of the stream from the upper end. */
+typedef struct {
+    int32_t taken, run, value;
+} symbol;
+symbol rrip_read_symbol(uint64_t bits, int32_t entry, int kind, int looked, const code_table *table);
+
+/* A scan that is being decoded, row of blocks by row of blocks. */
+typedef struct {
+    const uint8_t *bytes, *limit;  /* without stuffed zeros; behind `limit` nothing but zeros */
+    const uint32_t *first, *count; /* where each restart interval begins, and how many bytes it has */
+    int32_t part, interval, until; /* the interval; its blocks of each plane, and how many of these are left */
+    int32_t planes, across, row;   /* blocks in a row; the row that comes next */
+    int32_t looked;
+    const code_table *tables[3];
+    int16_t *scale[3];        /* quantiser steps in raster order, each GROUP times */
+    int16_t *coefficients[3]; /* of a group, GROUP of each frequency in raster order, and a place for those that are
+                                 none */
+    int16_t predicted[3];     /* DC of the block before */
+    const uint8_t *at;        /* the reader: next bytes, bits from the upper end, how many of these come before `at` */
+    uint64_t bits;
+    uint32_t have;
+} scan;
+
+/* Most bytes of scratch that rrip_open_scan() takes for a stream. */
+size_t rrip_scan_scratch(int32_t side, int32_t planes, size_t size);
+
+/* Check a stream's header and split its scan into restart intervals; the scan is at its first row then. */
+int rrip_open_scan(arena *memory, const uint8_t *data, size_t size, int32_t side, int32_t planes, scan *scan,
+                   int64_t numbers[4]);
+
+/* Behind the last row that is wanted: whether the bits were all used, if it is the last one of the picture. */
+int rrip_close_scan(const scan *scan, int32_t side, int64_t numbers[4]);
+
+/* Begin the interval `scan->part`. */
+void rrip_begin_interval(scan *scan);
+
+/* Whether all bits of the interval were used, but for those that fill its last byte. */
+int rrip_interval_problem(const scan *scan);
+
+/* ---- Prediction ------------------------------------------------------------------------------------------------- */
+
+enum { WIDEST = 1024, LINE = WIDEST + 64 }; /* of a coarse plane; samples between two lines of scratch */
+
+/* How the samples of one residual level are made, for the kernel predict_pair. */
+typedef struct {
+    const uint8_t *coarse; /* (3, height, width) */
+    int32_t height, width;
+    const rrip_residual *how;
+    int32_t left, right; /* columns of the finer level that are wanted */
+    int32_t colour;      /* RGB rather than Y, Cb, Cr */
+    int16_t *lines;      /* scratch: 6 * LINE */
+} prediction;
+
+/* A place for a line of samples: three pointers to planes, or one to pixels of `step` bytes. */
+typedef struct {
+    uint8_t *plane[3];
+    uint32_t step; /* 1, 3 or 4 */
+} line;
+
+/* ---- What a variant exports ------------------------------------------------------------------------------------- */
+
+struct blocks; /* jpeg_encode.c */
+
+struct rrip_core {
+    const char *name;
+    uint32_t (*crc32c)(uint32_t crc, const uint8_t *data, size_t size);
+    /* Decode one row of blocks; with `out`, its samples to rows `stride` apart of each plane. */
+    int (*scan_row)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
+    /* Fine rows 2 n and 2 n + 1; residuals[half][plane] is NULL for a row of 128, out[half] NULL where not wanted. */
+    void (*predict_pair)(const prediction *job, int32_t n, const uint8_t *const residuals[2][3],
+                         const line *const out[2]);
+    void (*up2)(const uint8_t *plane, int32_t height, int32_t width, const int16_t taps[4], int16_t *lines,
+                uint8_t *out);
+    /* One row of `count` samples of three planes: to RGB, or as they are. */
+    void (*convert_line)(const uint8_t *const planes[3], int32_t count, int32_t colour, const line *out);
+    void (*box2)(const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
+    void (*rgb_to_ycc)(const uint8_t *rgb, size_t count, uint8_t *out);
+    void (*exact_ycc)(const uint8_t *rgb, size_t count, float *out);
+    void (*difference)(const uint8_t *rgb, size_t count, int32_t plane, const uint8_t *predicted, float *out);
+    void (*luma)(const uint8_t *rgb, size_t count, float *out);
+    double (*dissimilarity)(const float *first, const float *second, int32_t height, int32_t width,
+                            const float *weights, int32_t reach, float c1, float c2, float *scratch);
+    void (*transform)(const float *samples, int32_t height, int32_t width, const float scale[64], struct blocks *out,
+                      int32_t plane);
+    void (*choose_ac)(const struct blocks *blocks, int32_t plane, const float weight[64], const float cost[11][64],
+                      const float cheapest[11], float end);
+    void (*decode_levels)(const struct blocks *blocks, int32_t plane, int32_t height, int32_t width,
+                          const int16_t *scale, uint8_t *out);
+};
+
+extern const rrip_core rrip_plain;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const rrip_core rrip_sse2, rrip_avx2, rrip_avx512;
+#elif defined(__aarch64__)
+extern const rrip_core rrip_neon;
+#elif defined(__wasm_simd128__)
+extern const rrip_core rrip_simd128;
+#endif
+
+#endif

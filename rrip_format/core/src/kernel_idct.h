@@ -1,0 +1,103 @@
+/* kernel_idct.h: coefficients to samples, the inverse DCT of spec section 5.1, GROUP blocks at a time, one in each lane.
+ *
+ * Multiplied out, so that all products are of two 16-bit numbers: there are instructions that add those in pairs. What
+ * a stream that obeys that section never has, a value outside 16 bits between the two dimensions, is clipped to them.
+ */
+
+/* Largest horizontal, or vertical, frequency of the positions in zigzag order up to each, plus 1. */
+static const uint8_t extent[64] = {1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7,
+                                   7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
+                                   8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8};
+
+/* One dimension of `n` coefficients, 4 or 8, those behind them being zero; `half` is added to each result. */
+RRIP_INLINE void butterfly(const v16 *c, const int n, const int32_t half, v32 *s)
+{
+    v16 zero = v_set(0);
+    v32 e0, e1, e2, e3, b0, b1, b2, b3;
+    if (n == 8) {
+        e0 = w_offset(w_dot(c[0], c[4], 8192, 8192), half);
+        e1 = w_offset(w_dot(c[0], c[4], 8192, -8192), half);
+        e2 = w_dot(c[2], c[6], 4433, -10704);
+        e3 = w_dot(c[2], c[6], 10703, 4433);
+        b0 = w_add(w_dot(c[1], c[3], 2260, -6436), w_dot(c[5], c[7], 9633, -11363));
+        b1 = w_add(w_dot(c[1], c[3], 6437, -11362), w_dot(c[5], c[7], 2261, 9633));
+        b2 = w_add(w_dot(c[1], c[3], 9633, -2259), w_dot(c[5], c[7], -11362, -6436));
+        b3 = w_add(w_dot(c[1], c[3], 11363, 9633), w_dot(c[5], c[7], 6437, 2260));
+    } else {
+        e0 = e1 = w_offset(w_dot(c[0], zero, 8192, 0), half);
+        e2 = w_dot(c[2], zero, 4433, 0);
+        e3 = w_dot(c[2], zero, 10703, 0);
+        b0 = w_dot(c[1], c[3], 2260, -6436);
+        b1 = w_dot(c[1], c[3], 6437, -11362);
+        b2 = w_dot(c[1], c[3], 9633, -2259);
+        b3 = w_dot(c[1], c[3], 11363, 9633);
+    }
+    v32 a0 = w_add(e0, e3), a1 = w_add(e1, e2), a2 = w_sub(e1, e2), a3 = w_sub(e0, e3);
+    s[0] = w_add(a0, b3);
+    s[1] = w_add(a1, b2);
+    s[2] = w_add(a2, b1);
+    s[3] = w_add(a3, b0);
+    s[4] = w_sub(a3, b0);
+    s[5] = w_sub(a2, b1);
+    s[6] = w_sub(a1, b2);
+    s[7] = w_sub(a0, b3);
+}
+
+/* LANES blocks with `n` by `n` coefficients, to rows of 8 * LANES samples. */
+RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t *scale, const int n, const int width,
+                                 uint8_t *out, size_t stride)
+{
+    v16 work[8][8], c[8];
+    v32 s[8];
+    for (int u = 0; u < width; u++) {
+        for (int v = 0; v < n; v++) {
+            int at = (8 * v + u) * GROUP;
+            c[v] = v_mul(v_load(coefficients + at), v_load(scale + at));
+        }
+        butterfly(c, n, 1 << 10, s);
+        for (int y = 0; y < 8; y++)
+            work[y][u] = w_narrow(s[y], 11);
+    }
+    for (int y = 0; y < 8; y++)
+        for (int u = width; u < n; u++)
+            work[y][u] = v_set(0);
+    for (int y = 0; y < 8; y++) {
+        butterfly(work[y], n, (1 << 17) + (128 << 18), s); /* 128 is added before the shift */
+        v16 x[8];
+        for (int k = 0; k < 8; k++)
+            x[k] = w_narrow(s[k], 18);
+        v_store_blocks(out + (size_t)y * stride, x);
+    }
+}
+
+/* Samples of `count` blocks beside each other, at most GROUP, to rows `stride` apart.
+ *
+ * `coefficients` and `scale` hold quantised coefficients and quantiser steps in raster order, those of all lanes for each
+ * frequency. What is behind position `last` in zigzag order is zero. */
+static void inverse_dct(const int16_t *coefficients, const int16_t *scale, int last, uint8_t *out, size_t stride,
+                        int32_t count)
+{
+    if (last == 0) { /* (8192 * dc + 1024 >> 11) * 8192 + ... >> 18 */
+        for (int32_t b = 0; b < count; b++) {
+            int32_t dc = (int16_t)(coefficients[b] * scale[b]);
+            dc = (int16_t)least32(most32(4 * dc, -32768), 32767);
+            int32_t sample = least32(most32(((dc * 8192 + (1 << 17)) >> 18) + 128, 0), 255);
+            for (size_t y = 0; y < 8; y++)
+                memset(out + y * stride + 8 * b, sample, 8);
+        }
+        return;
+    }
+    uint8_t part[8 * 8 * GROUP];
+    uint8_t *to = count == GROUP ? out : part;
+    size_t apart = count == GROUP ? stride : 8 * GROUP;
+    int width = extent[last];
+    for (int lane = 0; lane < GROUP; lane += LANES) {
+        if (width <= 4)
+            transform_lanes(coefficients + lane, scale + lane, 4, width, to + 8 * lane, apart);
+        else
+            transform_lanes(coefficients + lane, scale + lane, 8, width, to + 8 * lane, apart);
+    }
+    if (to == part)
+        for (size_t y = 0; y < 8; y++)
+            memcpy(out + y * stride, part + y * apart, 8 * (size_t)count);
+}

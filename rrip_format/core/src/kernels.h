@@ -1,0 +1,29 @@
+/* kernels.h: all kernels of one variant, and the table of them: included at the end of each variant_*.c, which defines
+ * the vector operations, VARIANT (the table's name), VARIANT_NAME (its name in the contract) and CRC32C. */
+#include "kernel_idct.h"
+#include "kernel_predict.h"
+#include "kernel_scan.h"
+#ifndef RRIP_DECODER_ONLY
+#include "kernel_blocks.h"
+#include "kernel_measure.h"
+#endif
+
+const rrip_core VARIANT = {
+    .name = VARIANT_NAME,
+    .crc32c = CRC32C,
+    .scan_row = scan_row,
+    .predict_pair = predict_pair,
+    .up2 = up2,
+    .convert_line = convert_line,
+#ifndef RRIP_DECODER_ONLY
+    .box2 = box2,
+    .rgb_to_ycc = rgb_to_ycc,
+    .exact_ycc = exact_ycc,
+    .difference = difference,
+    .luma = luma,
+    .dissimilarity = dissimilarity,
+    .transform = transform,
+    .choose_ac = choose_ac,
+    .decode_levels = decode_levels,
+#endif
+};

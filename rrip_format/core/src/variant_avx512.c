@@ -1,0 +1,18 @@
+/* variant_avx512.c: the kernels of AVX2 with what AVX-512 adds to vectors of 256 bits: twice as many registers. */
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+
+#include "blocks.h"
+
+RRIP_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx2,bmi,bmi2,lzcnt,popcnt,sse4.2")
+#include "crc32c_x86.h"
+#include "simd_avx2.h"
+
+#define VARIANT rrip_avx512
+#define VARIANT_NAME "avx512"
+#define CRC32C crc32c_x86
+#include "kernels.h"
+RRIP_TARGET_END
+#else
+typedef int rrip_no_avx512;
+#endif
