@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from imagecodecs import deflate_crc32
 from numpy.typing import NDArray
 
 from .disk import Span
@@ -19,7 +18,7 @@ from .metadata import Coding
 from .overview import pad
 from .sampling import Image, Levels, halve_twice, pad_levels, read_families
 from .source import Source
-from .tile import split_tile
+from .tile import crc32c, split_tile
 from .writing import ContainerWriter
 
 __all__ = [
@@ -144,8 +143,8 @@ def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
 
 
 def _digest(planes: Sequence[Planes | None]) -> Digest:
-    """The CRC-32 of each: no other checksum is as quick, and lets go of the interpreter lock."""
-    return tuple(None if plane is None else deflate_crc32(np.ascontiguousarray(plane)) for plane in planes)
+    """The CRC-32C of each, which processors have an instruction for."""
+    return tuple(None if plane is None else crc32c(np.ascontiguousarray(plane)) for plane in planes)
 
 
 def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], verify: bool) -> Json:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from .errors import DamagedError, ExtraMissingError, FormatError, StorageError
+from .errors import DamagedError, FormatError, StorageError
+from .extras import missing
 
 __all__ = ["ByteSource", "LocalBytes", "RemoteBytes", "is_url", "open_bytes"]
 
@@ -204,6 +205,6 @@ class _StorageErrors:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ImportError):
-            raise ExtraMissingError(f"{self._name}: {error}; pip install 'rrip-format[remote]'") from error
+            raise missing("remote", self._name, error) from error
         if isinstance(error, Exception):
             raise StorageError(f"{self._name}: cannot be read: {type(error).__name__}: {error}") from error

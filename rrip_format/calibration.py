@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from .core import colour
 from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
-from .errors import ExtraMissingError, RripError
+from .errors import RripError
+from .extras import needs
 from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
 from .jpeg import ordinary_jpeg
 from .losses import EDGE, Original
@@ -239,11 +240,9 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
 
 def _ssimulacra2(wanted: Image, found: Image) -> float:
     """Of level 0, (s, s, 3) uint8, and its decoded planes without the edges that are not measured."""
-    try:
+    with needs("evaluate", "the target ssimulacra2"):
+        from PIL import Image as Pillow
         from ssimulacra2 import compute_ssimulacra2
-    except ImportError as error:
-        raise ExtraMissingError("the target ssimulacra2 needs a package: pip install ssimulacra2") from error
-    from PIL import Image as Pillow
 
     files: list[Any] = []
     for rgb in (wanted[EDGE:-EDGE, EDGE:-EDGE], found.transpose(1, 2, 0)):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .container import Container
 from .errors import RripError
+from .extras import needs
 from .findings import Finding
 from .pool import in_order
 from .sampling import read_families
@@ -179,8 +180,8 @@ def compare(
 
 def _difference(row: int, col: int, found: Image, wanted: Image) -> _Difference:
     """Compare two (h, w, 3) uint8 pictures, a strip of rows after another."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
+    with needs("convert", "comparing colours"):
+        from skimage.color import deltaE_ciede2000, rgb2lab
     squares = delta_e = 0.0
     counts = np.zeros(_MOST * _BINS_PER_UNIT + 1, np.int64)
     height, width = wanted.shape[:2]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .conversion import convert
 from .disk import as_target_error
 from .encoder import Settings
+from .extras import needs
 from .info import describe
 from .core.predict import box2
 from .slide import open_slide
@@ -23,8 +24,8 @@ Image = NDArray[np.uint8]
 
 def luma_psnr(reference: Image, image: Image) -> float:
     """PSNR of BT.601 luma, dB, of two (h, w, 3) uint8 images; infinite for equal ones."""
-    from skimage.metrics import peak_signal_noise_ratio
-
+    with needs("convert", "the demonstration"):
+        from skimage.metrics import peak_signal_noise_ratio
     weights = np.array([0.299, 0.587, 0.114])
     a, b = reference @ weights, image @ weights
     return float("inf") if np.array_equal(a, b) else float(peak_signal_noise_ratio(a, b, data_range=255))
@@ -32,8 +33,8 @@ def luma_psnr(reference: Image, image: Image) -> float:
 
 def _jpeg(image: Image, quality: int) -> tuple[int, Image]:
     """Size in bytes and decoded pixels of an ordinary 4:2:0 JPEG file with optimised Huffman tables."""
-    from PIL import Image as Pillow
-
+    with needs("convert", "the demonstration"):
+        from PIL import Image as Pillow
     out = io.BytesIO()
     Pillow.fromarray(image).save(out, "JPEG", quality=quality, subsampling=2, optimize=True)
     return out.tell(), np.asarray(Pillow.open(out))
@@ -71,11 +72,14 @@ def run_demo(folder: str | Path) -> dict[str, Any]:
     ------
     TargetError
         If the folder cannot be made or written.
+    ExtraMissingError
+        If the extra ``convert`` is not installed.
     """
-    import skimage.data
     import zarr
-    from PIL import Image as Pillow
 
+    with needs("convert", "the demonstration"):
+        import skimage.data
+        from PIL import Image as Pillow
     folder = Path(folder)
     container, picture_path = folder / "ihc.rrip.zarr", folder / "side-by-side.png"
     with as_target_error(folder):

@@ -12,7 +12,7 @@ from typing import Any
 
 from .associated import ICC_NAME, attachment_title, known_attachments
 from .container import Container, load_json, read_attachment
-from .errors import RripError, shown
+from .errors import ExtraMissingError, RripError, shown
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
 from .layout import attachment_key
@@ -31,6 +31,8 @@ def check_attachments(container: Container, *, pixels: bool = False) -> Iterator
             documents[attachment_key(name)]
             if pixels and name != ICC_NAME:
                 decode_picture(read_attachment(container, name), f"{container.name}: {attachment_title(name)}")
+        except ExtraMissingError:  # says nothing of the container
+            raise
         except RripError as error:
             yield from findings_of(error, attachment_key(name))
 

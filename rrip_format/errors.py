@@ -41,6 +41,7 @@ __all__ = [
     "StorageError",
     "TargetError",
     "all_of",
+    "one_line",
     "printable",
     "shown",
 ]
@@ -205,6 +206,11 @@ _SHOWN.maxlist = _SHOWN.maxdict = 8
 def shown(value: object) -> str:
     """What was found, for a message: of a value of any size a few characters."""
     return _SHOWN.repr(value)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an exception on one line, its type where it has no message."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def printable(line: str) -> str:

@@ -16,6 +16,7 @@ from .errors import RripError, TargetError
 from .export_deepzoom import files_folder, write_deepzoom
 from .export_tiff import write_tiff
 from .export_tiles import ExportJob, total_tiles
+from .extras import load_module
 from .picture import decode_picture
 from .slide import Slide, open_slide
 
@@ -70,7 +71,10 @@ def export(
         If the target has another extension, cannot be written, or is there and `overwrite` is not set.
     DamagedError
         If a tile of the source is missing or damaged.
+    ExtraMissingError
+        If the extra ``convert`` is not installed.
     """
+    load_module("PIL.Image", "convert", "exporting")  # before any work
     target = Path(target)
     _check(target, overwrite=overwrite)
     if not 1 <= quality <= 100:

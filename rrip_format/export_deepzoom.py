@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ExtraMissingError
 from .export_tiles import ExportJob, export_side, level_grid
+from .extras import needs
 from .pool import in_order_on
 from .core.predict import box2
 
@@ -65,10 +65,8 @@ def _halves(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _save(job: ExportJob, rgb: NDArray[np.uint8], path: Path) -> None:
-    try:
+    with needs("convert", "writing Deep Zoom tiles"):
         from PIL import Image
-    except ImportError as error:
-        raise ExtraMissingError("Pillow is not installed, which writes Deep Zoom tiles: pip install pillow") from error
     subsampling = 0 if job.subsampling == (1, 1) else 2
     Image.fromarray(rgb).save(path, "JPEG", quality=job.quality, subsampling=subsampling)
 

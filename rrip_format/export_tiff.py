@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import __version__
-from .errors import ExtraMissingError
 from .export_tiles import ExportJob, export_side, level_grid
+from .extras import needs
 from .pool import in_order_on
 
 __all__ = ["write_tiff"]
@@ -32,10 +32,9 @@ def write_tiff(job: ExportJob, path: Path, *, ome: bool) -> None:
     In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL know; in OME-TIFF they are SubIFDs of
     the first page, as its specification has it.
     """
-    try:
+    with needs("convert", "writing TIFF"):
+        import imagecodecs  # noqa: F401  (tifffile encodes by it)
         import tifffile
-    except ImportError as error:
-        raise ExtraMissingError("tifffile is not installed, which writes TIFF: pip install tifffile") from error
     levels = job.slide.levels
     pixels = sum(3 * level.width * level.height for level in levels)
     with tifffile.TiffWriter(path, bigtiff=pixels > _CLASSIC_BYTES, ome=ome) as tiff:

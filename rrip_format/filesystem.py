@@ -24,17 +24,16 @@ from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 from .container import Container, Place, open_container
-from .errors import ExtraMissingError, ReadOnlyError, RripError
+from .errors import ReadOnlyError, RripError
+from .extras import needs
 from .family import decode_tile, needed_levels
 from .hierarchy import Hierarchy
 from .layout import ICC_KEY, dump
 from .picture import decode_picture
 from .pool import OwnThreads
 
-try:
+with needs("remote", "the protocol rrip"):
     from fsspec.asyn import AsyncFileSystem
-except ImportError as _error:
-    raise ExtraMissingError("the protocol rrip needs fsspec: pip install 'rrip-format[remote]'") from _error
 
 __all__ = ["RawHierarchy", "RripFileSystem"]
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ExtraMissingError, RripError
 from .core.jpeg_decoder import decode_stream
+from .errors import RripError
+from .extras import needs
 
 __all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "libvips", "ordinary_jpeg"]
 
@@ -58,13 +59,8 @@ def decode_ycc(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
 @functools.cache
 def libvips() -> Any:
     """The pyvips module, set to keep no results of former operations: every tile is encoded once."""
-    try:
+    with needs("convert", "encoding by libvips"):
         import pyvips
-    except (ImportError, OSError) as error:
-        raise ExtraMissingError(
-            "libvips is not installed, which associated images and TIFF targets need: pip install pyvips-binary, or a "
-            "system libvips"
-        ) from error
     pyvips.cache_set_max(0)
     return pyvips
 
@@ -108,8 +104,8 @@ def encode(pixels: NDArray[np.uint8], quality: int, *, flat: bool = True, trelli
 
 def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """What libjpeg-turbo's JPEG 4:2:0 at `quality` makes of (h, w, 3) uint8 RGB: the measure of ours."""
-    import imagecodecs
-
+    with needs("convert", "measuring an ordinary JPEG"):
+        import imagecodecs
     stream = imagecodecs.jpeg8_encode(np.ascontiguousarray(rgb), level=quality, subsampling="420")
     pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(stream)
     return pixels

@@ -1,24 +1,33 @@
-"""The codec ``imagecodecs_jpeg`` of the base arrays, for Pythons where imagecodecs does not bring it (before 3.12).
+"""The codec ``imagecodecs_jpeg`` of the base arrays, decoded by this package where imagecodecs-zarr is not installed.
 
-The entry point of this package always points here. Where imagecodecs has the codec, `Jpeg` *is* that class, and
-Zarr, which tells implementations apart by their class, sees one.
+The entry point of this package always points here. Where imagecodecs-zarr has one too, `Jpeg` *is* the class that it
+points to, and Zarr, which tells implementations apart by their class, sees one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 
-from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, shown
+from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, RripError, shown
+from .extras import needs
+from .tile import jpeg_of_base
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, NDBuffer
 
 __all__ = ["Jpeg"]
+
+_UNIT = 16
+"""Sides of base tiles, and of all that :func:`rrip_format.jpeg.decode_ycc` takes, are multiples of it."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +55,14 @@ class _Jpeg(ArrayBytesCodec):
         raise NotImplementedError
 
     def _decode_sync(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        import imagecodecs
-
+        data, shape = chunk_data.to_bytes(), chunk_spec.shape
+        decode = _decode if shape == (shape[0], shape[0], 3) and shape[0] % _UNIT == 0 else _decode_other
         try:
-            pixels = imagecodecs.jpeg8_decode(chunk_data.to_bytes(), shape=chunk_spec.shape[:2])
-            pixels = pixels.reshape(chunk_spec.shape)  # fails for other numbers of components
+            pixels = decode(data, shape)
         except MemoryError as error:
             raise LimitError("codec imagecodecs_jpeg: not enough memory to decode a chunk") from error
-        except Exception as error:  # imagecodecs raises several types
-            raise DamagedError(f"codec imagecodecs_jpeg: {error}") from error
+        except RripError as error:
+            raise error.within("codec imagecodecs_jpeg") from error
         return chunk_spec.prototype.nd_buffer.from_numpy_array(pixels)
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
@@ -67,13 +75,37 @@ class _Jpeg(ArrayBytesCodec):
         self._encode_sync(chunk_data, chunk_spec)
 
 
-def _implementation() -> type[ArrayBytesCodec]:
+def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Decode a chunk of the shape of base tiles."""
+    from .colour import ycc_to_rgb  # loads the kernels, which looking at metadata does not need
+    from .jpeg import decode_ycc
+
+    rgb = np.empty(shape, np.uint8)
+    ycc_to_rgb(decode_ycc(jpeg_of_base(data), shape[0]), None, (rgb, 0, 0))
+    return rgb
+
+
+def _decode_other(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Decode a chunk of another shape: an associated image."""
+    with needs("convert", f"a chunk of {' x '.join(map(str, shape))}"):
+        import imagecodecs
     try:
-        from imagecodecs.zarr import Jpeg as FromImagecodecs  # not there in the releases for Python 3.11
-    except ImportError:
-        return _Jpeg
-    implementation: type[ArrayBytesCodec] = FromImagecodecs
-    return implementation
+        pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, shape=shape[:2])
+        return pixels.reshape(shape)  # fails for other numbers of components
+    except MemoryError:
+        raise
+    except Exception as error:  # imagecodecs raises several types
+        raise DamagedError(str(error)) from error
+
+
+def _implementation() -> type[ArrayBytesCodec]:
+    """Whose codec it is: told by entry points, without an import of imagecodecs where nothing would come of it."""
+    for point in entry_points(group="zarr.codecs", name="imagecodecs_jpeg"):
+        if not point.value.startswith("rrip_format."):
+            with suppress(ImportError):
+                implementation: type[ArrayBytesCodec] = point.load()
+                return implementation
+    return _Jpeg
 
 
 Jpeg = _implementation()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import ExtraMissingError
+from .extras import needs
 from .slide import open_slide
 
 __all__ = ["get_reader", "read_layers"]
@@ -50,10 +50,8 @@ def _several(path: Paths) -> Sequence[str | os.PathLike[str]]:
 
 
 def _layer(path: str) -> LayerData:
-    try:
+    with needs("napari", f"{path}: reading in napari"):
         import dask.array as da
-    except ImportError as error:
-        raise ExtraMissingError(f"{path}: napari reads it with Dask: pip install 'rrip-format[napari]'") from error
     slide = open_slide(path)
     group: Any = slide.group
     levels = [da.moveaxis(da.from_zarr(group[str(level.index)]), 0, -1) for level in slide.levels]

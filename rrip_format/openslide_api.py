@@ -19,18 +19,15 @@ import numpy as np
 
 from .associated import jpeg_shape
 from .container import open_container
-from .errors import ExtraMissingError, FormatError, LimitError, NewerFormatError, RripError
+from .errors import FormatError, LimitError, NewerFormatError, RripError
+from .extras import needs
 from .picture import decode_picture
 from .rgba import read_rgba
 from .tile_cache import CachingSlide
 
-try:
+with needs("openslide", "RripSlide"):
     import openslide
     from PIL import Image
-except (ImportError, OSError) as _error:
-    raise ExtraMissingError(
-        f"RripSlide needs openslide-python, OpenSlide and Pillow: {_error}; pip install openslide-python openslide-bin"
-    ) from _error
 
 __all__ = ["MAX_REGION_PX", "ClosedSlideError", "RripSlide", "RripSlideError", "UnsupportedSlideError"]
 

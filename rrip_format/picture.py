@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .associated import jpeg_shape
-from .errors import DamagedError, ExtraMissingError, LimitError
+from .errors import DamagedError, LimitError
+from .extras import needs
 from .limits import check_limit
 
 __all__ = ["decode_picture"]
@@ -36,10 +37,8 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     LimitError
         If it is too large to be an associated image, or there is not enough memory.
     """
-    try:
+    with needs("openslide", f"{what}: decoding"):
         from PIL import Image
-    except ImportError as error:
-        raise ExtraMissingError(f"{what}: Pillow is not installed, which it needs: pip install pillow") from error
     height, width = jpeg_shape(jpeg, what)
     check_limit("attachment_px", height * width, what, rule="limit.attachment")
     try:

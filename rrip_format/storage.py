@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .bytesource import is_url
 from .disk import READ
-from .errors import RULES, ExtraMissingError, RripError, StorageError
+from .errors import RULES, RripError, StorageError
+from .extras import missing
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -36,7 +37,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     try:
         return FsspecStore.from_url(name if name.endswith("://") else name.rstrip("/"), read_only=True)
     except ImportError as error:
-        raise ExtraMissingError(f"{name}: {error}; pip install 'rrip-format[remote]'") from error
+        raise missing("remote", name, error) from error
     except Exception as error:  # each file system has its own exceptions
         raise StorageError(f"{name}: cannot be opened: {type(error).__name__}: {error}") from error
 

@@ -19,13 +19,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import google_crc32c
 
 from .errors import ChecksumError, DamagedError
 
-__all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "split_tile", "stream_lengths"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["TRAILER_BYTES", "TilePlace", "crc32c", "join_tile", "jpeg_of_base", "split_tile", "stream_lengths"]
 
 _TRAILER = struct.Struct("<3I2IBBH8s")
 _CRC = struct.Struct("<I")
@@ -49,7 +54,7 @@ class TilePlace:
         return f"tile (level {self.level}, row {self.row}, column {self.col})"
 
 
-def crc32c(data: bytes) -> int:
+def crc32c(data: bytes | NDArray[np.uint8]) -> int:
     """CRC-32C (Castagnoli) of `data`, the checksum of Zarr's ``crc32c`` codec."""
     return int(google_crc32c.value(data))
 
@@ -119,3 +124,10 @@ def split_tile(data: bytes, place: TilePlace, count: int) -> list[memoryview | N
         streams.append(view[at : at + length] if length else None)
         at += length
     return streams
+
+
+def jpeg_of_base(data: bytes) -> memoryview:
+    """The JPEG of a base tile whose CRC-32C Zarr has checked and taken away; all of what is no tile."""
+    end = len(data) - _TRAILER.size
+    is_tile = end > 0 and _TRAILER.unpack_from(data, end)[0] == end
+    return memoryview(data)[:end] if is_tile else memoryview(data)

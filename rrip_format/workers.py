@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from . import __version__
 from .blocks import Block, Family, encode_block, halve_block, read_block
-from .errors import ExtraMissingError, RripError, SourceError
+from .errors import RripError, SourceError
+from .extras import needs
 from .family import StreamCoder
 from .geometry import Geometry
 from .metadata import Coding
@@ -179,10 +180,8 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     RripError
         If nothing answers there, or it has no workers.
     """
-    try:
+    with needs("dask", "a Dask cluster"):
         from distributed import Client
-    except ImportError as error:
-        raise ExtraMissingError("a Dask cluster needs: pip install 'rrip-format[dask]'") from error
     try:
         client = Client(address, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -105,7 +105,7 @@ def test_damage_that_libjpeg_warns_of_is_never_sound(kind):
 
 def test_the_slow_judge_is_asked_in_doubt(monkeypatch):
     asked = []
-    monkeypatch.setattr("rrip_format.source.jpegcheck.load_module", lambda *_: asked.append(1) or pyvips)
+    monkeypatch.setattr("rrip_format.source.jpegcheck.load_reader", lambda *_: asked.append(1) or pyvips)
     check_jpeg(jpeg(), None, {SIDES[0]}, {SIDES[1]})
     assert not asked
     check_jpeg(jpeg(interlace=True), None, {SIDES[0]}, {SIDES[1]})

@@ -14,6 +14,7 @@ import rrip_format
 PACKAGE = Path(rrip_format.__file__).parent
 FLOORS = [
     ["errors"],
+    ["extras"],
     ["geometry", "bytesource", "disk", "limits", "pool", "recent"],
     ["tile"],
     ["metadata", "associated", "journal", "sinks"],
@@ -47,8 +48,12 @@ LATE = {("container", "tiff_reader"), ("container", "zip_reader"), ("writing", "
 
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FOREIGN_DOORS = {
-    "imagecodecs": {"blocks", "evaluate", "jpeg", "jpeg_codec", "source"},
-    "pyvips": {"evaluate", "jpeg", "source"},
+    "PIL": {"calibration", "demo", "evaluate", "export", "export_deepzoom", "openslide_api", "picture"},
+    "distributed": {"workers"},
+    "fsspec": {"bytesource", "filesystem"},
+    "imagecodecs": {"evaluate", "export_tiff", "jpeg", "jpeg_codec", "source"},
+    "pyvips": {"jpeg", "source"},
+    "skimage": {"comparison", "demo", "evaluate"},
     "openslide": {"openslide_api", "source"},
     "tifffile": {"export_tiff", "source"},
     "numba": {"kernels"},
@@ -81,7 +86,7 @@ def imports(path: Path, *, inside_functions: bool = True) -> set[str]:
                 found |= {f"{base}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {
             "load_module",
-            "import_module",
+            "load_reader",
         }:
             found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
     return found

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ..disk import as_target_error
 from ..encoder import Settings
 from ..errors import TargetError
+from ..extras import load_module
 from ..source import open_source
 from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
 from .environment import environment
-from .extra import load_extra
 from .metrics import has_ssimulacra2
 from .plots import plot_decoding, plot_level
 from .rate_distortion import LEVELS, Progress
@@ -136,7 +136,7 @@ def evaluate(
     SourceError
         If the source cannot be read.
     """
-    load_extra("matplotlib.figure")
+    load_module("matplotlib.figure", "evaluate", "evaluating")
     settings, out = settings or Settings(), Path(out)
     with open_source(source) as opened:
         _make(out)
@@ -154,7 +154,7 @@ def evaluate(
             progress=progress,
         )
         if ssimulacra2 and not has_ssimulacra2():
-            found.left_out["SSIMULACRA2"] = "pip install ssimulacra2"
+            found.left_out["SSIMULACRA2"] = "pip install 'rrip-format[evaluate]'"
         info = opened.info
         summary: dict[str, Json] = {
             "source": {"name": info.name, "bytes": info.size_bytes, "width": info.width, "height": info.height},

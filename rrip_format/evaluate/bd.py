@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .extra import load_extra
+from ..extras import load_module
 
 __all__ = ["MIN_OVERLAP", "Delta", "compare"]
 
@@ -69,7 +69,7 @@ def compare(anchor: Sequence[Point], test: Sequence[Point], *, higher: bool = Tr
     higher : bool
         Whether more is better; where it is not, the difference of quality is still positive for better.
     """
-    bjontegaard = load_extra("bjontegaard")
+    bjontegaard = load_module("bjontegaard", "evaluate", "evaluating")
     sign = 1 if higher else -1
     curves = [_rising([(size, sign * quality) for size, quality in points]) for points in (anchor, test)]
     if min(len(curve) for curve in curves) < _MIN_POINTS:

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..extras import needs
+
 __all__ = ["environment"]
 
 _PACKAGES = ("rrip-format", "imagecodecs", "pyvips-binary", "pyvips", "pillow", "scikit-image", "numpy", "numba")
@@ -34,8 +36,8 @@ def _processor() -> str:
 
 def environment() -> dict[str, Any]:
     """Versions and machine, ready for JSON."""
-    import imagecodecs
-
+    with needs("evaluate", "evaluating"):
+        import imagecodecs
     libraries = {}
     for name in _LIBRARIES:
         try:

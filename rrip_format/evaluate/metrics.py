@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..extras import needs
+
 __all__ = ["METRICS", "Metric", "Reference", "Score", "has_ssimulacra2", "pool"]
 
 Image = NDArray[np.uint8]
@@ -92,8 +94,8 @@ def has_ssimulacra2() -> bool:
 
 def _png(image: Image) -> io.BytesIO:
     """A lossless file in memory: the SSIMULACRA2 package reads files."""
-    from PIL import Image as Pillow
-
+    with needs("evaluate", "evaluating"):
+        from PIL import Image as Pillow
     file = io.BytesIO()
     Pillow.fromarray(image).save(file, "PNG", compress_level=0)
     file.seek(0)
@@ -111,8 +113,8 @@ class Reference:
     """
 
     def __init__(self, rgb: Image, *, ssimulacra2: bool = True) -> None:
-        from skimage.color import rgb2lab
-
+        with needs("evaluate", "evaluating"):
+            from skimage.color import rgb2lab
         self._rgb = rgb
         self._luma = rgb @ _LUMA
         self._lab = rgb2lab(rgb)
@@ -120,9 +122,9 @@ class Reference:
 
     def score(self, rgb: Image) -> Score:
         """Measure a decoded tile, (h, w, 3) uint8."""
-        from skimage.color import deltaE_ciede2000, rgb2lab
-        from skimage.metrics import mean_squared_error, structural_similarity
-
+        with needs("evaluate", "evaluating"):
+            from skimage.color import deltaE_ciede2000, rgb2lab
+            from skimage.metrics import mean_squared_error, structural_similarity
         rgb = np.ascontiguousarray(rgb)
         luma = rgb @ _LUMA
         delta_e = deltaE_ciede2000(self._lab, rgb2lab(rgb))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import RripError
 from ..core.predict import box2
+from ..extras import load_module
 from .sample import Family
 
 __all__ = ["ANCHOR", "Method", "Stored", "peers"]
@@ -108,9 +109,7 @@ class OneStream:
 
 
 def _codecs() -> Any:
-    import imagecodecs
-
-    return imagecodecs
+    return load_module("imagecodecs", "evaluate", "evaluating")
 
 
 def _jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
@@ -121,20 +120,22 @@ def _jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
 
 def _flat_jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
     """By mozjpeg in libvips: flat tables, trellis quantisation, optimised Huffman, baseline."""
-    import pyvips
-
-    from ..jpeg import has_trellis
+    from ..jpeg import has_trellis, libvips
 
     if not has_trellis():
         raise RripError("libvips has no mozjpeg; install pyvips-binary")
     height, width = rgb.shape[:2]
-    data: bytes = pyvips.Image.new_from_memory(rgb, width, height, 3, "uchar").jpegsave_buffer(
-        Q=int(setting),
-        quant_table=1,
-        trellis_quant=True,
-        optimize_coding=True,
-        keep="none",
-        subsample_mode="off" if subsampling == "444" else "on",
+    data: bytes = (
+        libvips()
+        .Image.new_from_memory(rgb, width, height, 3, "uchar")
+        .jpegsave_buffer(
+            Q=int(setting),
+            quant_table=1,
+            trellis_quant=True,
+            optimize_coding=True,
+            keep="none",
+            subsample_mode="off" if subsampling == "444" else "on",
+        )
     )
     return data
 
@@ -173,9 +174,7 @@ def _decode(data: bytes, codec: str, **options: int) -> Image:
 
 def _half_j2k(data: bytes) -> Image:
     """Level 1 of a JPEG 2000 stream: OpenJPEG leaves the finest wavelet level undecoded."""
-    from PIL import Image as Pillow
-
-    picture: Any = Pillow.open(io.BytesIO(data))
+    picture: Any = load_module("PIL.Image", "evaluate", "evaluating").open(io.BytesIO(data))
     picture.reduce = 1
     return np.asarray(picture)
 

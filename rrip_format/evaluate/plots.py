@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .extra import load_extra
+from ..extras import load_module
 from .metrics import METRICS
 from .peers import ANCHOR
 from .run import Measurement
@@ -17,12 +17,12 @@ def _colour(keys: list[str], key: str) -> Any:
     """The same colour for a codec on every plot; our own is black."""
     if key == "rrip":
         return "black"
-    return load_extra("matplotlib").colormaps["tab20"](keys.index(key) % 20)
+    return load_module("matplotlib", "evaluate", "evaluating").colormaps["tab20"](keys.index(key) % 20)
 
 
 def _logarithmic(axis: Any) -> None:
     """A logarithmic axis of bits or times with plain numbers."""
-    ticker = load_extra("matplotlib.ticker")
+    ticker = load_module("matplotlib.ticker", "evaluate", "evaluating")
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
@@ -31,7 +31,7 @@ def _logarithmic(axis: Any) -> None:
 
 def plot_level(found: Measurement, level: int, path: Path) -> None:
     """Rate-distortion curves at one level, a panel for each measure."""
-    figure_module = load_extra("matplotlib.figure")
+    figure_module = load_module("matplotlib.figure", "evaluate", "evaluating")
     measured = [m for m in METRICS if any(curve.points(level, m) for curve in found.curves.values())]
     figure = figure_module.Figure(figsize=(15, 4.6 * -(-len(measured) // 3)), layout="constrained")
     axes = figure.subplots(-(-len(measured) // 3), 3, squeeze=False).ravel()
@@ -63,7 +63,7 @@ def plot_level(found: Measurement, level: int, path: Path) -> None:
 
 def plot_decoding(found: Measurement, path: Path) -> None:
     """Bytes at equal PSNR-Y of level 0 against the time to decode a megapixel of it."""
-    figure = load_extra("matplotlib.figure").Figure(figsize=(8, 5.5), layout="constrained")
+    figure = load_module("matplotlib.figure", "evaluate", "evaluating").Figure(figsize=(8, 5.5), layout="constrained")
     axis = figure.subplots()
     keys = list(found.curves)
     for key, timed in found.decoding.items():

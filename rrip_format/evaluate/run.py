@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import RripError
+from ..extras import load_module
 from .bd import Delta
-from .extra import load_extra
 from .ours import Notebook, Rrip
 from .peers import ANCHOR, Method, peers
 from .rate_distortion import Curve, Progress, Row, curves, deltas, measure, time_decoding, usable
@@ -97,7 +97,7 @@ def measure_source(
     progress : callable, optional
         Called with (tiles done, tiles in all).
     """
-    load_extra("bjontegaard")  # not after minutes of encoding
+    load_module("bjontegaard", "evaluate", "evaluating")  # not after minutes of encoding
     sample = choose(source, settings.tile, families, seed, offset)
     first = sample.family(*sample.places[0])
     wanted = _methods(source, sample, settings, codecs)

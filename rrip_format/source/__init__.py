@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rrip_format.errors import SourceError
-from rrip_format.source.base import SlideInfo, Source, one_line, positive
+from rrip_format.errors import SourceError, one_line
+from rrip_format.source.base import SlideInfo, Source, positive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.errors import ExtraMissingError, LimitError, RripError, SourceError
+from rrip_format.errors import LimitError, RripError, SourceError, one_line
+from rrip_format.extras import load_module
 
-__all__ = ["AssociatedImages", "SlideInfo", "Source", "boundary", "load_module", "one_line", "positive", "print_mpp"]
+__all__ = ["AssociatedImages", "SlideInfo", "Source", "boundary", "load_reader", "positive", "print_mpp"]
 
 AssociatedImages = Mapping[str, Callable[[], NDArray[np.uint8]]]
 
@@ -169,20 +169,9 @@ def boundary(where: str, what: str) -> Iterator[None]:
         raise SourceError(msg) from error
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of an exception on one line, its type where it has no message."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:300]
-
-
-def load_module(name: str, package: str) -> Any:
-    """Import an optional package on use; `ExtraMissingError` where it, or its native library, is missing."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:
-        msg = (
-            f"reading this source needs {package}, which cannot be imported ({one_line(error)}): pip install {package}"
-        )
-        raise ExtraMissingError(msg) from error
+def load_reader(name: str) -> Any:
+    """Import a package that reads sources; `ExtraMissingError` where it, or its native library, is missing."""
+    return load_module(name, "convert", "reading this source")
 
 
 def positive(text: object) -> float | None:

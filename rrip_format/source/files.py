@@ -6,8 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from rrip_format.errors import SourceError
-from rrip_format.source.base import one_line
+from rrip_format.errors import SourceError, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ ValueError here, which knows nothing of files; the source adds path and block.
 
 from __future__ import annotations
 
-from rrip_format.source.base import load_module
+from rrip_format.source.base import load_reader
 from rrip_format.source.jpegscan import is_sound
 
 __all__ = ["check_jpeg", "check_jpeg_end", "jpeg_layout"]
@@ -42,7 +42,7 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
         raise ValueError(msg)
     if is_sound(data, tables, height, width):
         return
-    pyvips = load_module("pyvips", "pyvips[binary]")
+    pyvips = load_reader("pyvips")
     complete = tables[:-2] + data[2:] if tables else data
     try:
         pyvips.Image.jpegload_buffer(complete, fail_on="warning", access="sequential").write_to_memory()

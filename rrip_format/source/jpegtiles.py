@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from rrip_format.source.base import load_module
+from rrip_format.source.base import load_reader
 from rrip_format.source.jpegscan import is_sound
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class JpegTiles:
         self._offsets, self._counts = tuple(page.dataoffsets), tuple(page.databytecounts)
         self._tables: bytes | None = page.jpegtables
         self._colorspace = "RGB" if page.photometric == RGB else "YCBCR"
-        self._decode = load_module("imagecodecs", "tifffile imagecodecs").jpeg8_decode
+        self._decode = load_reader("imagecodecs").jpeg8_decode
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
 
     @classmethod
     def find(cls, path: Path, width: int, height: int) -> Self | None:
         """The tiles of the only page of that size; None if it is not plain: all tiles there, JPEG, 8-bit colour."""
-        tifffile = load_module("tifffile", "tifffile imagecodecs")
+        tifffile = load_reader("tifffile")
         with tifffile.TiffFile(path) as tif:
             pages = [page for page in tif.pages if (page.imagewidth, page.imagelength) == (width, height)]
             if len(pages) != 1 or tif.is_scn or tif.is_bif or tif.is_philips or not hasattr(os, "pread"):

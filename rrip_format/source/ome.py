@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from rrip_format.errors import SourceError
-from rrip_format.source.base import one_line, positive
+from rrip_format.errors import SourceError, one_line
+from rrip_format.source.base import positive
 
 __all__ = ["OmeFacts", "parse_ome"]
 

@@ -19,7 +19,7 @@ from rrip_format.source.base import (
     SlideInfo,
     Source,
     boundary,
-    load_module,
+    load_reader,
     positive,
     print_mpp,
 )
@@ -34,12 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenSlideSource", "detect_vendor"]
 
-PACKAGE = "openslide-python openslide-bin"
-
 
 def detect_vendor(path: Path) -> str | None:
     """Return OpenSlide's name of the format, None where OpenSlide does not know it."""
-    openslide = load_module("openslide", PACKAGE)
+    openslide = load_reader("openslide")
     with boundary(str(path), "OpenSlide cannot look at it"):
         vendor: str | None = openslide.OpenSlide.detect_format(str(path))
         return vendor
@@ -65,7 +63,7 @@ class OpenSlideSource(Source):
         self.where = str(path)
         self._path = path
         with boundary(self.where, "OpenSlide cannot open it"):
-            self._slide: Any = load_module("openslide", PACKAGE).OpenSlide(str(path))
+            self._slide: Any = load_reader("openslide").OpenSlide(str(path))
             properties = dict(self._slide.properties)
             self.info = self._describe(properties)
             self._tiles = JpegTiles.find(path, self.info.width, self.info.height) if self._is_tiff() else None
@@ -116,7 +114,7 @@ class OpenSlideSource(Source):
 
     def _associated(self, name: str) -> NDArray[np.uint8]:
         # On a handle of its own: a broken label must not put the slide into OpenSlide's error state.
-        openslide = load_module("openslide", PACKAGE)
+        openslide = load_reader("openslide")
         with boundary(self.where, f"its {name} image cannot be read"), openslide.OpenSlide(self.where) as slide:
             return to_rgb(np.asarray(slide.associated_images[name]), self.info.background)
 

@@ -20,7 +20,7 @@ from rrip_format.source.base import (
     SlideInfo,
     Source,
     boundary,
-    load_module,
+    load_reader,
     positive,
     print_mpp,
 )
@@ -69,7 +69,7 @@ class TiffSource(Source):
         self._path = path
         self._allow_missing_tiles = allow_missing_tiles
         self._io_lock = threading.Lock()
-        tifffile = load_module("tifffile", "tifffile imagecodecs")
+        tifffile = load_reader("tifffile")
         with boundary(self.where, "tifffile cannot open it"):
             self._tif: Any = tifffile.TiffFile(path)
             try:
@@ -132,7 +132,7 @@ class TiffSource(Source):
                 f"{self.where}: a tile or strip of {tile_bytes} bytes, limit {MAX_TILE_BYTES}; write the file in tiles"
             )
             raise SourceError(msg)
-        load_module("imagecodecs", "tifffile imagecodecs")
+        load_reader("imagecodecs")
         self._decode = page.decode
         cache_bytes = CACHE_BYTES["tiles" if page.is_tiled else "strips"]
         self._tile = lru_cache(maxsize=max(2, cache_bytes // tile_bytes))(self._decode_tile)

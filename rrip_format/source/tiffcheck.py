@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import RripError, SourceError
-from rrip_format.source.base import boundary, load_module
+from rrip_format.source.base import boundary, load_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def first_page_px(path: Path) -> int:
             head = file.read(4)
         if not is_tiff(head):
             return 0
-        tifffile = load_module("tifffile", "tifffile imagecodecs")
+        tifffile = load_reader("tifffile")
         with boundary(str(path), "its first page cannot be read"), tifffile.TiffFile(path) as tif:
             page = tif.pages.first
             return int(page.imagewidth * page.imagelength)
@@ -88,7 +88,7 @@ def check_tiff(path: Path, *, allow_missing_tiles: bool = False) -> TiffFacts:
         A loop or a loose end in the chain of directories; a tile index that does not fit the image; a tile without
         data or beyond the end of the file; a JPEG 2000 tile without its end marker.
     """
-    tifffile = load_module("tifffile", "tifffile imagecodecs")
+    tifffile = load_reader("tifffile")
     with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
         _check_chain(tif, path)
         pages = [page.aspage() for page in tif.pages]

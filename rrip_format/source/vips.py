@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.source.base import WHITE, SlideInfo, Source, boundary, load_module, print_mpp
+from rrip_format.source.base import WHITE, SlideInfo, Source, boundary, load_reader, print_mpp
 from rrip_format.source.color import to_rgb
 from rrip_format.source.files import digest_files, fingerprint_files, head_of
 from rrip_format.source.jpegcheck import check_jpeg_end
@@ -44,7 +44,7 @@ class VipsSource(Source):
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._path = path
-        pyvips = load_module("pyvips", "pyvips[binary]")
+        pyvips = load_reader("pyvips")
         # JPEG has no checksum: a warning is all that tells of lost data. Other formats warn of trifles in metadata.
         is_jpeg = head_of(path).startswith(b"\xff\xd8\xff")
         with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
