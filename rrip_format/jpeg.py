@@ -104,7 +104,7 @@ def encode(pixels: NDArray[np.uint8], quality: int, *, flat: bool = True, trelli
 
 def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """What libjpeg-turbo's JPEG 4:2:0 at `quality` makes of (h, w, 3) uint8 RGB: the measure of ours."""
-    with needs("convert", "measuring an ordinary JPEG"):
+    with needs("convert", "finding the steps of a quality"):
         import imagecodecs
     stream = imagecodecs.jpeg8_encode(np.ascontiguousarray(rgb), level=quality, subsampling="420")
     pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(stream)

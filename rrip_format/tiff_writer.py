@@ -15,7 +15,7 @@ from .associated import seal_attachment
 from .disk import Span, Workplace, as_target_error
 from .errors import RripError
 from .geometry import BASE_LEVEL
-from .jpeg import encode
+from .jpeg_encoder import Quantiser, encode_ycc
 from .metadata import Coding, Metadata
 from .sinks import PartialFile
 from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
@@ -114,8 +114,7 @@ class TiffWriter(ContainerWriter):
         found = {}
         if coding.empty.any():
             for side in {geometry.tile_side(level) for level in range(BASE_LEVEL, geometry.levels)}:
-                pixels = np.full((side, side, 3), coding.background, np.uint8)
-                jpeg = encode(pixels, 100)  # steps of one: a flat gray comes back exactly
+                jpeg = _gray_jpeg(side, coding.background[0])
                 found[side] = self._append(jpeg), len(jpeg)
         return found
 
@@ -151,6 +150,14 @@ class TiffWriter(ContainerWriter):
             Tag.STRIP_OFFSETS: Value.of(Kind.LONG8, offset),
             Tag.STRIP_BYTES: Value.of(Kind.LONG8, length),
         }
+
+
+def _gray_jpeg(side: int, gray: int) -> bytes:
+    """A colour JPEG of one gray, which comes back exactly: its steps are one."""
+    planes = np.zeros((3, side, side), np.float32)
+    planes[0] = gray - 128
+    steps = Quantiser(np.ones(64, np.uint8))
+    return encode_ycc(planes, steps, steps)
 
 
 def _description(metadata: Metadata) -> dict[int, Value]:

@@ -17,14 +17,16 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
+import imagecodecs
 import numpy as np
 import pytest
 import zarr
-from conftest import hash_tree, tile_path
+from conftest import hash_tree, tile_path, tissue
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zarr.core.buffer import cpu
+from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 
 import rrip_format
@@ -591,6 +593,25 @@ def test_a_base_tile_of_another_number_of_components_is_damage(container, spoile
     tile_path(spoiled, 2, 1, 1).write_bytes(join_tile([encode(np.zeros((64, 64), np.uint8), 90)], place))
     with pytest.raises(DamagedError, match="imagecodecs_jpeg"):
         zarr.open_group(str(spoiled), mode="r")["base/0"][:]
+
+
+def stand_in(data, shape):
+    prototype = default_buffer_prototype()
+    spec = SimpleNamespace(shape=shape, prototype=prototype)
+    return _Jpeg()._decode_sync(prototype.buffer.from_bytes(data), spec).as_numpy_array()
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (30, 40, 3), (40, 40, 3)])
+def test_the_stand_in_decodes_what_imagecodecs_does(container, shape):
+    data = encode(tissue(*shape[:2]), 90)
+    wanted = imagecodecs.jpeg8_decode(data)
+    np.testing.assert_array_equal(stand_in(data, shape), wanted)
+    if shape[0] == 64:  # a tile has a trailer, and Zarr has taken its CRC-32C away
+        np.testing.assert_array_equal(stand_in(join_tile([data], container.coding.place(2, 1, 1))[:-4], shape), wanted)
+    cut = data[: -60 if shape[0] == 64 else 20]  # imagecodecs fills up what ends a little early
+    for damaged in (b"", cut, encode(tissue(*shape[:2])[..., 0], 90)):
+        with pytest.raises(DamagedError, match="codec imagecodecs_jpeg: "):
+            stand_in(damaged, shape)
 
 
 def test_options_of_the_stand_in_are_refused_as_other_documents_are():
