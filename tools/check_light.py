@@ -62,6 +62,11 @@ class Hiding:
         """Find a module, or nothing."""
         return None if name.partition(".")[0] in EXTRAS else self._finder.find_spec(name, *rest)
 
+    def find_distributions(self, *rest: Any) -> Iterator[importlib.metadata.Distribution]:
+        """Find what is installed, without the one whose entry points lead to imagecodecs."""
+        find = getattr(self._finder, "find_distributions", lambda *_: ())
+        return (found for found in find(*rest) if found.name != "imagecodecs-zarr")
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._finder, name)
 
