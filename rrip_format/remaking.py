@@ -9,18 +9,19 @@ import numpy as np
 
 from .core import colour, predict
 from .container import Container, Place
+from .difference import centred
 from .family import decode_base, decode_tile
 from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .jpeg import encode
+from .jpeg_encoder import Quantiser, encode_ycc
 from .metadata import SHARP, Coding
 from .overview import pad
 from .tile import join_tile
 
 __all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
 
-_QUALITY = 95
-"""JPEG quality of tiles that are encoded again; they have been through JPEG before."""
+_STEPS = Quantiser(np.full(64, 2, np.uint8))
+"""Of tiles that are encoded again: fine, for they have been through JPEG before."""
 
 _KEPT_BYTES = 1 << 26
 """Of rebuilt tiles that are kept for the next coarser level."""
@@ -82,7 +83,7 @@ class Overviews:
             y, x = below[1] * below_side - top, below[2] * below_side - left
             part = rgb[y : y + below_side, x : x + below_side]
             part[:] = tile.transpose(1, 2, 0)[: part.shape[0], : part.shape[1]]
-        return join_tile([encode(pad(predict.box2(rgb), side), _QUALITY)], coding.place(*place))
+        return join_tile([encode_ycc(centred(pad(predict.box2(rgb), side)), _STEPS, _STEPS)], coding.place(*place))
 
 
 def fill_from_coarser(container: Container, place: Place) -> bytes:
@@ -97,4 +98,4 @@ def fill_from_coarser(container: Container, place: Place) -> bytes:
     y, x = row % _SPAN * side, col % _SPAN * side
     upsampled = [predict.up2(np.ascontiguousarray(plane), SHARP) for plane in planes[:, y : y + side, x : x + side]]
     rgb = colour.ycc_to_rgb(np.stack(upsampled)).transpose(1, 2, 0)
-    return join_tile([encode(rgb, _QUALITY)], where)
+    return join_tile([encode_ycc(centred(rgb), _STEPS, _STEPS)], where)

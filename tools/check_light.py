@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -124,6 +125,17 @@ def check_reading(folder: Path) -> None:
                 code, _, complaint = run(command, source, target)
                 assert not code, complaint
                 assert np.array_equal(rrip_format.imread(target), rrip_format.imread(source))
+
+
+def check_mending(folder: Path) -> None:
+    """Lost tiles are made again: one of level 3 from those below it, one of level 2 from that above it."""
+    for key, made in (("base/1/c/0/0/0", "rebuilt"), ("base/0/c/0/0/0", "filled")):
+        damaged = folder / f"{made}.rrip.zarr"
+        shutil.copytree(VECTORS / "folder" / "slide.rrip.zarr", damaged)
+        (damaged / key).unlink()
+        code, out, complaint = run("repair", damaged, folder / f"{made}.rrip.tif", "--fill-lost", "--json")
+        assert not code, complaint
+        assert json.loads(out)[made], out
 
 
 def check_base() -> None:
@@ -246,6 +258,7 @@ def main() -> None:
     check_import()
     with tempfile.TemporaryDirectory() as folder:
         check_reading(Path(folder))
+        check_mending(Path(folder))
         if codec_is_ours():
             check_base()
         imported = {name for name in EXTRAS if sys.modules.get(name)}
