@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 
+from .associated import jpeg_shape
 from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, RripError, shown
 from .extras import needs
 from .tile import jpeg_of_base
@@ -56,7 +57,7 @@ class _Jpeg(ArrayBytesCodec):
 
     def _decode_sync(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
         data, shape = chunk_data.to_bytes(), chunk_spec.shape
-        decode = _decode if shape == (shape[0], shape[0], 3) and shape[0] % _UNIT == 0 else _decode_other
+        decode = _decode if _is_ours(data, shape) else _decode_other
         try:
             pixels = decode(data, shape)
         except MemoryError as error:
@@ -75,8 +76,18 @@ class _Jpeg(ArrayBytesCodec):
         self._encode_sync(chunk_data, chunk_spec)
 
 
+def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
+    """Whether a chunk is what base tiles are: a square 4:4:4 JPEG of the size that the array says."""
+    if shape != (shape[0], shape[0], 3) or shape[0] % _UNIT:
+        return False
+    try:
+        return jpeg_shape(data, "a chunk") == shape[:2]
+    except DamagedError:
+        return False
+
+
 def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Decode a chunk of the shape of base tiles."""
+    """Decode a chunk that is like a base tile."""
     from .colour import ycc_to_rgb  # loads the kernels, which looking at metadata does not need
     from .jpeg import decode_ycc
 
@@ -86,8 +97,8 @@ def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _decode_other(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Decode a chunk of another shape: an associated image."""
-    with needs("convert", f"a chunk of {' x '.join(map(str, shape))}"):
+    """Decode any other: an associated image, which may have any size, or what another writer made."""
+    with needs("convert", f"a chunk of {' x '.join(map(str, shape))} that is not like a base tile"):
         import imagecodecs
     try:
         pixels: NDArray[np.uint8] = imagecodecs.jpeg8_decode(data, shape=shape[:2])

@@ -608,6 +608,8 @@ def test_the_stand_in_decodes_what_imagecodecs_does(container, shape):
     np.testing.assert_array_equal(stand_in(data, shape), wanted)
     if shape[0] == 64:  # a tile has a trailer, and Zarr has taken its CRC-32C away
         np.testing.assert_array_equal(stand_in(join_tile([data], container.coding.place(2, 1, 1))[:-4], shape), wanted)
+    subsampled = imagecodecs.jpeg8_encode(tissue(*shape[:2]), subsampling="420")
+    np.testing.assert_array_equal(stand_in(subsampled, shape), imagecodecs.jpeg8_decode(subsampled))
     cut = data[: -60 if shape[0] == 64 else 20]  # imagecodecs fills up what ends a little early
     for damaged in (b"", cut, encode(tissue(*shape[:2])[..., 0], 90)):
         with pytest.raises(DamagedError, match="codec imagecodecs_jpeg: "):
