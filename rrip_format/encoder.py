@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core.difference import centred
+from .core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
+from .core.predict import Taps
 from .errors import RripError
 from .geometry import TILE_SIZES
-from .core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
 from .metadata import BILINEAR, SHARP, ResidualCoding
-from .core.predict import Taps
 
 __all__ = [
     "CHROMA_RATIO",

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import predict
+from .core.predict import Taps
 from .encoder import UNFITTED, ChromaFit, Settings
 from .family import EncodedFamily, StreamCoder, encode_family, encode_level
 from .geometry import BASE_LEVEL, Geometry
 from .losses import Original
 from .metadata import SHARP, Coding, ResidualCoding
-from .core.predict import Taps
 from .sampling import Levels
 
 __all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit_chroma", "fit_to_luma", "legal_taps"]

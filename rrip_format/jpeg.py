@@ -1,4 +1,4 @@
-"""JPEG in and out: decoding by :mod:`rrip_format.core.jpeg_decoder`, and the one boundary to libvips (spec section 6.1).
+"""JPEG in and out: decoding by the compiled core, and the one boundary to libvips (spec section 6.1).
 
 imagecodecs decodes what is not ours: the ordinary JPEG that a container is measured against.
 """

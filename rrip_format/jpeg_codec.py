@@ -88,7 +88,7 @@ def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
 
 def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Decode a chunk that is like a base tile."""
-    from .colour import ycc_to_rgb  # loads the kernels, which looking at metadata does not need
+    from .core.colour import ycc_to_rgb  # loads the compiled core, which looking at metadata does not need
     from .jpeg import decode_ycc
 
     rgb = np.empty(shape, np.uint8)

@@ -7,13 +7,13 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from .core import colour, predict
 from .container import Container, Place
-from .difference import centred
+from .core import colour, predict
+from .core.difference import centred
 from .family import decode_base, decode_tile
 from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .jpeg_encoder import Quantiser, encode_ycc
+from .core.jpeg_encoder import Quantiser, encode_ycc
 from .metadata import SHARP, Coding
 from .overview import pad
 from .tile import join_tile

@@ -12,8 +12,8 @@ from .recent import RecentTiles
 from .slide import Slide
 
 if TYPE_CHECKING:
-    from .core.colour import Corner, Window
     from .container import Container
+    from .core.colour import Corner, Window
 
 __all__ = ["CachingSlide"]
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import rrip_format
 from rrip_format import Settings, calibration
-from rrip_format.core import colour
 from rrip_format.calibration import find_quality, keep_promise
-from rrip_format.demo import luma_psnr
+from rrip_format.core import colour
 from rrip_format.core.difference import centred, difference
+from rrip_format.demo import luma_psnr
 from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family import decode_planes, encode_family

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rrip_format.core import jpeg_decoder
-from rrip_format.errors import DamagedError, LimitError
 from rrip_format.core.jpeg_decoder import decode_stream
 from rrip_format.core.jpeg_encoder import Quantiser, encode_gray
+from rrip_format.errors import DamagedError, LimitError
 
 SIDE = 80
 """Ten blocks, which do not fill the lanes."""

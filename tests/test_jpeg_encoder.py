@@ -14,13 +14,13 @@ from conftest import tissue
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain.dct import inverse_dct
+from rrip_format.jpeg_blocks import ZIGZAG, Blocks, Levels
+from rrip_format.jpeg_huffman import HuffmanTables
 
 from rrip_format import jpeg
 from rrip_format.core import colour
-from rrip_format.geometry import TILE_SIZES
-from rrip_format.jpeg_blocks import ZIGZAG, Blocks, Levels
 from rrip_format.core.jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
-from rrip_format.jpeg_huffman import HuffmanTables
+from rrip_format.geometry import TILE_SIZES
 
 
 def flat(step: int, rate: float = 0.0) -> Quantiser:

@@ -18,8 +18,8 @@ import zarr
 from numpy.typing import NDArray
 
 from rrip_format import errors, reference
-from rrip_format.core import colour, predict
 from rrip_format.container import open_container
+from rrip_format.core import colour, predict
 from rrip_format.family import decode_base, decode_tile, needed_levels
 from rrip_format.geometry import BASE_LEVEL
 from rrip_format.jpeg import decode_gray, decode_ycc

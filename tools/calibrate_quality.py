@@ -31,13 +31,13 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.core import colour, predict
 from rrip_format.calibration import FAMILIES, keep_promise
+from rrip_format.core import colour, predict
+from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
 from rrip_format.fitting import fit_chroma
 from rrip_format.geometry import Geometry
-from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.metadata import Coding
 from rrip_format.sampling import tissue_families
 from rrip_format.source import open_source

@@ -25,13 +25,13 @@ from uuid import UUID
 
 import click
 from bench_convert import PEERS
+from rrip_format.jpeg_huffman import HuffmanTables
 
 from rrip_format import blocks, encoder, family
 from rrip_format.core import jpeg_encoder, predict
+from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import UNFITTED, Settings
 from rrip_format.geometry import Geometry
-from rrip_format.core.jpeg_encoder import EFFORTS
-from rrip_format.jpeg_huffman import HuffmanTables
 from rrip_format.metadata import Coding
 from rrip_format.source import Source, open_source
 

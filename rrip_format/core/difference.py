@@ -10,9 +10,7 @@ from . import library as lib
 __all__ = ["centred", "difference"]
 
 
-def _less(
-    rgb: NDArray[np.uint8], first: int, count: int, predicted: NDArray[np.uint8] | None
-) -> NDArray[np.float32]:
+def _less(rgb: NDArray[np.uint8], first: int, count: int, predicted: NDArray[np.uint8] | None) -> NDArray[np.float32]:
     height, width, _ = rgb.shape
     rgb, out = np.ascontiguousarray(rgb), np.empty((count, height, width), np.float32)
     if predicted is not None:

@@ -1,7 +1,9 @@
 """A strict decoder of the baseline JPEG streams of a tile (ITU-T T.81; spec sections 5.1 and 6.1).
 
-Whatever other decoders report as a warning is an error here: an invalid code, a block that runs over its end, bytes that
-are missing or left, a restart marker out of its place. Samples are those of the method of spec section 5.1, bit for bit.
+Whatever other decoders report as a warning is an error here: an invalid code, a block that runs over its end, bytes
+that are missing or left, a restart marker out of its place. Samples are those of the method of spec section 5.1, bit
+for bit.
+
 """
 
 from __future__ import annotations

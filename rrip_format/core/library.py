@@ -9,8 +9,22 @@ import ctypes
 import os
 import sys
 import threading
-from ctypes import POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int16, c_int32, c_int64, c_size_t
-from ctypes import c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int16,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +129,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
         *(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(c_void_p), POINTER(Residual), POINTER(Window), c_int32),
         *(POINTER(Target), _MEMORY, c_size_t),
     ),
-    "rrip_convert_planes": (
-        *(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(Window), c_int32, POINTER(Target)),
-    ),
+    "rrip_convert_planes": (*(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(Window), c_int32, POINTER(Target)),),
     "rrip_rgb_to_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_rgb_to_exact_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_difference": (c_int, _CORE, _MEMORY, c_int32, c_int32, c_int32, c_int32, _MEMORY, _MEMORY),

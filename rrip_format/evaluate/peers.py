@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RripError
 from ..core.predict import box2
+from ..errors import RripError
 from ..extras import load_module
 from .sample import Family
 

@@ -1,8 +1,8 @@
 """A fast look at a JPEG tile that tells whether any decoder reads it without a complaint.
 
 libjpeg fills up what is damaged and warns, and the decoders that are fast enough here do not pass the warning on. So
-the codes of the scan are read once more, strictly, without making coefficients of them. What is not an ordinary baseline
-JPEG is in doubt, not wrong: others have to judge it then.
+the codes of the scan are read once more, strictly, without making coefficients of them. What is not an ordinary
+baseline JPEG is in doubt, not wrong: others have to judge it then.
 """
 
 from __future__ import annotations
