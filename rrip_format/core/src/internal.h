@@ -9,7 +9,11 @@
 
 #include "rrip.h"
 
-#include <string.h>
+/* All that is used of a C library; <string.h> is not everywhere, WebAssembly has none. */
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int value, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
 
 /* The next variant's kernels are compiled for other processors: nothing of them may be inlined into what is not. */
 #if defined(__clang__)

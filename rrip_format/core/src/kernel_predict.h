@@ -67,15 +67,15 @@ RRIP_INLINE void predict_lanes(const int16_t *row, const v16 k[4], v16 *even, v1
 /* Red, green and blue of y (0 ... 255) and of chroma less 128 (spec section 5.5), still to be clipped.
  *
  * A product by a factor f of that section and its shift, (f c + 32768) >> 16, are c times the whole part of f / 65536,
- * and for the rest v_scale(c, f / 2), which is the same for every c in -128 ... 127. In green two products share one
+ * and for the rest v_scale(c, f / 2), which is the same for every c in -128 ... 127 (also where f is odd). In green two products share one
  * shift, so their factors are split: f = 256 a + b, and of the sum only b's part is divided twice. */
 RRIP_INLINE void rgb_lanes(v16 y, v16 b, v16 r, v16 out[3])
 {
-    out[0] = v_add(v_add(y, r), v_scale(r, v_set(13173)));
+    out[0] = v_add(v_add(y, r), v_scale(r, 13173));
     v16 fine = v_shift(v_add(v_mul(b, v_set(-26)), v_mul(r, v_set(46))), 8);
     v16 green = v_add(v_add(v_mul(b, v_set(-88)), v_mul(r, v_set(73))), v_add(fine, v_set(128)));
     out[1] = v_add(v_sub(y, r), v_shift(green, 8));
-    out[2] = v_add(v_add(y, v_add(b, b)), v_scale(b, v_set(-7471)));
+    out[2] = v_add(v_add(y, v_add(b, b)), v_scale(b, -7471));
 }
 
 /* 2 * LANES samples to `out` from its sample `x` on, of which only those in 0 ... `count` - 1 are wanted. */
@@ -110,9 +110,9 @@ RRIP_INLINE void store_lanes(const line *out, int32_t x, int32_t count, const v1
     }
 }
 
-/* Numbers of a level as vectors. */
+/* Taps of a level as vectors. */
 typedef struct {
-    v16 luma[4], chroma[4], cfl[2];
+    v16 luma[4], chroma[4];
 } filters;
 
 /* One fine row from its filtered ones; `lines` are those of Y, Cb and Cr, 2 * LINE apart. */
@@ -132,15 +132,13 @@ RRIP_INLINE void predict_row(const prediction *job, const filters *k, const int1
                     r[c] = memcpy(tail[c], residual[c] + 2 * x, left);
             at = 0;
         }
-        v16 even[3], odd[3], e, o, e2, o2;
+        v16 even[3], odd[3], e, o, even_change, odd_change; /* D of section 5.3 */
         predict_lanes(lines + x, k->luma, &e, &o);
         if (has_luma) {
             even[0] = v_clip(v_add(e, v_even_bytes(r[0] + at)), 0, 255);
             odd[0] = v_clip(v_add(o, v_odd_bytes(r[0] + at)), 0, 255);
-            e2 = v_sub(v_sub(even[0], v_set(128)), e); /* the change, D of section 5.3 */
-            o2 = v_sub(v_sub(odd[0], v_set(128)), o);
-            e2 = v_add(e2, e2); /* (b D + 32) >> 6 is (2 D * 256 b + 2^14) >> 15 */
-            o2 = v_add(o2, o2);
+            even_change = v_sub(v_sub(even[0], v_set(128)), e);
+            odd_change = v_sub(v_sub(odd[0], v_set(128)), o);
         } else {
             even[0] = v_add(e, v_set(128));
             odd[0] = v_add(o, v_set(128));
@@ -148,8 +146,8 @@ RRIP_INLINE void predict_row(const prediction *job, const filters *k, const int1
         for (int c = 1; c < 3; c++) {
             predict_lanes(lines + 2 * LINE * c + x, k->chroma, &e, &o);
             if (has_luma) {
-                e = v_add(e, v_scale(e2, k->cfl[c - 1]));
-                o = v_add(o, v_scale(o2, k->cfl[c - 1]));
+                e = v_add(e, v_follow(even_change, job->how->cfl[c - 1]));
+                o = v_add(o, v_follow(odd_change, job->how->cfl[c - 1]));
             }
             if (has_chroma) { /* either one of both may be missing, not all of them */
                 e = v_add(e, r[c] ? v_sub(v_even_bytes(r[c] + at), v_set(128)) : v_set(0));
@@ -184,8 +182,6 @@ static void predict_pair(const prediction *job, int32_t n, const uint8_t *const 
         k.luma[i] = v_set(how->taps[i]);
         k.chroma[i] = v_set(how->chroma_taps[i]);
     }
-    for (int c = 0; c < 2; c++)
-        k.cfl[c] = v_set(256 * how->cfl[c]);
     for (int c = 0; c < 3; c++)
         filter_columns(job->coarse + (size_t)c * size, job->height, job->width, n, c ? how->chroma_taps : how->taps,
                        begin, stop, job->lines + 2 * LINE * c);

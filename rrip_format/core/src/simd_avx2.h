@@ -27,7 +27,9 @@ RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most)
 {
     return _mm256_min_epi16(_mm256_max_epi16(a, v_set(least)), v_set(most));
 }
-RRIP_INLINE v16 v_scale(v16 a, v16 b) { return _mm256_mulhrs_epi16(a, b); }
+/* The instruction is (a b + 2^14) >> 15. */
+RRIP_INLINE v16 v_scale(v16 a, int32_t b) { return _mm256_mulhrs_epi16(a, v_set(b)); }
+RRIP_INLINE v16 v_follow(v16 a, int32_t b) { return _mm256_mulhrs_epi16(_mm256_add_epi16(a, a), v_set(256 * b)); }
 RRIP_INLINE void v_store(int16_t *p, v16 a) { _mm256_storeu_si256((__m256i *)p, a); }
 
 /* Bytes e0 o0 e1 o1 ... of two vectors. */

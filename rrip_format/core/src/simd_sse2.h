@@ -26,11 +26,15 @@ RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most)
 {
     return _mm_min_epi16(_mm_max_epi16(a, v_set(least)), v_set(most));
 }
-/* With the product 2^16 h + l, l unsigned: 2 h + (l + 2^14 >> 15), and the latter is (l >> 14) + 1 >> 1. */
-RRIP_INLINE v16 v_scale(v16 a, v16 b)
+/* The upper half of (256 a) (2 b) is 2 a b / 256 rounded down, which divided once more is what is wanted. */
+RRIP_INLINE v16 v_scale(v16 a, int32_t b)
 {
-    __m128i high = _mm_mulhi_epi16(a, b), low = _mm_srli_epi16(_mm_mullo_epi16(a, b), 14);
-    return _mm_add_epi16(_mm_add_epi16(high, high), _mm_srli_epi16(_mm_add_epi16(low, _mm_set1_epi16(1)), 1));
+    __m128i part = _mm_mulhi_epi16(_mm_slli_epi16(a, 8), v_set(2 * b));
+    return _mm_srai_epi16(_mm_add_epi16(part, v_set(128)), 8);
+}
+RRIP_INLINE v16 v_follow(v16 a, int32_t b)
+{
+    return _mm_srai_epi16(_mm_add_epi16(_mm_mullo_epi16(a, v_set(b)), v_set(32)), 6);
 }
 RRIP_INLINE void v_store(int16_t *p, v16 a) { _mm_storeu_si128((__m128i *)p, a); }
 

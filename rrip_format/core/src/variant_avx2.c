@@ -4,7 +4,7 @@
 
 #include "blocks.h"
 
-RRIP_TARGET("avx2,bmi,bmi2,lzcnt,popcnt,sse4.2")
+RRIP_TARGET("avx2,bmi,bmi2,lzcnt,popcnt,sse4.2,crc32")
 #include "crc32c_x86.h"
 #include "simd_avx2.h"
 
