@@ -89,7 +89,7 @@ enum {
     FEW_LOOKED = 9, /* the same where making a table would take as long as reading the stream */
     FEW_BYTES = 6000,
     END = 128,      /* what an end of block adds to a position: a bit that no position within a block has */
-    GROUP = 16      /* blocks that are transformed at once */
+    MOST_GROUP = 32 /* blocks that are transformed at once, at most: a variant's GROUP */
 };
 
 /* Huffman codes of one component to look into: AC at first, DC behind it (see jpeg_codes.c). */
@@ -97,18 +97,17 @@ typedef struct {
     uint64_t pairs[2 << LOOKED];
     int32_t single[2 << LOOKED];
     int32_t above[2][17], offset[2][17]; /* first code of each length that is none; what a code lacks to its index */
-    uint8_t symbols[2][256];
+    uint16_t meanings[2][256]; /* of each symbol: bits of its amplitude (4), or NO_SIZE, and the run of zeros */
 } code_table;
+
+enum {
+    NO_SIZE = 12,                      /* of a symbol that baseline JPEG does not have */
+    LONG_CODE = 15,                    /* in place of a size: the code is longer than the look, or none */
+    NO_SYMBOL = LONG_CODE << 5 | 31    /* the entry of a code of such a symbol */
+};
 
 /* Make the tables of a look of `looked` bits; RRIP_TOO_MANY_CODES or 0. */
 int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int looked, code_table *table);
-
-/* A symbol that its table does not hold whole: bits it takes (0 if it is none), run of zeros, value. `kind` is 0 for AC
- * and 1 for DC, `bits` are the next ones of the stream from the upper end. */
-typedef struct {
-    int32_t taken, run, value;
-} symbol;
-symbol rrip_read_symbol(uint64_t bits, int32_t entry, int kind, int looked, const code_table *table);
 
 /* A scan that is being decoded, row of blocks by row of blocks. */
 typedef struct {
@@ -118,9 +117,9 @@ typedef struct {
     int32_t planes, across, row;   /* blocks in a row; the row that comes next */
     int32_t looked;
     const code_table *tables[3];
-    int16_t *scale[3];        /* quantiser steps in raster order, each GROUP times */
-    int16_t *coefficients[3]; /* of a group, GROUP of each frequency in raster order, and a place for those that are
-                                 none */
+    int16_t steps[3][64];     /* quantiser steps in zigzag order */
+    int16_t *coefficients[3]; /* of a group of blocks, and what an end of block puts behind the last one:
+                                 (MOST_GROUP + 1, END), in zigzag order; behind position 63 those that are none */
     int16_t predicted[3];     /* DC of the block before */
     const uint8_t *at;        /* the reader: next bytes, bits from the upper end, how many of these come before `at` */
     uint64_t bits;
@@ -191,7 +190,7 @@ struct rrip_core {
     void (*choose_ac)(const struct blocks *blocks, int32_t plane, const float weight[64], const float cost[11][64],
                       const float cheapest[11], float end);
     void (*decode_levels)(const struct blocks *blocks, int32_t plane, int32_t height, int32_t width,
-                          const int16_t *scale, uint8_t *out);
+                          const int16_t steps[64], uint8_t *out);
 };
 
 extern const rrip_core rrip_plain;

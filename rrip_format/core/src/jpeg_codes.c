@@ -5,13 +5,9 @@
  */
 #include "internal.h"
 
-enum {
-    LONG = 15,              /* in a field for bits still to be read: the code is longer than the look, or none */
-    NONE = LONG << 5 | 31,  /* the entry of a symbol that baseline JPEG does not have */
-    ASK = 64                /* steps of a pair that says nothing: more than two symbols of a block can make */
-};
+enum { ASK = 64 }; /* steps of a pair that says nothing: more than two symbols of a block can make */
 
-/* Bits of the amplitude of a symbol, 12 if it is none of baseline JPEG, and the run of zeros (T.81 F.1, F.2). */
+/* Bits of the amplitude of a symbol, NO_SIZE if it is none of baseline JPEG, and the run of zeros (T.81 F.1, F.2). */
 typedef struct {
     int32_t size, run;
 } meaning;
@@ -20,10 +16,10 @@ static meaning meaning_of(uint8_t code, int is_dc)
 {
     int32_t size = code & 15, run = code >> 4;
     if (is_dc)
-        return code <= 11 ? (meaning){code, 0} : (meaning){12, 0};
+        return code <= 11 ? (meaning){code, 0} : (meaning){NO_SIZE, 0};
     if (size == 0)
-        return run == 0 ? (meaning){0, END - 1} : run == 15 ? (meaning){0, 15} : (meaning){12, 0};
-    return size <= 10 ? (meaning){size, run} : (meaning){12, 0};
+        return run == 0 ? (meaning){0, END - 1} : run == 15 ? (meaning){0, 15} : (meaning){NO_SIZE, 0};
+    return size <= 10 ? (meaning){size, run} : (meaning){NO_SIZE, 0};
 }
 
 /* A value from its bits: below half of its range it is negative (T.81 F.2.2.1). */
@@ -53,8 +49,8 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
             if (spare >= 0) {
                 meaning is = meaning_of(codes[16 + (k & 255)], is_dc);
                 int32_t *at = table + ((size_t)code << spare);
-                if (is.size == 12) {
-                    fill(at, 1 << spare, NONE);
+                if (is.size == NO_SIZE) {
+                    fill(at, 1 << spare, NO_SYMBOL);
                 } else if (is.size > spare) {
                     fill(at, 1 << spare, length | is.size << 5 | is.run << 9);
                 } else {
@@ -68,7 +64,7 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
         }
         above[length] = code;
         if (length == looked) /* what no code of this length or a shorter one fills */
-            fill(table + code, (1 << looked) - code, LONG << 5);
+            fill(table + code, (1 << looked) - code, LONG_CODE << 5);
         code <<= 1;
     }
     return 0;
@@ -77,19 +73,19 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
 /* The table of up to two symbols from that of the first, and that of the AC symbol that may follow.
  *
  * `steps` are those that a first symbol makes from the position before it, besides its run: 1, but 0 for DC.
- * An entry holds, from bit 0, the bits of both (6); in bit `looked`, whether the block ends, which makes of an index one
- * of the table of DC; from bit 11, steps to the position of the first (5); from 16, ones if the block ends (7); from
- * 24, steps to the position of the last (8); from 32 and 48, their values. Without a second symbol the first is the
- * last. An end puts 0 to the same position of the next block; an end alone, and an entry that says nothing, put one
- * behind the position: neither place has been read yet. The steps of an entry that says nothing lead to where no
- * coefficient is. */
+ * An entry holds, in its bytes from the least: the bits of both; 127 if the block ends, of which one bit is the distance
+ * in bytes from the table of AC to that of DC; steps to the position of the first; steps to the position of the last;
+ * and in the upper half, two bytes each, their values. Without a second symbol
+ * the first is the last. An end puts 0 to the same position of the next block; an end alone, and an entry that says
+ * nothing, put one behind the position: neither place has been read yet. The steps of an entry that says nothing lead to
+ * where no coefficient is. */
 static void make_pairs(const int32_t *single, const int32_t *following, int32_t steps, int looked, uint64_t *pairs)
 {
     uint32_t mask = (1u << looked) - 1;
     for (uint32_t n = 0; n <= mask; n++) {
         int32_t first = single[n];
         if (first >> 5 & 15) {
-            pairs[n] = 1 << 11 | (uint64_t)ASK << 24;
+            pairs[n] = 1 << 16 | (uint64_t)ASK << 24;
             continue;
         }
         int32_t length = first & 31, step = (first >> 9 & 255) + steps, value = first >> 17, both = step, last = value;
@@ -104,8 +100,7 @@ static void make_pairs(const int32_t *single, const int32_t *following, int32_t 
             step = 31;
         }
         uint32_t ends = (uint32_t)both / END;
-        pairs[n] = (uint32_t)length | ends << looked | (uint32_t)step << 11 | 127 * ends << 16 |
-                   (uint64_t)(uint32_t)both << 24 | (uint64_t)(uint16_t)value << 32 | (uint64_t)(uint16_t)last << 48;
+        pairs[n] = (uint32_t)length | 127 * ends << 8 | (uint32_t)step << 16 | (uint64_t)(uint32_t)both << 24 | (uint64_t)(uint16_t)value << 32 | (uint64_t)(uint16_t)last << 48;
     }
 }
 
@@ -117,37 +112,12 @@ int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int 
         problem = make_single(dc, 1, looked, behind, table->above[1], table->offset[1]);
     if (problem)
         return problem;
-    memcpy(table->symbols[0], ac + 16, 256);
-    memcpy(table->symbols[1], dc + 16, 256);
+    for (int k = 0; k < 256; k++) {
+        meaning is_ac = meaning_of(ac[16 + k], 0), is_dc = meaning_of(dc[16 + k], 1);
+        table->meanings[0][k] = (uint16_t)(is_ac.size | is_ac.run << 4);
+        table->meanings[1][k] = (uint16_t)(is_dc.size | is_dc.run << 4);
+    }
     make_pairs(table->single, table->single, 1, looked, table->pairs);
     make_pairs(behind, table->single, 0, looked, table->pairs + (1 << looked));
     return 0;
-}
-
-symbol rrip_read_symbol(uint64_t bits, int32_t entry, int kind, int looked, const code_table *table)
-{
-    const symbol none = {0, 0, 0};
-    int32_t taken = entry & 31, size = entry >> 5 & 15, run = entry >> 9 & 255;
-    if (entry == NONE)
-        return none;
-    if (size == LONG) {
-        for (taken = looked + 1; taken <= 16; taken++) {
-            int32_t code = (int32_t)(bits >> (64 - taken));
-            if (code < table->above[kind][taken]) {
-                uint8_t found = table->symbols[kind][(code + table->offset[kind][taken]) & 255];
-                meaning is = meaning_of(found, kind == 1);
-                size = is.size;
-                run = is.run;
-                break;
-            }
-        }
-        if (taken > 16 || size == 12)
-            return none;
-    } else if (size == 0) {
-        return (symbol){taken, run, entry >> 17};
-    }
-    if (size == 0)
-        return (symbol){taken, run, 0};
-    int32_t amplitude = (int32_t)(bits << taken >> (64 - size));
-    return (symbol){taken + size, run, signed_value(amplitude, size)};
 }

@@ -24,7 +24,6 @@ typedef struct {
     uint8_t *back;     /* (count, DC_CHOICES): of choose_dc() */
     int16_t *tried;
     float *losses;     /* (count) */
-    int16_t *scale;    /* (64 * GROUP) */
     uint32_t *coded;
     size_t items;
     uint32_t *words;
@@ -43,7 +42,7 @@ size_t rrip_encode_scratch(int32_t planes, int32_t height, int32_t width)
     const size_t words = items_of(samples) + 1; /* no item has more than 27 bits */
     return taken(sizeof(encoder)) + taken(4 * blocks) + taken(4 * (blocks + 3)) + taken(samples + 1) +
            taken(4 * (samples + 1)) + taken(2 * blocks) + taken(2 * (samples + 1)) + taken(DC_CHOICES * blocks) +
-           taken(2 * DC_CHOICES * blocks) + taken(4 * blocks) + taken(2 * 64 * GROUP) +
+           taken(2 * DC_CHOICES * blocks) + taken(4 * blocks) +
            taken(4 * items_of(samples)) + taken(4 * words) + taken(HEADERS + 8 * words);
 }
 
@@ -66,7 +65,6 @@ static encoder *take_encoder(arena *memory, int32_t planes, int32_t height, int3
     e->back = take(memory, DC_CHOICES * blocks);
     e->tried = take(memory, 2 * DC_CHOICES * blocks);
     e->losses = take(memory, 4 * blocks);
-    e->scale = take(memory, 2 * 64 * GROUP);
     e->coded = take(memory, 4 * items_of(samples));
     e->words = take(memory, 4 * words);
     e->stream = take(memory, HEADERS + 8 * words);
@@ -302,11 +300,10 @@ static void decode_planes(const rrip_core *core, encoder *e, int32_t height, int
                           const rrip_quantiser *quantisers, uint8_t *decoded)
 {
     for (int32_t c = 0; c < e->blocks.planes; c++) {
-        if (c < 2)
-            for (int k = 0; k < 64; k++)
-                for (int lane = 0; lane < GROUP; lane++)
-                    e->scale[rrip_zigzag[k] * GROUP + lane] = quantisers[c].steps[k];
-        core->decode_levels(&e->blocks, c, height, width, e->scale,
+        int16_t steps[64];
+        for (int k = 0; k < 64; k++)
+            steps[k] = quantisers[c > 0].steps[k];
+        core->decode_levels(&e->blocks, c, height, width, steps,
                             decoded + (size_t)c * (size_t)height * (size_t)width);
     }
 }

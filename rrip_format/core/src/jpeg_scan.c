@@ -12,7 +12,7 @@ static size_t blocks_of(int32_t side) { return (size_t)(side / 8) * (size_t)(sid
 size_t rrip_scan_scratch(int32_t side, int32_t planes, size_t size)
 {
     size_t parts = blocks_of(side); /* restart intervals, at most */
-    return (size_t)planes * (taken(sizeof(code_table)) + taken(64 * GROUP * 2) + taken(65 * GROUP * 2)) +
+    return (size_t)planes * (taken(sizeof(code_table)) + taken((MOST_GROUP + 1) * END * sizeof(int16_t))) +
            2 * taken(4 * parts) + taken(size + parts * GAP + SPARE);
 }
 
@@ -80,15 +80,13 @@ int rrip_open_scan(arena *memory, const uint8_t *data, size_t size, int32_t side
     scan->interval = header.interval;
     scan->looked = size > FEW_BYTES ? LOOKED : FEW_LOOKED;
     for (int32_t c = 0; c < planes; c++) {
-        scan->scale[c] = take(memory, 64 * GROUP * sizeof(int16_t));
-        scan->coefficients[c] = take(memory, 65 * GROUP * sizeof(int16_t));
+        scan->coefficients[c] = take(memory, (MOST_GROUP + 1) * END * sizeof(int16_t));
         code_table *table = take(memory, sizeof(code_table));
         if (!table)
             return RRIP_E_SCRATCH;
         const uint8_t *chosen = header.chosen[c];
         for (int k = 0; k < 64; k++)
-            for (int lane = 0; lane < GROUP; lane++)
-                scan->scale[c][rrip_zigzag[k] * GROUP + lane] = header.steps[chosen[1]][k];
+            scan->steps[c][k] = header.steps[chosen[1]][k];
         scan->tables[c] = table;
         if (c == 2 && chosen[2] == header.chosen[1][2] && chosen[3] == header.chosen[1][3]) {
             scan->tables[c] = scan->tables[1]; /* Cr has the tables of Cb */

@@ -176,28 +176,28 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
     }
 }
 
-/* Samples of a plane as a decoder makes them of its levels; `scale` as for inverse_dct(). */
+/* Samples of a plane as a decoder makes them of its levels; `steps` in zigzag order. */
 static void decode_levels(const struct blocks *blocks, int32_t plane, int32_t height, int32_t width,
-                          const int16_t *scale, uint8_t *out)
+                          const int16_t steps[64], uint8_t *out)
 {
     const int32_t *first = blocks->first + (ptrdiff_t)plane * (blocks->count + 1), across = width / 8;
     const int16_t *dc = blocks->dc_level + (ptrdiff_t)plane * blocks->count;
-    _Alignas(64) int16_t coefficients[64 * GROUP];
+    int16_t coefficients[GROUP * END];
     for (int32_t row = 0; row < height / 8; row++) {
         for (int32_t left = 0; left < across; left += GROUP) {
             int32_t count = least32(GROUP, across - left), last = 0;
             memset(coefficients, 0, sizeof coefficients);
             for (int32_t lane = 0; lane < count; lane++) {
                 const int32_t n = row * across + left + lane;
-                coefficients[lane] = dc[n];
+                int16_t *block = coefficients + lane * END;
+                block[0] = dc[n];
                 for (int32_t k = first[n]; k < first[n + 1]; k++) {
-                    if (blocks->ac_level[k]) {
-                        coefficients[rrip_zigzag[blocks->place[k]] * GROUP + lane] = blocks->ac_level[k];
+                    block[blocks->place[k]] = blocks->ac_level[k];
+                    if (blocks->ac_level[k])
                         last = most32(last, blocks->place[k]);
-                    }
                 }
             }
-            inverse_dct(coefficients, scale, last, out + 8 * (size_t)row * (size_t)width + 8 * left, (size_t)width,
+            inverse_dct(coefficients, steps, last, out + 8 * (size_t)row * (size_t)width + 8 * left, (size_t)width,
                         count);
         }
     }

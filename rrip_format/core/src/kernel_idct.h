@@ -4,6 +4,9 @@
  * a stream that obeys that section never has, a value outside 16 bits between the two dimensions, is clipped to them.
  */
 
+enum { GROUP = LANES > 16 ? LANES : 16 };
+_Static_assert((int)GROUP <= (int)MOST_GROUP && GROUP % LANES == 0, "a group is some whole vectors");
+
 /* Largest horizontal, or vertical, frequency of the positions in zigzag order up to each, plus 1. */
 static const uint8_t extent[64] = {1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7,
                                    7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
@@ -43,17 +46,28 @@ RRIP_INLINE void butterfly(const v16 *c, const int n, const int32_t half, v32 *s
     s[7] = w_sub(a0, b3);
 }
 
-/* LANES blocks with `n` by `n` coefficients, to rows of 8 * LANES samples. */
-RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t *scale, const int n, const int width,
-                                 uint8_t *out, size_t stride)
+/* Position in zigzag order of each frequency, in raster order. */
+static const uint8_t position[64] = {0,  1,  5,  6,  14, 15, 27, 28, 2,  4,  7,  13, 16, 26, 29, 42, 3,  8,  12, 17, 25, 30,
+                                     41, 43, 9,  11, 18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38,
+                                     46, 51, 55, 60, 21, 34, 37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63};
+
+/* LANES blocks whose coefficients are all within `n` by `n` frequencies, `width` columns of them, to rows of
+ * 8 * LANES samples. */
+RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t steps[64], int last, const int n,
+                                 const int width, uint8_t *out, size_t stride)
 {
-    v16 work[8][8], c[8];
+    v16 dequantised[64], work[8][8], c[8];
     v32 s[8];
+    for (int k = 0; k < (n == 4 ? 32 : 64); k += 8) { /* the last of 4 by 4 frequencies is at position 24 */
+        v16 turned[8];
+        if (k <= last)
+            v_transpose(coefficients + k, turned);
+        for (int j = 0; j < 8; j++)
+            dequantised[k + j] = k <= last ? v_mul(turned[j], v_set(steps[k + j])) : v_set(0);
+    }
     for (int u = 0; u < width; u++) {
-        for (int v = 0; v < n; v++) {
-            int at = (8 * v + u) * GROUP;
-            c[v] = v_mul(v_load(coefficients + at), v_load(scale + at));
-        }
+        for (int v = 0; v < n; v++)
+            c[v] = dequantised[position[8 * v + u]];
         butterfly(c, n, 1 << 10, s);
         for (int y = 0; y < 8; y++)
             work[y][u] = w_narrow(s[y], 11);
@@ -72,14 +86,14 @@ RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t *sca
 
 /* Samples of `count` blocks beside each other, at most GROUP, to rows `stride` apart.
  *
- * `coefficients` and `scale` hold quantised coefficients and quantiser steps in raster order, those of all lanes for each
- * frequency. What is behind position `last` in zigzag order is zero. */
-static void inverse_dct(const int16_t *coefficients, const int16_t *scale, int last, uint8_t *out, size_t stride,
+ * `coefficients`, quantised, are of GROUP blocks, END apart; those and the quantiser steps are in zigzag order. What is
+ * behind position `last` is zero. */
+static void inverse_dct(const int16_t *coefficients, const int16_t steps[64], int last, uint8_t *out, size_t stride,
                         int32_t count)
 {
     if (last == 0) { /* (8192 * dc + 1024 >> 11) * 8192 + ... >> 18 */
         for (int32_t b = 0; b < count; b++) {
-            int32_t dc = (int16_t)(coefficients[b] * scale[b]);
+            int32_t dc = (int16_t)(coefficients[b * END] * steps[0]);
             dc = (int16_t)least32(most32(4 * dc, -32768), 32767);
             int32_t sample = least32(most32(((dc * 8192 + (1 << 17)) >> 18) + 128, 0), 255);
             for (size_t y = 0; y < 8; y++)
@@ -93,9 +107,9 @@ static void inverse_dct(const int16_t *coefficients, const int16_t *scale, int l
     int width = extent[last];
     for (int lane = 0; lane < GROUP; lane += LANES) {
         if (width <= 4)
-            transform_lanes(coefficients + lane, scale + lane, 4, width, to + 8 * lane, apart);
+            transform_lanes(coefficients + lane * END, steps, last, 4, width, to + 8 * lane, apart);
         else
-            transform_lanes(coefficients + lane, scale + lane, 8, width, to + 8 * lane, apart);
+            transform_lanes(coefficients + lane * END, steps, last, 8, width, to + 8 * lane, apart);
     }
     if (to == part)
         for (size_t y = 0; y < 8; y++)

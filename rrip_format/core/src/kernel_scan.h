@@ -4,24 +4,6 @@
  * block ends: a processor could not foresee that. Needs kernel_idct.h and the vector operations of a variant.
  */
 
-/* Where a coefficient of each lane and position in zigzag order goes; behind the blocks for those that are none. There
- * is one lane more, because an end puts a zero into the next block: before that is read, so that it does no harm. */
-#define PLACES_2(l, a, b) (a) * GROUP + (l), (b) * GROUP + (l)
-#define PLACES_8(l, a, b, c, d, e, f, g, h) \
-    PLACES_2(l, a, b), PLACES_2(l, c, d), PLACES_2(l, e, f), PLACES_2(l, g, h)
-#define NONE_8(n) n, n, n, n, n, n, n, n
-#define NONE_64(n) NONE_8(n), NONE_8(n), NONE_8(n), NONE_8(n), NONE_8(n), NONE_8(n), NONE_8(n), NONE_8(n)
-#define PLACES(l)                                                                                    \
-    {PLACES_8(l, 0, 1, 8, 16, 9, 2, 3, 10), PLACES_8(l, 17, 24, 32, 25, 18, 11, 4, 5),               \
-     PLACES_8(l, 12, 19, 26, 33, 40, 48, 41, 34), PLACES_8(l, 27, 20, 13, 6, 7, 14, 21, 28),         \
-     PLACES_8(l, 35, 42, 49, 56, 57, 50, 43, 36), PLACES_8(l, 29, 22, 15, 23, 30, 37, 44, 51),       \
-     PLACES_8(l, 58, 59, 52, 45, 38, 31, 39, 46), PLACES_8(l, 53, 60, 61, 54, 47, 55, 62, 63),       \
-     NONE_64(64 * GROUP)}
-static const uint16_t places[GROUP + 1][END] = {
-    PLACES(0), PLACES(1), PLACES(2),  PLACES(3),  PLACES(4),  PLACES(5),  PLACES(6),  PLACES(7),
-    PLACES(8), PLACES(9), PLACES(10), PLACES(11), PLACES(12), PLACES(13), PLACES(14), PLACES(15),
-    {NONE_64(64 * GROUP), NONE_64(64 * GROUP)}};
-
 enum { LOOKS = 5 }; /* between two refills: of LOOKED bits at most, which leaves what the next look needs */
 
 /* Eight bytes, the first one uppermost. */
@@ -35,62 +17,92 @@ RRIP_INLINE uint64_t eight_bytes(const uint8_t *at)
     return eight;
 }
 
+/* A symbol that the table of pairs does not hold whole: bits it takes (0 if it is none), run of zeros, value. */
+typedef struct {
+    int32_t taken, run, value;
+} symbol;
+
+/* `bits` are the next ones of the stream from the upper end. */
+RRIP_INLINE symbol read_symbol(uint64_t bits, const int is_dc, const int looked, const code_table *table)
+{
+    const int32_t entry = table->single[((size_t)is_dc << looked) + (size_t)(bits >> (64 - looked))];
+    int32_t taken = entry & 31, size = entry >> 5 & 15, run = entry >> 9 & 255;
+    if (size == LONG_CODE) { /* or none */
+        taken = looked + 1;
+        while (taken <= 16 && (int32_t)(bits >> (64 - taken)) >= table->above[is_dc][taken])
+            taken++;
+        if (entry == NO_SYMBOL || taken > 16)
+            return (symbol){0, 0, 0};
+        const int32_t index = (int32_t)(bits >> (64 - taken)) + table->offset[is_dc][taken];
+        const int32_t meaning = table->meanings[is_dc][index & 255];
+        size = meaning & 15;
+        run = meaning >> 4;
+        if (size == NO_SIZE)
+            return (symbol){0, 0, 0};
+    } else if (size == 0) {
+        return (symbol){taken, run, entry >> 17};
+    }
+    if (size == 0)
+        return (symbol){taken, run, 0};
+    const int32_t amplitude = (int32_t)(bits << taken >> (64 - size)), half = 1 << (size - 1);
+    return (symbol){taken + size, run, amplitude < half ? amplitude - 2 * half + 1 : amplitude};
+}
+
 /* The coefficients of the blocks of one plane from position `k` up to `stop`, DC as it is stored.
  *
  * Returns 0 or what is wrong; `reached` gets the position, `seen` all positions of last coefficients by "or".
- * All 64 bits that the reader holds are the stream's, also those that it does not count in `have`. */
+ * All 64 bits that the reader holds are the stream's, also those that it does not count in `have`. What decides on the
+ * speed is how long it takes from one look to the next: a shift by what the last entry says, one to the index, a load. */
 RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict table, const int looked,
-                            int16_t *restrict coefficients, uint32_t k, const uint32_t stop, uint32_t *reached,
-                            uint32_t *seen)
+                            int16_t *restrict coefficients, uint64_t k, const uint64_t stop, uint64_t *reached,
+                            uint64_t *seen)
 {
-    const uint16_t *where = &places[0][0];
-    const uint64_t *pairs = table->pairs;
     const uint8_t *at = scan->at, *const limit = scan->limit;
     uint64_t bits = scan->bits, have = scan->have;
-    const uint32_t dc = 1u << looked;
-    uint32_t kind = dc, all = 0;
+    const uint64_t dc = 8u << looked; /* bytes from the pairs of AC to those of DC */
+    const uint8_t *pairs = (const uint8_t *)table->pairs + dc;
+    uint64_t all = 0;
     int problem = 0;
     while (k < stop) {
         if (at > limit) {
             problem = RRIP_EARLY;
             break;
         }
-        uint64_t e = pairs[kind + (uint32_t)(bits >> (64 - looked))]; /* does not wait for the bits that come in */
+        uint64_t e = ((const uint64_t *)pairs)[bits >> (64 - looked)]; /* does not wait for the bits that come in */
         bits |= eight_bytes(at) >> have;
         at += (63 - have) >> 3;
         have |= 56;
         uint64_t spent = 0;
         int is_alone = 0;
         for (int n = 0;;) {
-            uint32_t to = k + (uint8_t)(e >> 24);
-            coefficients[where[k + (e >> 11 & 31)]] = (int16_t)(e >> 32);
-            coefficients[where[to]] = (int16_t)(e >> 48);
+            uint64_t to = k + (uint8_t)(e >> 24);
+            coefficients[k + (uint8_t)(e >> 16)] = (int16_t)(e >> 32);
+            coefficients[to] = (int16_t)(e >> 48);
             is_alone = (to & (END - 1)) > 62; /* the entry says nothing, or the block is full before its last */
             if (is_alone)
                 break;
             all |= to;
-            k = to & ~((uint32_t)(e >> 16) & 127);
-            kind = (uint32_t)e & dc;
+            k = to & ~(uint64_t)(uint8_t)(e >> 8);
+            pairs = (const uint8_t *)table->pairs + (e & dc);
             bits <<= e & 63;
             spent += e;
             if (++n == LOOKS || k >= stop)
                 break;
-            e = pairs[kind + (uint32_t)(bits >> (64 - looked))];
+            e = ((const uint64_t *)pairs)[bits >> (64 - looked)];
         }
         have -= spent & 63;
         if (is_alone) { /* one symbol, which may be of any length */
             bits |= eight_bytes(at) >> have;
             at += (63 - have) >> 3;
             have |= 56;
-            int32_t entry = table->single[kind + (uint32_t)(bits >> (64 - looked))];
-            int is_dc = kind != 0;
-            symbol found = rrip_read_symbol(bits, entry, is_dc, looked, table);
-            uint32_t to = k + (uint32_t)found.run + !is_dc;
-            coefficients[where[to]] = (int16_t)found.value;
+            const int is_dc = pairs != (const uint8_t *)table->pairs;
+            symbol found = read_symbol(bits, is_dc, looked, table);
+            uint64_t to = k + (uint64_t)found.run + !is_dc;
+            coefficients[to] = (int16_t)found.value;
             if (found.taken == 0)
                 problem = RRIP_NO_CODE;
             if (found.run < END - 1) {
-                uint32_t last = to & (END - 1);
+                uint64_t last = to & (END - 1);
                 if (last > 63)
                     problem = RRIP_COEFFICIENTS;
                 if (last == 63 && found.taken > 0) /* the block is full */
@@ -99,9 +111,9 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
             bits <<= found.taken;
             have -= (uint64_t)found.taken;
             all |= to;
-            uint32_t ended = (to ^ k) & END;
+            uint64_t ended = (to ^ k) & END;
             k = to & ~(ended - (ended >> 7));
-            kind = ended ? dc : 0;
+            pairs = (const uint8_t *)table->pairs + (ended ? dc : 0);
             if (problem)
                 break;
         }
@@ -114,6 +126,13 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
     return problem;
 }
 
+RRIP_INLINE void clear_blocks(int16_t *coefficients)
+{
+    for (int n = 0; n < GROUP; n++)
+        for (int k = 0; k < 64; k += LANES)
+            v_store(coefficients + n * END + k, v_set(0));
+}
+
 /* As scan_row() of struct rrip_core, with a look of so many bits: numbers that are known take no registers. */
 RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const out[3], size_t stride,
                                  int64_t numbers[4])
@@ -121,9 +140,9 @@ RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const ou
     const int32_t across = scan->across, planes = scan->planes;
     for (int32_t left = 0; left < across; left += GROUP) {
         int32_t count = least32(GROUP, across - left), lane = 0;
-        uint32_t last[3] = {0, 0, 0};
+        uint64_t last[3] = {0, 0, 0};
         for (int32_t c = 0; c < planes; c++)
-            memset(scan->coefficients[c], 0, 64 * GROUP * sizeof(int16_t));
+            clear_blocks(scan->coefficients[c]);
         while (lane < count) {
             numbers[0] = (int64_t)scan->row * across + left + lane;
             if (scan->until == 0) {
@@ -138,18 +157,18 @@ RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const ou
             int32_t run = planes == 1 ? least32(count - lane, scan->until) : 1;
             for (int32_t c = 0; c < planes; c++) {
                 int16_t *coefficients = scan->coefficients[c];
-                uint32_t reached, seen;
-                int problem = read_blocks(scan, scan->tables[c], looked, coefficients, (uint32_t)lane * END,
-                                          (uint32_t)(lane + run) * END, &reached, &seen);
+                uint64_t reached, seen;
+                int problem = read_blocks(scan, scan->tables[c], looked, coefficients, (uint64_t)lane * END,
+                                          (uint64_t)(lane + run) * END, &reached, &seen);
                 if (problem) {
-                    numbers[0] = (int64_t)scan->row * across + left + reached / END;
+                    numbers[0] = (int64_t)scan->row * across + left + (int64_t)(reached / END);
                     return problem;
                 }
                 last[c] = last[c] > seen ? last[c] : seen;
                 int32_t value = scan->predicted[c];
                 for (int32_t n = lane; n < lane + run; n++) {
-                    value = (int16_t)(value + coefficients[n]);
-                    coefficients[n] = (int16_t)value;
+                    value = (int16_t)(value + coefficients[n * END]);
+                    coefficients[n * END] = (int16_t)value;
                 }
                 scan->predicted[c] = (int16_t)value;
             }
@@ -157,7 +176,7 @@ RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const ou
             lane += run;
         }
         for (int32_t c = 0; c < planes && out; c++)
-            inverse_dct(scan->coefficients[c], scan->scale[c], (int)last[c],
+            inverse_dct(scan->coefficients[c], scan->steps[c], (int)last[c],
                         out[c] + 8 * left, stride, count);
     }
     scan->row++;

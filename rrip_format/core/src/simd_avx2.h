@@ -90,6 +90,30 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     _mm256_storeu_si256((__m256i *)(p + 64), _mm256_permute2x128_si256(y, z, 0x31));
 }
 
+RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+{
+    __m256i row[8], pair[8], four[8];
+    for (int k = 0; k < 8; k++) {
+        __m128i low = _mm_loadu_si128((const __m128i *)(p + k * END));
+        row[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(low),
+                                         _mm_loadu_si128((const __m128i *)(p + (8 + k) * END)), 1);
+    }
+    for (int k = 0; k < 4; k++) {
+        pair[k] = _mm256_unpacklo_epi16(row[2 * k], row[2 * k + 1]);     /* numbers 0 to 3 of two blocks */
+        pair[4 + k] = _mm256_unpackhi_epi16(row[2 * k], row[2 * k + 1]); /* 4 to 7 */
+    }
+    for (int k = 0; k < 4; k++) {
+        four[2 * k] = _mm256_unpacklo_epi32(pair[2 * k], pair[2 * k + 1]); /* two numbers of four blocks */
+        four[2 * k + 1] = _mm256_unpackhi_epi32(pair[2 * k], pair[2 * k + 1]);
+    }
+    for (int k = 0; k < 2; k++) {
+        out[4 * k] = _mm256_unpacklo_epi64(four[4 * k], four[4 * k + 2]);
+        out[4 * k + 1] = _mm256_unpackhi_epi64(four[4 * k], four[4 * k + 2]);
+        out[4 * k + 2] = _mm256_unpacklo_epi64(four[4 * k + 1], four[4 * k + 3]);
+        out[4 * k + 3] = _mm256_unpackhi_epi64(four[4 * k + 1], four[4 * k + 3]);
+    }
+}
+
 RRIP_INLINE void v_store_blocks(uint8_t *p, const v16 x[8])
 {
     __m256i a = _mm256_packus_epi16(x[0], x[4]), b = _mm256_packus_epi16(x[1], x[5]);

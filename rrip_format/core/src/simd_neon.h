@@ -49,6 +49,26 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     }
 }
 
+RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+{
+    int16x8x2_t pair[4]; /* numbers 0 and 1, 2 and 3 ... of two blocks beside each other: even and odd ones */
+    int32x4x2_t four[4];
+    for (int k = 0; k < 4; k++)
+        pair[k] = vtrnq_s16(v_load(p + 2 * k * END), v_load(p + (2 * k + 1) * END));
+    for (int k = 0; k < 2; k++) {
+        for (int n = 0; n < 2; n++) /* numbers n and 2 + n, of four blocks */
+            four[2 * k + n] = vtrnq_s32(vreinterpretq_s32_s16(pair[2 * k].val[n]),
+                                        vreinterpretq_s32_s16(pair[2 * k + 1].val[n]));
+    }
+    for (int n = 0; n < 2; n++) {
+        for (int m = 0; m < 2; m++) {
+            int16x8_t low = vreinterpretq_s16_s32(four[n].val[m]), high = vreinterpretq_s16_s32(four[2 + n].val[m]);
+            out[2 * m + n] = vcombine_s16(vget_low_s16(low), vget_low_s16(high));
+            out[4 + 2 * m + n] = vcombine_s16(vget_high_s16(low), vget_high_s16(high));
+        }
+    }
+}
+
 RRIP_INLINE void v_store_blocks(uint8_t *p, const v16 x[8])
 {
     /* Two neighbours a pair of bytes, two pairs four bytes, then eight. */

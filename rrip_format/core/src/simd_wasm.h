@@ -55,6 +55,26 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     wasm_v128_store(p + 32, wasm_i8x16_shuffle(rg_high, b, 26, 6, 7, 27, 8, 9, 28, 10, 11, 29, 12, 13, 30, 14, 15, 31));
 }
 
+RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+{
+    v128_t pair[8], four[8];
+    for (int k = 0; k < 4; k++) {
+        v128_t a = v_load(p + 2 * k * END), b = v_load(p + (2 * k + 1) * END);
+        pair[k] = wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);      /* numbers 0 to 3 of two blocks */
+        pair[4 + k] = wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15); /* 4 to 7 */
+    }
+    for (int k = 0; k < 4; k++) { /* two numbers of four blocks */
+        four[2 * k] = wasm_i32x4_shuffle(pair[2 * k], pair[2 * k + 1], 0, 4, 1, 5);
+        four[2 * k + 1] = wasm_i32x4_shuffle(pair[2 * k], pair[2 * k + 1], 2, 6, 3, 7);
+    }
+    for (int k = 0; k < 2; k++) {
+        for (int n = 0; n < 2; n++) {
+            out[4 * k + 2 * n] = wasm_i64x2_shuffle(four[4 * k + n], four[4 * k + n + 2], 0, 2);
+            out[4 * k + 2 * n + 1] = wasm_i64x2_shuffle(four[4 * k + n], four[4 * k + n + 2], 1, 3);
+        }
+    }
+}
+
 RRIP_INLINE void v_store_blocks(uint8_t *p, const v16 x[8])
 {
     /* Two neighbours a pair of bytes, two pairs four bytes, then eight. */

@@ -1,12 +1,12 @@
-/* variant_avx512.c: the kernels of AVX2 with what AVX-512 adds to vectors of 256 bits: twice as many registers. */
+/* variant_avx512.c: the kernels for x86 processors with AVX-512 and VBMI, of Intel since 2019 and of AMD since 2022. */
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 
 #include "blocks.h"
 
-RRIP_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx2,bmi,bmi2,lzcnt,popcnt,sse4.2,crc32")
+RRIP_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx2,bmi,bmi2,lzcnt,popcnt,sse4.2,crc32")
 #include "crc32c_x86.h"
-#include "simd_avx2.h"
+#include "simd_avx512.h"
 
 #define VARIANT rrip_avx512
 #define VARIANT_NAME "avx512"

@@ -29,6 +29,8 @@ static int has_avx2(int wants_avx512)
     if (wants_avx512) {
         features |= 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* AVX512F, DQ, BW, VL */
         registers |= 0xE0;
+        if (!(c >> 1 & 1)) /* VBMI */
+            return 0;
     }
     return (b & features) == features && (saved_registers() & registers) == registers;
 }
