@@ -45,6 +45,8 @@ def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
     picture, top, left = corner
     if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError("picture is not contiguous RGB")
+    if not picture.flags.writeable:
+        raise ValueError("picture cannot be written")
     rows, columns, _ = picture.shape
     if top + height > rows or left + width > columns or min(top, left) < 0:
         raise ValueError(f"{height} x {width} px at ({top}, {left}) are not in {picture.shape[:2]}")

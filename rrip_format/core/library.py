@@ -117,7 +117,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
     "rrip_crc32c": (c_uint32, _CORE, c_uint32, _MEMORY, c_size_t),
     "rrip_decode_scratch": (c_size_t, c_int32, c_size_t),
     "rrip_decode_tile": (
-        *(c_int, _CORE, POINTER(Coding), c_uint32, c_uint32, c_uint32, POINTER(c_void_p), POINTER(c_size_t)),
+        *(c_int, _CORE, POINTER(Coding), c_uint32, c_uint32, c_uint32, POINTER(c_char_p), POINTER(c_size_t)),
         *(POINTER(Window), POINTER(Target), _MEMORY, c_size_t, _FAULT),
     ),
     "rrip_decode_stream": (
@@ -215,6 +215,8 @@ use_core(os.environ.get("RRIP_CORE") or None)
 def address(data: bytes | bytearray | memoryview | NDArray[Any]) -> int:
     """Where the first byte of a contiguous buffer is; the caller keeps it alive."""
     array = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
+    if array.flags.writeable and array.size and array.flags.c_contiguous:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a quarter of the time of what follows
     found: int = array.__array_interface__["data"][0]
     return found
 

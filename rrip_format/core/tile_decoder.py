@@ -6,11 +6,9 @@ One call for each stream and level would do, but the interpreter is slow between
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import byref, c_size_t, c_uint8, c_void_p
+from ctypes import byref, c_char_p, c_size_t, c_uint8
 from functools import lru_cache
 from uuid import UUID
-
-import numpy as np
 
 from ..errors import DamagedError, RripError
 from ..geometry import BASE_LEVEL
@@ -21,6 +19,8 @@ from .colour import Window
 from .jpeg_decoder import stream_error
 
 __all__ = ["decode_rgb"]
+
+_Tiles, _Sizes = c_char_p * 3, c_size_t * 3
 
 _FIRST_OF_TILES = 40
 """Codes from here on are of tiles, those below of streams."""
@@ -65,14 +65,12 @@ def decode_rgb(
         If memory does not suffice.
     """
     numbers = _numbers(coding.uuid, coding.geometry.tile, coding.residuals)
-    arrays = [np.frombuffer(tile or b"\0", np.uint8) for tile in tiles]  # an empty one needs an address, too
-    places = (c_void_p * 3)(*(lib.address(array) for array in arrays))
-    sizes = (c_size_t * 3)(*map(len, tiles))
+    sizes = [len(tile) for tile in tiles]
     place, room, _memory = lib.scratch(lib.library.rrip_decode_scratch(coding.geometry.tile, max(sizes)))
     fault = lib.Fault()
     code = lib.library.rrip_decode_tile(
-        *(lib.core(), byref(numbers), levels[-1], row, col, places, sizes, byref(lib.Window(*window)), byref(target)),
-        *(place, room, byref(fault)),
+        *(lib.core(), byref(numbers), levels[-1], row, col, _Tiles(*tiles), _Sizes(*sizes)),
+        *(byref(lib.Window(*window)), byref(target), place, room, byref(fault)),
     )
     lib.call(code)
     if not code:

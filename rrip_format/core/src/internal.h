@@ -86,7 +86,7 @@ int rrip_read_header(const uint8_t *data, size_t size, int32_t side, int32_t pla
 
 enum {
     LOOKED = 10,    /* bits of a look: two usual codes with their amplitudes, and a table that fits the first cache */
-    FEW_LOOKED = 9, /* the same where making a table would take as long as reading the stream */
+    FEW_LOOKED = 8, /* the same where making a table would take as long as reading the stream */
     FEW_BYTES = 6000,
     END = 128,      /* what an end of block adds to a position: a bit that no position within a block has */
     MOST_GROUP = 32 /* blocks that are transformed at once, at most: a variant's GROUP */
@@ -97,7 +97,8 @@ typedef struct {
     uint64_t pairs[2 << LOOKED];
     int32_t single[2 << LOOKED];
     int32_t above[2][17], offset[2][17]; /* first code of each length that is none; what a code lacks to its index */
-    uint16_t meanings[2][256]; /* of each symbol: bits of its amplitude (4), or NO_SIZE, and the run of zeros */
+    uint8_t symbols[2][256];
+    uint64_t seconds[1 << LOOKED]; /* only while the table is made */
 } code_table;
 
 enum {
@@ -105,6 +106,22 @@ enum {
     LONG_CODE = 15,                    /* in place of a size: the code is longer than the look, or none */
     NO_SYMBOL = LONG_CODE << 5 | 31    /* the entry of a code of such a symbol */
 };
+
+/* Bits of the amplitude of a symbol, NO_SIZE if it is none of baseline JPEG, and the run of zeros (T.81 F.1, F.2). */
+typedef struct {
+    int32_t size, run;
+} symbol_meaning;
+
+static inline symbol_meaning rrip_meaning_of(uint8_t code, int is_dc)
+{
+    const symbol_meaning none = {NO_SIZE, 0}, end = {0, END - 1}, zeros = {0, 15};
+    const symbol_meaning of_dc = {code, 0}, of_ac = {code & 15, code >> 4};
+    if (is_dc)
+        return code <= 11 ? of_dc : none;
+    if (of_ac.size == 0)
+        return of_ac.run == 0 ? end : of_ac.run == 15 ? zeros : none;
+    return of_ac.size <= 10 ? of_ac : none;
+}
 
 /* Make the tables of a look of `looked` bits; RRIP_TOO_MANY_CODES or 0. */
 int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int looked, code_table *table);

@@ -7,21 +7,6 @@
 
 enum { ASK = 64 }; /* steps of a pair that says nothing: more than two symbols of a block can make */
 
-/* Bits of the amplitude of a symbol, NO_SIZE if it is none of baseline JPEG, and the run of zeros (T.81 F.1, F.2). */
-typedef struct {
-    int32_t size, run;
-} meaning;
-
-static meaning meaning_of(uint8_t code, int is_dc)
-{
-    int32_t size = code & 15, run = code >> 4;
-    if (is_dc)
-        return code <= 11 ? (meaning){code, 0} : (meaning){NO_SIZE, 0};
-    if (size == 0)
-        return run == 0 ? (meaning){0, END - 1} : run == 15 ? (meaning){0, 15} : (meaning){NO_SIZE, 0};
-    return size <= 10 ? (meaning){size, run} : (meaning){NO_SIZE, 0};
-}
-
 /* A value from its bits: below half of its range it is negative (T.81 F.2.2.1). */
 static int32_t signed_value(int32_t amplitude, int32_t size)
 {
@@ -47,7 +32,7 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
                 return RRIP_TOO_MANY_CODES;
             int32_t spare = looked - length;
             if (spare >= 0) {
-                meaning is = meaning_of(codes[16 + (k & 255)], is_dc);
+                symbol_meaning is = rrip_meaning_of(codes[16 + (k & 255)], is_dc);
                 int32_t *at = table + ((size_t)code << spare);
                 if (is.size == NO_SIZE) {
                     fill(at, 1 << spare, NO_SYMBOL);
@@ -70,37 +55,48 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
     return 0;
 }
 
-/* The table of up to two symbols from that of the first, and that of the AC symbol that may follow.
+/* What a second symbol adds to an entry of the table of pairs, from its entry of the table of one; the bits of one that
+ * has to be asked for are more than there are. */
+static void make_seconds(const int32_t *single, int looked, uint64_t *seconds)
+{
+    for (int32_t n = 0; n < 1 << looked; n++) {
+        const int32_t entry = single[n], steps = (entry >> 9 & 255) + 1;
+        const uint64_t found = (uint64_t)(entry & 31) | (steps == END ? 127 << 8 : 0) | (uint64_t)steps << 24 |
+                               (uint64_t)(uint16_t)(entry >> 17) << 48;
+        seconds[n] = entry >> 5 & 15 ? 63 : found;
+    }
+}
+
+/* The table of up to two symbols from that of the first, and what an AC symbol behind it adds.
  *
  * `steps` are those that a first symbol makes from the position before it, besides its run: 1, but 0 for DC.
  * An entry holds, in its bytes from the least: the bits of both; 127 if the block ends, of which one bit is the distance
  * in bytes from the table of AC to that of DC; steps to the position of the first; steps to the position of the last;
- * and in the upper half, two bytes each, their values. Without a second symbol
- * the first is the last. An end puts 0 to the same position of the next block; an end alone, and an entry that says
- * nothing, put one behind the position: neither place has been read yet. The steps of an entry that says nothing lead to
- * where no coefficient is. */
-static void make_pairs(const int32_t *single, const int32_t *following, int32_t steps, int looked, uint64_t *pairs)
+ * and in the upper half, two bytes each, their values. Without a second symbol the first is the last. An end puts 0 to
+ * the same position of the next block; an end alone, and an entry that says nothing, put one behind the position:
+ * neither place has been read yet. The steps of an entry that says nothing lead to where no coefficient is. */
+static void make_pairs(const int32_t *single, const uint64_t *seconds, int32_t steps, int looked, uint64_t *pairs)
 {
-    uint32_t mask = (1u << looked) - 1;
-    for (uint32_t n = 0; n <= mask; n++) {
-        int32_t first = single[n];
+    for (int32_t n = 0; n < 1 << looked;) {
+        const int32_t first = single[n], length = first & 31, step = (first >> 9 & 255) + steps;
         if (first >> 5 & 15) {
-            pairs[n] = 1 << 16 | (uint64_t)ASK << 24;
+            pairs[n++] = 1 << 16 | (uint64_t)ASK << 24;
             continue;
         }
-        int32_t length = first & 31, step = (first >> 9 & 255) + steps, value = first >> 17, both = step, last = value;
-        if (step < END) {
-            int32_t second = following[n << length & mask];
-            if (!(second >> 5 & 15) && length + (second & 31) <= looked) {
-                length += second & 31;
-                both = step + (second >> 9 & 255) + 1;
-                last = second >> 17;
-            }
+        const uint64_t value = (uint16_t)(first >> 17);
+        const int32_t width = 1 << (looked - length); /* of all that begins with this symbol */
+        if (step >= END) {
+            for (int32_t k = 0; k < width; k++)
+                pairs[n + k] = (uint64_t)length | 127 << 8 | 31 << 16 | (uint64_t)step << 24;
         } else {
-            step = 31;
+            const uint64_t start = (uint64_t)length | (uint64_t)step << 16 | (uint64_t)step << 24 | value << 32;
+            for (int32_t k = 0; k < width; k++) {
+                const uint64_t second = seconds[k << length];
+                const int has_room = (int32_t)(second & 63) <= looked - length;
+                pairs[n + k] = start + (has_room ? second : value << 48);
+            }
         }
-        uint32_t ends = (uint32_t)both / END;
-        pairs[n] = (uint32_t)length | 127 * ends << 8 | (uint32_t)step << 16 | (uint64_t)(uint32_t)both << 24 | (uint64_t)(uint16_t)value << 32 | (uint64_t)(uint16_t)last << 48;
+        n += width;
     }
 }
 
@@ -112,12 +108,10 @@ int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int 
         problem = make_single(dc, 1, looked, behind, table->above[1], table->offset[1]);
     if (problem)
         return problem;
-    for (int k = 0; k < 256; k++) {
-        meaning is_ac = meaning_of(ac[16 + k], 0), is_dc = meaning_of(dc[16 + k], 1);
-        table->meanings[0][k] = (uint16_t)(is_ac.size | is_ac.run << 4);
-        table->meanings[1][k] = (uint16_t)(is_dc.size | is_dc.run << 4);
-    }
-    make_pairs(table->single, table->single, 1, looked, table->pairs);
-    make_pairs(behind, table->single, 0, looked, table->pairs + (1 << looked));
+    memcpy(table->symbols[0], ac + 16, 256);
+    memcpy(table->symbols[1], dc + 16, 256);
+    make_seconds(table->single, looked, table->seconds);
+    make_pairs(table->single, table->seconds, 1, looked, table->pairs);
+    make_pairs(behind, table->seconds, 0, looked, table->pairs + (1 << looked));
     return 0;
 }

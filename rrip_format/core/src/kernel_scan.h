@@ -34,9 +34,9 @@ RRIP_INLINE symbol read_symbol(uint64_t bits, const int is_dc, const int looked,
         if (entry == NO_SYMBOL || taken > 16)
             return (symbol){0, 0, 0};
         const int32_t index = (int32_t)(bits >> (64 - taken)) + table->offset[is_dc][taken];
-        const int32_t meaning = table->meanings[is_dc][index & 255];
-        size = meaning & 15;
-        run = meaning >> 4;
+        const symbol_meaning is = rrip_meaning_of(table->symbols[is_dc][index & 255], is_dc);
+        size = is.size;
+        run = is.run;
         if (size == NO_SIZE)
             return (symbol){0, 0, 0};
     } else if (size == 0) {
