@@ -24,11 +24,8 @@ struct blocks {
     int32_t size;          /* of the list */
 };
 
-/* Number of bits of a magnitude: its category (T.81 tables F.1 and F.2). */
-static inline int32_t bits_of(uint32_t magnitude)
-{
-    return magnitude ? 32 - __builtin_clz(magnitude) : 0;
-}
+/* Number of bits of a magnitude below 2^31: its category (T.81 tables F.1 and F.2). */
+static inline int32_t bits_of(uint32_t magnitude) { return 31 - __builtin_clz(2 * magnitude + 1); }
 
 static inline uint32_t magnitude_of(int32_t value) { return (uint32_t)(value < 0 ? -value : value); }
 

@@ -7,7 +7,7 @@ enum { END_OF_BLOCK = 0x00, SIXTEEN_ZEROS = 0xF0 }; /* EOB and ZRL of T.81 F.1.2
 static inline uint32_t *append(uint32_t symbol, int32_t value, uint32_t *coded, uint32_t *counts)
 {
     uint32_t size = (uint32_t)bits_of(magnitude_of(value));
-    uint32_t amplitude = (uint32_t)(value < 0 ? value + (int32_t)(1u << size) - 1 : value);
+    uint32_t amplitude = (uint32_t)(value + ((value >> 31) & (int32_t)((1u << size) - 1))); /* negative ones less 1 */
     symbol |= size;
     counts[symbol]++;
     *coded = symbol | size << 10 | amplitude << 14;

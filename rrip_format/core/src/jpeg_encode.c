@@ -87,7 +87,7 @@ static void round_levels(struct blocks *blocks, float offset)
     for (int32_t n = 0; n < count; n++)
         blocks->dc_level[n] = (int16_t)floor_of(blocks->dc[n] + 0.5f);
     for (int32_t k = 0; k < blocks->size; k++) {
-        float value = blocks->value[k], size = value < 0 ? -value : value;
+        float value = blocks->value[k], size = __builtin_fabsf(value);
         int16_t level = size < LARGEST_AC ? (int16_t)(size + offset) : LARGEST_AC;
         blocks->ac_level[k] = value >= 0 ? level : (int16_t)-level;
     }

@@ -50,21 +50,27 @@ RRIP_INLINE void dct_rows(const float *restrict rows, float *restrict out)
     }
 }
 
-/* Coefficients in zigzag order and in units of their step, and the last position of each block that is not zero. */
-RRIP_INLINE void order(const float *restrict turned, const float *restrict scale, float *restrict scaled,
-                       int32_t *restrict last)
+/* Vectors of eight numbers, of whatever registers there are; written out, because compilers do not see that this loop
+ * has no branches. */
+typedef float floats8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t ints8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+/* Coefficients in zigzag order and in units of their step, and which of each block do not round to zero: a bit each, in
+ * `kept` of positions 0 to 31, and behind them of 32 to 63. */
+RRIP_INLINE void order(const float *turned, const float *scale, float *scaled, uint32_t kept[2 * BLOCKS_AT_ONCE])
 {
-    for (int b = 0; b < BLOCKS_AT_ONCE; b++)
-        last[b] = 0;
-    for (int k = 0; k < 64; k++) {
-        const float *from = turned + (rrip_zigzag[k] & 7) * ROW + (rrip_zigzag[k] >> 3) * BLOCKS_AT_ONCE;
-        float *to = scaled + k * BLOCKS_AT_ONCE;
-        const float unit = scale[k];
-        for (int b = 0; b < BLOCKS_AT_ONCE; b++) {
-            const float v = from[b] * unit;
-            to[b] = v;
-            last[b] = v >= 0.5f || v <= -0.5f ? k : last[b];
+    const ints8 magnitude = {INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
+    const int32_t half = 0x3F000000; /* as floats of either sign are ordered by their bits, it is 0.5 */
+    for (int b = 0; b < BLOCKS_AT_ONCE; b += 8) {
+        ints8 bits[2] = {{0}, {0}};
+        for (int k = 0; k < 64; k++) {
+            const float *from = turned + (rrip_zigzag[k] & 7) * ROW + (rrip_zigzag[k] >> 3) * BLOCKS_AT_ONCE + b;
+            const floats8 v = *(const floats8 *)from * scale[k];
+            *(floats8 *)(scaled + k * BLOCKS_AT_ONCE + b) = v;
+            bits[k / 32] |= (((ints8)v & magnitude) >= half) & (int32_t)(1u << k % 32);
         }
+        memcpy(kept + b, &bits[0], sizeof bits[0]);
+        memcpy(kept + BLOCKS_AT_ONCE + b, &bits[1], sizeof bits[1]);
     }
 }
 
@@ -73,25 +79,24 @@ static void transform(const float *samples, int32_t height, int32_t width, const
                       int32_t plane)
 {
     _Alignas(64) float rows[8 * ROW], turned[8 * ROW], scaled[64 * BLOCKS_AT_ONCE];
-    int32_t last[BLOCKS_AT_ONCE], *first = out->first + (ptrdiff_t)plane * (out->count + 1), at = out->size;
+    uint32_t kept[2 * BLOCKS_AT_ONCE];
+    int32_t *first = out->first + (ptrdiff_t)plane * (out->count + 1), at = out->size;
     float *dc = out->dc + (ptrdiff_t)plane * out->count;
-    uint8_t *place = out->place;
-    float *value = out->value;
     memset(rows, 0, sizeof rows);
     for (int32_t top = 0; top < height; top += 8) {
         for (int32_t left = 0; left < width; left += ROW) {
             int32_t inside = least32(ROW, width - left);
             dct_columns(samples + (size_t)top * (size_t)width + left, (size_t)width, inside, rows);
             dct_rows(rows, turned);
-            order(turned, scale, scaled, last);
+            order(turned, scale, scaled, kept);
             for (int32_t b = 0; b < inside / 8; b++) {
+                uint64_t bits = kept[b] | (uint64_t)kept[BLOCKS_AT_ONCE + b] << 32;
                 *dc++ = scaled[b];
                 *first++ = at;
-                for (int32_t k = 1; k <= last[b]; k++) { /* writes all and keeps some: a branch is hard to foresee */
-                    const float v = scaled[k * BLOCKS_AT_ONCE + b];
-                    place[at] = (uint8_t)k;
-                    value[at] = v;
-                    at += v >= 0.5f || v <= -0.5f;
+                for (bits &= ~UINT64_C(1); bits; bits &= bits - 1) {
+                    const int k = __builtin_ctzll(bits);
+                    out->place[at] = (uint8_t)k;
+                    out->value[at++] = scaled[k * BLOCKS_AT_ONCE + b];
                 }
             }
         }
@@ -122,7 +127,7 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
         float error = 0; /* of all up to the point before, if they were zero */
         for (int32_t t = 1; t <= count; t++) {
             const int32_t k = place[t - 1];
-            const float x = value[t - 1] < 0 ? -value[t - 1] : value[t - 1];
+            const float x = __builtin_fabsf(value[t - 1]);
             const int32_t high = x < LARGEST_AC ? (int32_t)(x + 0.5f) : LARGEST_AC;
             const int32_t low = high > 1 && x < (float)high ? high - 1 : high;
             const int32_t size_high = bits_of((uint32_t)high), size_low = bits_of((uint32_t)low);
