@@ -231,8 +231,8 @@ def try_library(path: Path, name: str, finding: Finding) -> None:
         finding.notes.append(f"runs: {done.stdout.strip()}")
 
 
-def check_wheel(wheel: Path, name: str) -> Finding:
-    """Check a wheel of a target."""
+def check_wheel(wheel: Path, name: str, *, run: bool = True) -> Finding:
+    """Check a wheel of a target, and try its library if something runs it here."""
     finding, target = Finding(), TARGETS[name]
     check_names(wheel, target, finding)
     if not finding.faults:
@@ -240,7 +240,8 @@ def check_wheel(wheel: Path, name: str) -> Finding:
             path = extract_library(wheel, target, Path(folder))
             finding.notes.append(f"library {path.stat().st_size} bytes")
             check_library(path, target, finding)
-            try_library(path, name, finding)
+            if run:
+                try_library(path, name, finding)
     return finding
 
 

@@ -244,7 +244,7 @@ def compile_library(output: Path, compiler: Compiler, target: Target | None = No
     target : Target, optional
         What the compiler compiles for; this machine where there is none.
     flags : sequence of str, optional
-        Further arguments of the compiler.
+        Further arguments of the compiler, which come behind ours.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def compile_library(output: Path, compiler: Compiler, target: Target | None = No
         If it fails, or Zig knows no target for this machine.
     """
     system = target.system if target else sys.platform
-    arguments = [*FLAGS, "-shared", *_definitions(), *flags]
+    arguments = [*FLAGS, "-shared", *_definitions()]
     if compiler.zig:
         _zig_folder()
         target = target or native_target()
@@ -269,7 +269,7 @@ def compile_library(output: Path, compiler: Compiler, target: Target | None = No
         arguments.append("-s")  # Apple's linker calls it obsolete
     with tempfile.TemporaryDirectory(prefix="rrip-") as folder:
         made = Path(folder, library_name(system))  # with what else linkers leave beside it
-        printed = compiler.run([*arguments, "-o", str(made), *_names()])
+        printed = compiler.run([*arguments, *flags, "-o", str(made), *_names()])
         replace_file(made, output)
     return printed
 
