@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 import threading
 from ctypes import (
     POINTER,
@@ -32,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LimitError, RripError
+from .names import library_name
 
 __all__ = [
     "Coding",
@@ -52,9 +52,6 @@ __all__ = [
 
 ABI = 1
 """``RRIP_ABI`` of the header that these declarations follow."""
-
-FILE = {"win32": "rrip.dll", "darwin": "librrip.dylib"}.get(sys.platform, "librrip.so")
-"""Name of the library, beside this module."""
 
 
 class Fault(Structure):
@@ -150,7 +147,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
 
 
 def _load() -> ctypes.CDLL:
-    path = Path(__file__).with_name(FILE)
+    path = Path(__file__).with_name(library_name())
     try:
         found = ctypes.CDLL(str(path))
     except OSError as error:
