@@ -7,7 +7,8 @@
 
 All are compiled by Zig's package, whatever CC says. Checks read the library of each wheel: its format and processor,
 the functions that it exports against those of ``rrip.h``, what it needs of the system, and its size. Where this machine
-can run a library, itself or through qemu-user, Wine or Node, its kernels are tried too.
+can run a library, itself or through qemu-user, Wine or Node, ``core_probe.c`` runs its kernels, and those of all
+targets have to give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +57,7 @@ _SYSTEM_LIBRARIES = {
 }
 """All that a library may need, by the system part of a target."""
 
-_NODE = """\
+_EXPORTS = """\
 const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
 const { exports } = new WebAssembly.Instance(module, {});
 const at = exports.__heap_base.value;
@@ -67,6 +69,15 @@ console.log(JSON.stringify({
     abi: exports.rrip_abi(),
 }));
 """
+"""Program for Node that loads the decoder without anything to import."""
+
+_WASI = """\
+const { WASI } = require("wasi");
+const wasi = new WASI({ version: "preview1", args: ["core_probe"], returnOnExit: true });
+const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
+process.exit(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject())));
+"""
+"""Program for Node that runs another."""
 
 
 @dataclass
@@ -75,6 +86,8 @@ class Finding:
 
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    checksum: str = ""
+    """Of what the kernels give, if they were run."""
 
     def expect(self, fact: bool, fault: str) -> None:
         """Note a fault unless something is so."""
@@ -211,6 +224,30 @@ def runner(name: str) -> list[str] | None:
     return None
 
 
+def make_probe(target: str, program: Path, flags: Sequence[str]) -> None:
+    """Compile `core_probe.c`."""
+    source = Path(__file__).with_name("core_probe.c")
+    arguments = [
+        "-std=gnu11",
+        "-O2",
+        "-ffp-contract=off",
+        "-fno-sanitize=undefined",
+        f"-I{compile_core.SOURCES}",
+        *flags,
+    ]
+    compile_core.zig_compiler().run(["-target", target, *arguments, "-o", str(program), str(source)])
+
+
+def run_probe(command: Sequence[str | Path], finding: Finding, environment: Mapping[str, str] = os.environ) -> None:
+    """Run all kernels."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        finding.faults.append(f"it does not run: {done.stderr.strip() or done.returncode}")
+    else:
+        *kernels, finding.checksum = done.stdout.split()
+        finding.notes.append(f"{' '.join(kernels)} give {finding.checksum}")
+
+
 def try_library(path: Path, name: str, finding: Finding) -> None:
     """Run the kernels of a library, if something here does."""
     prefix = runner(name)
@@ -218,17 +255,10 @@ def try_library(path: Path, name: str, finding: Finding) -> None:
         finding.notes.append("not run here")
         return
     program = path.with_name("probe.exe")
-    source = Path(__file__).with_name("core_probe.c")
-    arguments = ["-target", TARGETS[name].triple, "-mcpu=baseline", "-O2", "-fno-sanitize=undefined"]
-    if "musl" in name:
-        arguments.append("-dynamic")  # Zig's choice is a static program there, which opens no libraries
-    compile_core.zig_compiler().run([*arguments, "-o", str(program), str(source)])
-    environment = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": str(path.with_name("wine"))}
-    done = subprocess.run([*prefix, program, path], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        finding.faults.append(f"it does not run: {done.stderr.strip() or done.returncode}")
-    else:
-        finding.notes.append(f"runs: {done.stdout.strip()}")
+    # Zig's choice for musl is a static program, which opens no libraries.
+    make_probe(TARGETS[name].triple, program, ["-mcpu=baseline", *(["-dynamic"] if "musl" in name else [])])
+    wine = {"WINEDEBUG": "-all", "WINEPREFIX": str(path.with_name("wine"))}
+    run_probe([*prefix, program, path], finding, os.environ | wine)
 
 
 def check_wheel(wheel: Path, name: str, *, run: bool = True) -> Finding:
@@ -246,13 +276,13 @@ def check_wheel(wheel: Path, name: str, *, run: bool = True) -> Finding:
 
 
 def check_wasm(module: Path) -> Finding:
-    """Load the decoder in Node, without anything for it to import."""
+    """Load the decoder in Node, and run all kernels there."""
     finding = Finding()
     node = shutil.which("node")
     if not node:
         finding.notes.append("not loaded here")
         return finding
-    done = subprocess.run([node, "-e", _NODE, module], capture_output=True, text=True, check=False)
+    done = subprocess.run([node, "-e", _EXPORTS, module], capture_output=True, text=True, check=False)
     if done.returncode:
         finding.faults.append(f"it does not load: {done.stderr.strip()}")
         return finding
@@ -260,7 +290,12 @@ def check_wasm(module: Path) -> Finding:
     expected = {*compile_core.DECODER, "memory", "__heap_base"}
     finding.expect(set(found["names"]) == expected, f"it exports {sorted(found['names'])}, not {sorted(expected)}")
     finding.expect(found["crc"] == 0xE3069283, "it gives a wrong checksum")
-    finding.notes.append(f"{len(compile_core.DECODER)} functions, runs in Node")
+    finding.notes.append(f"{len(compile_core.DECODER)} functions, loads in Node")
+    with tempfile.TemporaryDirectory(prefix="rrip-") as folder:
+        program = Path(folder, "probe.wasm")
+        sources = [str(path) for path in compile_core.source_files()]
+        make_probe("wasm32-wasi", program, [f"-mcpu={compile_core.WASM_PROCESSOR}", "-DPROBE_LINKED", *sources])
+        run_probe([node, "--no-warnings", "-e", _WASI, program], finding)
     return finding
 
 
@@ -279,7 +314,7 @@ def main(out: Path, targets: str, check: bool) -> None:
     if unknown := set(names) - {*TARGETS, WASM}:
         raise click.UsageError(f"No targets of ours: {', '.join(sorted(unknown))}.")
     out.mkdir(parents=True, exist_ok=True)
-    failed = False
+    failed, checksum = False, ""
     with tempfile.TemporaryDirectory(prefix="rrip-") as cache:
         os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", cache)  # of all targets together
         for name in names:
@@ -294,6 +329,8 @@ def main(out: Path, targets: str, check: bool) -> None:
                 continue
             finding = check_wasm(made) if name == WASM else check_wheel(made, name)
             finding.expect(size < LARGEST, f"it is larger than {LARGEST} bytes")
+            checksum = checksum or finding.checksum
+            finding.expect(finding.checksum in {"", checksum}, f"kernels of another target give {checksum}")
             click.echo(f"    {', '.join(finding.notes)}")
             for fault in finding.faults:
                 click.echo(f"    fault: {fault}")

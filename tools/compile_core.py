@@ -62,6 +62,9 @@ DECODER = (
 )
 """Functions that the WebAssembly module exports."""
 
+WASM_PROCESSOR = "generic+simd128+bulk_memory"
+"""What every browser has had since 2023."""
+
 
 class CompileError(Exception):
     """No compiler was found, or one failed; the message is for whoever installs the package."""
@@ -295,7 +298,7 @@ def compile_wasm(output: Path) -> None:
     """
     include = _zig_folder() / "lib" / "libc" / "include"
     arguments = [*FLAGS, *_definitions(), "-s", "-fno-sanitize=undefined"]
-    arguments += ["-target", "wasm32-freestanding", "-mcpu=generic+simd128+bulk_memory"]
+    arguments += ["-target", "wasm32-freestanding", f"-mcpu={WASM_PROCESSOR}"]
     for headers in ("wasm-wasi-musl", "generic-musl"):  # of a C library, which this target has none of
         arguments += ["-isystem", str(include / headers)]
     arguments.append("-Wl,--no-entry")
