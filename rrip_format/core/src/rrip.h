@@ -4,7 +4,7 @@
  * pixels into JPEG streams; files, metadata and containers are the business of its callers. "Spec" below means
  * spec/rrip.md, "T.81" the JPEG standard.
  *
- *     cc -std=c11 -O3 -ffp-contract=off -shared -fPIC -o librrip.so *.c
+ *     cc -std=c11 -O3 -ffp-contract=off -fno-trapping-math -shared -fPIC -fvisibility=hidden -o librrip.so *.c
  *
  * Rules that hold for every function
  *
