@@ -303,7 +303,7 @@ def compile_wasm(output: Path) -> None:
     It exports `DECODER`, ``memory``, which grows, and ``__heap_base``, behind which memory is the host's.
     """
     include = _zig_folder() / "lib" / "libc" / "include"
-    arguments = [*FLAGS, *_definitions(), "-s", "-fno-sanitize=undefined"]
+    arguments = [*FLAGS, *_definitions(), "-DRRIP_DECODER_ONLY", "-s", "-fno-sanitize=undefined"]
     arguments += ["-target", "wasm32-freestanding", f"-mcpu={WASM_PROCESSOR}"]
     for headers in ("wasm-wasi-musl", "generic-musl"):  # of a C library, which this target has none of
         arguments += ["-isystem", str(include / headers)]
