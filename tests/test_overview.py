@@ -6,11 +6,11 @@ import random
 
 import numpy as np
 import pytest
+import reference
 from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import reference
 from rrip_format.geometry import Geometry
 from rrip_format.overview import OverviewBuilder, pad
 

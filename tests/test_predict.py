@@ -5,12 +5,12 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 import pytest
+import reference
 from conftest import tissue
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rrip_format import reference
 from rrip_format.core import colour, predict
 from rrip_format.metadata import BILINEAR, SHARP
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import plain.jpeg
 import pytest
+import reference
 import rfc8785
 import zarr
 from numpy.typing import NDArray
 
-from rrip_format import errors, reference
+from rrip_format import errors
 from rrip_format.container import open_container
 from rrip_format.core import colour, predict
 from rrip_format.family import decode_base, decode_tile, needed_levels

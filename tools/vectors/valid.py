@@ -8,8 +8,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
+import reference
 
-from rrip_format import reference
 from rrip_format.geometry import BASE_LEVEL, Geometry
 from rrip_format.jpeg import decode_gray, decode_ycc
 from rrip_format.metadata import BILINEAR, SHARP, Coding, Metadata, ResidualCoding, SlideMetadata, seal

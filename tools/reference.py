@@ -1,7 +1,7 @@
 """The reconstruction arithmetic in plain NumPy: the twin of spec section 5, written to be read.
 
-The Numba kernels of :mod:`rrip_format.core.predict` equal it bit for bit. Every intermediate value fits 16 bits (spec
-section 5.6); this module computes in 64 bits, so that it would show a range that the proof had missed.
+The compiled core equals it bit for bit. Every intermediate value fits 16 bits (spec section 5.6); this module computes
+in 64 bits, so that it would show a range that the proof had missed.
 """
 
 from __future__ import annotations
