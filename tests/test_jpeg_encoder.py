@@ -1,4 +1,7 @@
-"""Our JPEG encoder: every decoder reads what it meant, and it chooses as a slow search would (ITU-T T.81)."""
+"""Our JPEG encoder: every decoder reads what it meant, and it chooses as a slow search would (ITU-T T.81).
+
+What it does inside is tested of its twin in plain NumPy, ``reference_encoder``, to which it is equal.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ import imagecodecs
 import numpy as np
 import plain.jpeg
 import pytest
+import reference_encoder as reference
 from conftest import tissue
+from cores import CORES, using
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain.dct import inverse_dct
-from rrip_format.jpeg_blocks import ZIGZAG, Blocks, Levels
-from rrip_format.jpeg_huffman import HuffmanTables
 
 from rrip_format import jpeg
 from rrip_format.core import colour
-from rrip_format.core.jpeg_encoder import EFFORTS, Quantiser, encode_gray, encode_ycc
+from rrip_format.core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
 from rrip_format.geometry import TILE_SIZES
 
 
@@ -84,14 +87,8 @@ def test_two_decoders_agree(kind, side, step, rate, effort):
 @pytest.mark.parametrize("step", [1, 7])
 def test_decoders_see_exactly_our_levels(kind, step):
     plane, table = plane_of(kind, 64), np.arange(64, dtype=np.uint8) % 9 + step
-    blocks = jpeg_blocks.transform(plane[None], Quantiser(table).scale[None])
-    levels = jpeg_blocks.round_levels(blocks, 0.5)
-    coefficients = np.zeros((64, 64), np.int64)
-    coefficients[:, 0] = levels.dc[0]
-    for n in range(64):
-        part = slice(blocks.first[0, n], blocks.first[0, n + 1])
-        coefficients[n, blocks.place[part]] = levels.ac[part]
-    samples = inverse_dct((coefficients * table)[:, np.argsort(ZIGZAG)].reshape(-1, 8, 8))
+    levels = reference.round_levels(reference.transform(plane[None], [Quantiser(table)]), 0.5)[0]
+    samples = inverse_dct((levels * table)[:, np.argsort(ZIGZAG)].reshape(-1, 8, 8))
     expected = samples.reshape(8, 8, 8, 8).swapaxes(1, 2).reshape(64, 64)
     np.testing.assert_array_equal(decoded(encode_gray(plane, Quantiser(table)), 64), expected)
 
@@ -103,19 +100,93 @@ def test_every_kind_of_side(side):
     assert np.abs(error).mean() < 1
 
 
+# The twin
+
+
+def steps_of(seed: int, largest: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, largest + 1, 64).astype(np.uint8)
+
+
+SIDES = st.sampled_from([16, 24, 32, 40, 64])
+LARGEST_STEPS = st.sampled_from([1, 2, 5, 17, 99, 255])
+RATES = st.sampled_from([0.0, 0.02, 0.1, 1.0])
+
+
+@given(
+    st.sampled_from(KINDS),
+    SIDES,
+    SIDES,
+    st.integers(0, 2**32 - 1),
+    LARGEST_STEPS,
+    RATES,
+    st.sampled_from(sorted(EFFORTS)),
+    st.booleans(),
+)
+@example("blocks", 64, 64, 0, 1, 0.0, "default", False)
+@example("extremes", 64, 64, 0, 1, 0.1, "best", False)
+@example("faint", 64, 64, 0, 5, 0.1, "best", True)
+@settings(max_examples=100)
+def test_gray_is_that_of_the_twin_byte_for_byte(kind, height, width, seed, largest, rate, effort, optional):
+    plane, how = plane_of(kind, 64, seed)[:height, :width], Quantiser(steps_of(seed, largest), rate)
+    expected = reference.encode_gray(plane, how, effort=effort, optional=optional)
+    for core in CORES:
+        with using(core):
+            samples = np.empty((height, width), np.uint8)
+            assert encode_gray(plane, how, effort=effort, optional=optional, samples=samples) == expected, core
+            assert encode_gray(plane, how, effort=effort, optional=optional) == expected, core
+            if expected and height == width:
+                np.testing.assert_array_equal(samples, plain.jpeg.decode(expected, width, 1)[0], core)
+
+
+@given(
+    st.sampled_from(KINDS),
+    SIDES,
+    st.integers(0, 2**32 - 1),
+    st.tuples(LARGEST_STEPS, LARGEST_STEPS),
+    st.tuples(RATES, RATES),
+    st.sampled_from(sorted(EFFORTS)),
+)
+@settings(max_examples=30)
+def test_colour_is_that_of_the_twin_byte_for_byte(kind, side, seed, largest, rates, effort):
+    planes = np.stack([plane_of(kind, side, seed), plane_of("faint", side, seed), plane_of("sparse", side, seed)])
+    luma, chroma = (Quantiser(steps_of(seed + k, largest[k]), rates[k]) for k in range(2))
+    expected = reference.encode_ycc(planes, luma, chroma, effort=effort)
+    for core in CORES:
+        with using(core):
+            samples = np.empty(planes.shape, np.uint8)
+            assert encode_ycc(planes, luma, chroma, effort=effort, samples=samples) == expected, core
+            np.testing.assert_array_equal(samples, plain.jpeg.decode(expected, side, 3), core)
+
+
+@pytest.mark.parametrize("side", [8, 248, 256, 264, 520])
+def test_every_number_of_blocks_side_by_side(side):
+    """Blocks are transformed many at once; a row ends anywhere among them."""
+    plane = plane_of("tissue", 520)[:16, :side]
+    expected = reference.encode_gray(plane, flat(7, 0.1))
+    for core in CORES:
+        with using(core):
+            assert encode_gray(plane, flat(7, 0.1)) == expected, core
+
+
+def test_large_planes_in_every_variant():
+    plane, planes = plane_of("noise", 1024), np.stack([plane_of(kind, 512) for kind in ("tissue", "faint", "sparse")])
+    found = set()
+    for core in CORES:
+        with using(core):
+            samples = np.empty((1024, 1024), np.uint8)
+            gray = encode_gray(plane, flat(5, 0.1), effort="best", samples=samples)
+            found.add((gray, encode_ycc(planes, flat(3, 0.1), flat(5, 0.2)), samples.tobytes()))
+    assert len(found) == 1
+
+
 def test_the_transform_is_the_orthonormal_dct():
     from scipy.fft import dctn
 
     plane = plane_of("noise", 48)
-    blocks = jpeg_blocks.transform(plane[None], np.ones((1, 64), np.float32))
     expected = dctn(plane.reshape(6, 8, 6, 8).swapaxes(1, 2).astype(np.float64), axes=(2, 3), norm="ortho")
     ordered = expected.reshape(36, 64)[:, ZIGZAG]
-    np.testing.assert_allclose(blocks.dc[0], ordered[:, 0], atol=1e-3)
-    for n in range(36):
-        part = slice(blocks.first[0, n], blocks.first[0, n + 1])
-        np.testing.assert_allclose(blocks.value[part], ordered[n, blocks.place[part]], atol=1e-3)
-        rest = np.setdiff1d(np.arange(1, 64), blocks.place[part])
-        assert np.abs(ordered[n, rest]).max(initial=0) < 0.501
+    np.testing.assert_allclose(reference.transform(plane[None], [flat(1)])[0], ordered, atol=1e-3)
+    np.testing.assert_allclose(reference.transform(plane[None], [flat(8)])[0], ordered / 8, atol=1e-3)
 
 
 # Colour
@@ -215,15 +286,15 @@ def test_the_same_bytes_on_every_machine():
     assert hashlib.sha256(stream).hexdigest()[:16] == "39e515616757dafb"
 
 
-# The choices, by trying everything
+# The choices of the twin, by trying everything
 
 
-def ac_cost_of(place, value, levels, weight, cost, end) -> float:
+def ac_cost_of(values, levels, weight, cost, end) -> float:
     total, last = 0.0, 0
-    for k, x, level in zip(place, value, levels, strict=True):
-        total += float(weight[k]) * (abs(x) - level) ** 2
-        if level:
-            total += float(cost[int(level).bit_length(), k - last - 1])
+    for k in np.flatnonzero(values):
+        total += float(weight[k]) * (abs(values[k]) - levels[k]) ** 2
+        if levels[k]:
+            total += float(cost[int(levels[k]).bit_length(), k - last - 1])
             last = k
     return total + (end if last < 63 else 0.0)
 
@@ -231,62 +302,57 @@ def ac_cost_of(place, value, levels, weight, cost, end) -> float:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([0.02, 0.1, 0.5]))
 def test_ac_levels_are_the_best_of_all(seed, count, rate):
     rng = np.random.default_rng(seed)
-    place = np.sort(rng.choice(np.arange(1, 64), count, replace=False)).astype(np.uint8)
-    value = (rng.uniform(0.5, 4, count) * rng.choice([-1, 1], count)).astype(np.float32)
+    place = np.sort(rng.choice(np.arange(1, 64), count, replace=False))
+    values = np.zeros(64, np.float32)
+    values[place] = rng.uniform(0.5, 4, count) * rng.choice([-1, 1], count)
     weight = rng.uniform(0.5, 2, 64).astype(np.float32)
     cost = (rate * rng.uniform(2, 20, (11, 63))).astype(np.float32)
-    end = float(np.float32(rate * 4))
-    blocks = Blocks(np.zeros((1, 1), np.float32), np.array([[0, count]], np.int32), place, value)
-    levels = Levels(np.zeros((1, 1), np.int16), np.zeros(count, np.int16))
-    jpeg_blocks.choose(blocks, levels, range(1), weight, np.zeros(12, np.float32), cost, end)
+    end = np.float32(rate * 4)
     choices = []
-    for x in np.abs(value):
+    for x in np.abs(values[place]):
         high = int(x + np.float32(0.5))
-        choices.append({0, high, high - 1 if high > 1 and x < high else high})
-    least = min(
-        ac_cost_of(place, value, chosen, weight, cost, end) for chosen in itertools.product(*map(sorted, choices))
-    )
-    found = ac_cost_of(place, value, np.abs(levels.ac), weight, cost, end)
-    assert found == pytest.approx(least, rel=1e-5)
-    assert all(level == 0 or np.sign(level) == np.sign(x) for level, x in zip(levels.ac, value, strict=True))
+        choices.append(sorted({0, high, high - 1 if high > 1 and x < high else high}))
+    tried = np.zeros((np.prod([len(each) for each in choices]), 64), np.int64)
+    tried[:, place] = list(itertools.product(*choices))
+    least = min(ac_cost_of(values, chosen, weight, cost, float(end)) for chosen in tried)
+    levels = reference.choose_ac(values, weight, cost, end)
+    assert ac_cost_of(values, np.abs(levels), weight, cost, float(end)) == pytest.approx(least, rel=1e-5)
+    assert not levels[values == 0].any()
+    assert (np.sign(levels) * np.sign(values) >= 0).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.05, 0.3]))
 def test_dc_levels_are_the_best_chain(seed, rate):
     rng = np.random.default_rng(seed)
-    dc = rng.uniform(-6, 6, (1, 5)).astype(np.float32)
+    dc = rng.uniform(-6, 6, 5).astype(np.float32)
     cost = (rate * np.arange(1, 13)).astype(np.float32)
-    blocks = Blocks(dc, np.zeros((1, 6), np.int32), np.zeros(0, np.uint8), np.zeros(0, np.float32))
-    levels = Levels(np.zeros((1, 5), np.int16), np.zeros(0, np.int16))
-    ones = np.ones(64, np.float32)
-    jpeg_blocks.choose(blocks, levels, range(1), ones, cost, np.zeros((11, 63), np.float32), 0.0)
 
     def total(chain) -> float:
         codes = sum(float(cost[abs(b - a).bit_length()]) for a, b in itertools.pairwise((0, *chain)))
-        return codes + float(((dc[0] - np.array(chain)) ** 2).sum())
+        return codes + float(((dc - np.array(chain)) ** 2).sum())
 
-    near = [[int(np.floor(x)), int(np.floor(x)) + 1] for x in dc[0]]
-    assert total([int(v) for v in levels.dc[0]]) <= min(map(total, itertools.product(*near))) + 1e-4
-
-
-# Huffman tables
+    near = [[int(np.floor(x)), int(np.floor(x)) + 1] for x in dc]
+    found = reference.choose_dc(dc, np.float32(1), cost).tolist()
+    assert total(found) <= min(map(total, itertools.product(*near))) + 1e-4
 
 
-def check_table(frequency: np.ndarray) -> HuffmanTables:
-    table = HuffmanTables.of(np.stack([frequency, np.eye(256, dtype=np.int64)[3]]))
-    used, count = np.flatnonzero(frequency), int(table.counts[0].sum())
-    assert sorted(table.symbols[0, :count].tolist()) == used.tolist()
-    assert count == used.size
-    lengths = (table.codes[0] & np.uint64(31)).astype(int)
-    assert lengths[used].max(initial=0) <= 16
-    assert np.flatnonzero(lengths).tolist() == used.tolist()
-    codes = {f"{int(table.codes[0, k]) >> 5:0{lengths[k]}b}" for k in used}
-    assert len(codes) == used.size
+# Huffman tables of the twin
+
+
+def bits_of(frequency: np.ndarray, table: reference.HuffmanTable) -> int:
+    return sum(int(frequency[symbol]) * len(code) for symbol, code in table.codes.items())
+
+
+def check_table(frequency: np.ndarray) -> reference.HuffmanTable:
+    table = reference.HuffmanTable.of(frequency.tolist())
+    used = np.flatnonzero(frequency).tolist()
+    assert sorted(table.symbols) == sorted(table.codes) == used
+    assert sum(table.counts) == len(used)
+    codes = set(table.codes.values())
+    assert len(codes) == len(used)
+    assert all(1 <= len(code) <= 16 for code in codes)
     assert not any(set(code) == {"1"} for code in codes)  # T.81 annex C: no code of ones alone
     assert not any(a != b and b.startswith(a) for a, b in itertools.permutations(codes, 2))
-    assert table.segment(1) == bytes([1, *[0] * 15, 3])  # the other table, of one symbol
-    amplitudes = np.arange(256) & 15
-    assert table.bits == int((frequency * (lengths + amplitudes)).sum()) + 1 + 3
     return table
 
 
@@ -298,11 +364,34 @@ def test_tables_are_prefix_codes(seed, count):
     check_table(frequency)
 
 
+def test_a_table_of_one_symbol():
+    assert check_table(np.eye(256, dtype=np.int64)[3]).segment() == bytes([1, *[0] * 15, 3])
+
+
 def test_codes_are_cut_to_sixteen_bits():
     frequency = np.zeros(256, np.int64)
     frequency[:40] = [int(1.6**k) + 1 for k in range(40)]
-    table = check_table(frequency)
-    assert table.counts[0, 15] > 0
+    assert check_table(frequency).counts[15] > 0
+
+
+def test_the_core_cuts_codes_as_the_twin_does():
+    """One coefficient in each block: symbols that occur as often as Fibonacci's numbers have the longest codes."""
+    from scipy.fft import idctn
+
+    often = [1, 2]
+    while len(often) < 17:
+        often.append(often[-1] + often[-2])
+    kinds = [(k % 16 + 1, 1 + k // 16 * 2) for k in range(17)]  # position and level
+    drawn = np.random.default_rng(0).permutation(np.repeat(np.arange(17), often))
+    blocks = np.zeros((83 * 83, 64))
+    for n, kind in enumerate(drawn):
+        position, level = kinds[kind]
+        blocks[n, ZIGZAG[position]] = 16 * level
+    samples = idctn(blocks.reshape(83, 83, 8, 8), axes=(2, 3), norm="ortho")
+    plane = np.ascontiguousarray(samples.swapaxes(1, 2).reshape(664, 664), np.float32)
+    _, symbols = reference.choose_levels(reference.transform(plane[None], [flat(16)]), [flat(16)], 0)
+    assert max(reference.tree_depths(reference.frequencies(symbols, 0, 1)).values()) > 16
+    assert encode_gray(plane, flat(16)) == reference.encode_gray(plane, flat(16))
 
 
 def test_all_symbols_at_once():
@@ -313,13 +402,11 @@ def test_no_more_bits_than_an_optimal_code():
     rng = np.random.default_rng(0)
     frequency = np.zeros(256, np.int64)
     frequency[:60] = rng.integers(1, 1000, 60)
-    table = check_table(frequency)
     share = frequency[:60] / frequency.sum()
     entropy = -float((share * np.log2(share)).sum()) * frequency.sum()
-    bits = int(frequency @ (table.codes[0] & np.uint64(31)).astype(np.int64))
-    assert entropy <= bits <= entropy * 1.02 + 32
+    assert entropy <= bits_of(frequency, check_table(frequency)) <= entropy * 1.02 + 32
 
 
 def test_integer_logarithm():
     for value in (1, 2, 3, 5, 1000, 2**20 + 1, 2**30):
-        assert jpeg_huffman._log2(value) / 256 == pytest.approx(np.log2(value), abs=1 / 200)
+        assert reference.log2(value) / 256 == pytest.approx(np.log2(value), abs=1 / 200)
