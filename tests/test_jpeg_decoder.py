@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rrip_format.core import jpeg_decoder
+from rrip_format.core import jpeg_decoder, library
 from rrip_format.core.jpeg_decoder import decode_stream
 from rrip_format.core.jpeg_encoder import Quantiser, encode_gray
 from rrip_format.errors import DamagedError, LimitError
@@ -189,12 +191,12 @@ def test_a_scan_that_ends_early(lost):
     head, scan = scan_of(gray(90))
     stream = head + stuffed(bits_of(scan)[: -8 * lost]) + b"\xff\xd9"
     assert imagecodecs.jpeg8_decode(stream).shape == (SIDE, SIDE)  # what libjpeg makes of it
-    refused(stream, "ends early|is none")
+    refused(stream, "ends early|invalid Huffman code")
 
 
 def test_a_scan_without_data():
     head, _ = scan_of(gray(90))
-    refused(head + b"\xff\xd9", "ends early|is none")
+    refused(head + b"\xff\xd9", "ends early|invalid Huffman code")
 
 
 @pytest.mark.parametrize("more", [b"\x55", b"\0", bytes(300)])
@@ -207,14 +209,14 @@ def test_a_code_that_is_none():
     """The code of all ones is no symbol's."""
     head, scan = scan_of(gray(90))
     bits = bits_of(scan)
-    refused(head + stuffed(bits[:400] + "1" * 40 + bits[440:]) + b"\xff\xd9", "a code that is none|more than 64|early")
-    refused(head + stuffed("1" * 40 + bits[40:]) + b"\xff\xd9", "a code that is none, in block 0")
+    refused(head + stuffed(bits[:400] + "1" * 40 + bits[440:]) + b"\xff\xd9", "invalid Huffman code|more than 64|early")
+    refused(head + stuffed("1" * 40 + bits[40:]) + b"\xff\xd9", "invalid Huffman code, in block 0")
 
 
 def test_a_code_that_is_none_behind_the_last_but_one_coefficient():
     bits = "0" + 62 * "101" + 32 * "1"
     stream = handmade({0x00: {0: "0"}, 0x10: {0: "0", 0x01: "10"}}, [0], bits)
-    with pytest.raises(DamagedError, match="a code that is none, in block 0"):
+    with pytest.raises(DamagedError, match="invalid Huffman code, in block 0"):
         decode_stream(stream, 16, 1)
 
 
@@ -251,7 +253,7 @@ def test_markers_in_the_scan():
 )
 def test_restart_markers_out_of_order(old, new):
     head, scan = scan_of(with_restarts(tissue(SIDE, SIDE)[..., 0].copy(), 85, 30))
-    refused(head + scan.replace(old, new) + b"\xff\xd9", "restart markers|goes on|ends early|is none")
+    refused(head + scan.replace(old, new) + b"\xff\xd9", "restart markers|goes on|ends early|invalid Huffman code")
 
 
 def test_a_restart_interval_that_nothing_keeps():
@@ -298,7 +300,7 @@ def test_symbols_that_are_none_of_baseline(symbol):
     stream = bytearray(gray(60))
     start, end = segments(stream)[0xC4]
     stream[start + 21 : end] = bytes([symbol]) * (end - start - 21)
-    refused(bytes(stream), "a code that is none")
+    refused(bytes(stream), "invalid Huffman code")
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 5, 7, 9, 10, 11, 16])
@@ -313,7 +315,7 @@ def test_one_symbol_that_is_none_of_baseline(length):
     used = {stream[first + k] for k in range(counts[length - 1])}
     stream[first : first + counts[length - 1]] = bytes([0x1F]) * counts[length - 1]
     assert used & symbols_of(plane, 98), "the picture takes one of them"
-    refused(bytes(stream), "a code that is none")
+    refused(bytes(stream), "invalid Huffman code")
 
 
 def tables_of(stream: bytes) -> list[tuple[int, int]]:
@@ -355,6 +357,15 @@ def test_out_of_memory_is_a_limit(monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(jpeg_decoder, "decode_into", fail)
-    with pytest.raises(LimitError, match="memory"):
-        decode_stream(gray(90), SIDE, 1)
+    stream = gray(90)
+    for module in (jpeg_decoder, library):  # of what is decoded, and what the core needs for that
+        with monkeypatch.context() as patched, ThreadPoolExecutor(1) as thread:  # which has no memory from before
+            patched.setattr(module, "np", SimpleNamespace(**{**vars(np), "empty": fail}))
+            with pytest.raises(LimitError, match="memory"):
+                thread.submit(decode_stream, stream, SIDE, 1).result()
+
+
+def test_rows_that_are_none_are_a_mistake_of_the_caller():
+    for rows in ((0, SIDE + 1), (-1, 8), (8, 8), (9, 8)):
+        with pytest.raises(ValueError, match="argument"):
+            decode_stream(gray(90), SIDE, 1, rows)
