@@ -25,10 +25,9 @@ from uuid import UUID
 
 import click
 from bench_convert import PEERS
-from rrip_format.jpeg_huffman import HuffmanTables
 
 from rrip_format import blocks, encoder, family
-from rrip_format.core import jpeg_encoder, predict
+from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import UNFITTED, Settings
 from rrip_format.geometry import Geometry
@@ -48,16 +47,8 @@ STAGES: list[tuple[Any, str, str]] = [
     (encoder, "centred", "YCbCr of the base"),
     (predict, "up2", "predict"),
     (predict, "reconstruct", "reconstruct"),
-    (jpeg_encoder, "transform", "DCT"),
-    (jpeg_encoder, "round_levels", "quantise"),
-    (jpeg_encoder, "choose", "choose levels"),
-    (jpeg_encoder, "block_losses", "weigh what is left away"),
-    (jpeg_encoder, "list_symbols", "list and count symbols"),
-    (HuffmanTables, "of", "Huffman tables"),
-    (jpeg_encoder, "write_scan", "write scans"),
-    (jpeg_encoder, "decode_levels", "inverse DCT of levels"),
-    (encoder, "encode_gray", "streams, the rest"),
-    (encoder, "encode_ycc", "streams, the rest"),
+    (encoder, "encode_gray", "streams of residuals"),
+    (encoder, "encode_ycc", "streams of the base"),
     (blocks, "encode_family", "families, the rest"),
     (blocks, "_digest", "checksums of planes"),
     (blocks, "_decode", "decode to verify"),
@@ -145,7 +136,7 @@ def main(*, slide: Path, effort: str, count: int, as_json: bool) -> None:
         chosen = tissue_blocks(geometry, source, count)
         if not chosen:
             raise click.ClickException(f"{slide} has no block with tissue")
-        convert(source, coding, settings, chosen[0])  # compiles the kernels
+        convert(source, coding, settings, chosen[0])  # once before, which asks for memory
         with ExitStack() as stack:
             for where, name, stage in STAGES:
                 stack.enter_context(patch.object(where, name, clock.timed(getattr(where, name), stage)))
