@@ -123,7 +123,9 @@ def stream_case(seed: int, slides: tuple[Slides, Slides]) -> Case:
         stream, side, is_colour = streams[int(len(streams) * rng.random() ** 2)]  # short ones more often
         what, damaged = mutate_stream(rng, stream)
         group = "stream, colour" if is_colour else "stream, gray"
-        top, bottom = (0, side) if is_colour or rng.random() < 0.7 else sorted(rng.integers(0, side + 1, 2).tolist())
+        top, bottom = 0, side
+        if not is_colour and rng.random() >= 0.7:
+            top, bottom = sorted(rng.choice(side + 1, 2, replace=False).tolist())
         try:
             ours = decode_ycc(damaged, side) if is_colour else decode_gray(damaged, side, (top, bottom))
         except RripError as error:
