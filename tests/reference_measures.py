@@ -1,0 +1,62 @@
+"""What an encoder measures, in plain NumPy: twins of the compiled functions, which equal them bit for bit.
+
+Floating-point operations are in the order that is written here: in single precision, but for the last sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+F = np.float32
+
+FACTORS = np.array(
+    [[19595, 38470, 7471, 0], [-11059, -21709, 32768, 8388608], [32768, -27439, -5329, 8388608]], np.int32
+)
+"""Of R, G, B and 1 in Y, Cb and Cr, times 65536."""
+
+
+def exact_ycc(rgb: Samples) -> Floats:
+    """Y, Cb, Cr without rounding, (3, h, w), of (h, w, 3) RGB."""
+    r, g, b = np.moveaxis(rgb.astype(np.int32), -1, 0)
+    return np.stack([(f[0] * r + f[1] * g + f[2] * b + f[3]).astype(F) * F(1 / 65536) for f in FACTORS])
+
+
+def difference(rgb: Samples, plane: int, predicted: Samples) -> Floats:
+    """One plane of exact YCbCr less a prediction."""
+    return np.clip(exact_ycc(rgb)[plane] - predicted.astype(F), F(-128), F(127))
+
+
+def centred(rgb: Samples) -> Floats:
+    """All planes of exact YCbCr less 128."""
+    return np.stack([difference(rgb, plane, np.uint8(128)) for plane in range(3)])
+
+
+def dissimilarity(first: Floats, second: Floats, window: Floats, c1: np.float32, c2: np.float32) -> float:
+    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004).
+
+    With d the difference of both pictures, SSIM's factors are 1 - mean(d)^2 / (mean_1^2 + mean_2^2 + c1) and
+    1 - var(d) / (var_1 + var_2 + c2). Samples are counted from 128.
+    """
+
+    def weighted(plane: Floats) -> Floats:
+        rows, columns = (side - window.size + 1 for side in plane.shape)
+        down = np.zeros((rows, plane.shape[1]), F)
+        for k, weight in enumerate(window):
+            down += weight * plane[k : k + rows]
+        across = np.zeros((rows, columns), F)
+        for k, weight in enumerate(window):
+            across += weight * down[:, k : k + columns]
+        return across
+
+    middle = F(128)
+    a, b = first - middle, second - middle
+    mean, d, squares, both = (weighted(plane) for plane in (a, a - b, (a - b) * (a - b), a * a + b * b))
+    other = mean - d
+    contrast = (squares - d * d) / (both - mean * mean - other * other + c2)
+    mean, other = mean + middle, other + middle
+    luminance = d * d / (mean * mean + other * other + c1)
+    losses = (contrast + luminance - contrast * luminance).astype(np.float64)
+    return float(np.cumsum(losses)[-1] / losses.size)  # one after the other, which np.sum does not do
