@@ -661,6 +661,14 @@ def test_arguments_of_streams(core):
     assert call() == 0
 
 
+GOOD_TAPS = (-6, 58, 14, -2)
+WRONG_NUMBERS = [
+    *((taps, (0, 0)) for taps in ((0, 0, 0, 0), (0, 48, 17, 0), (-14, 78, 0, 0), (100, -36, 0, 0), (32767,) * 4)),
+    *((GOOD_TAPS, cfl) for cfl in ((128, 0), (0, -128), (-32768, 0))),
+]
+"""Taps that do not sum to 64 or whose magnitudes do to more than 90, and coefficients beyond 127 (spec section 5)."""
+
+
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
 def test_arguments_of_tiles(core, level):
@@ -675,6 +683,12 @@ def test_arguments_of_tiles(core, level):
         changed = coding_of(coding)
         changed.residuals[level % 2].planes = planes
         refused(call, coding=byref(changed))
+    for taps, cfl in WRONG_NUMBERS:
+        for name in ("taps", "chroma_taps"):
+            changed = coding_of(coding)
+            setattr(changed.residuals[level % 2], name, (ctypes.c_int16 * 4)(*taps))
+            changed.residuals[level % 2].cfl[:] = cfl
+            refused(call, coding=byref(changed))
     needed = of(tiles, level)
     for k in range(len(needed)):
         refused(call, tiles=pointers(*[None if n == k else tile for n, tile in enumerate(needed)]))
@@ -730,6 +744,11 @@ def test_arguments_of_steps(core):
         for height in (-1, 0):
             refused(call, height=height)
         assert call() == 0
+    for taps, cfl in WRONG_NUMBERS:
+        refused(reconstruct_call(core), how=byref(lib.Residual(taps, GOOD_TAPS, cfl, 1)))
+        refused(reconstruct_call(core), how=byref(lib.Residual(GOOD_TAPS, taps, cfl, 1)))
+        if taps != GOOD_TAPS:
+            refused(up2_call(core), taps=(ctypes.c_int16 * 4)(*taps))
     call = reconstruct_call(core)
     out, to = planar(3, 6, 100)
     planes = place_of(out)

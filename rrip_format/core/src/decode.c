@@ -32,6 +32,25 @@ static int fits(const rrip_window *window, int32_t height, int32_t width, const 
     return target->start + last + rows * row + columns * step < target->size;
 }
 
+/* Whether taps sum to 64 and their magnitudes to at most 90 (spec section 5.2), so that sums fit 16 bits. */
+static int are_taps(const int16_t taps[4])
+{
+    int32_t sum = 0, magnitudes = 0;
+    for (int k = 0; k < 4; k++) {
+        sum += taps[k];
+        magnitudes += taps[k] < 0 ? -taps[k] : taps[k];
+    }
+    return sum == 64 && magnitudes <= 90;
+}
+
+static int is_residual(const rrip_residual *how)
+{
+    for (int k = 0; k < 2; k++)
+        if (how->cfl[k] < -127 || how->cfl[k] > 127)
+            return 0;
+    return are_taps(how->taps) && are_taps(how->chroma_taps);
+}
+
 static line line_of(const rrip_target *target, int32_t row)
 {
     uint8_t *at = target->data + target->start + (uint64_t)row * target->row_stride;
@@ -235,7 +254,7 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
         coding->tile < RRIP_LEAST_TILE || coding->tile > RRIP_LARGEST_TILE || coding->tile % 16)
         return RRIP_E_ARGUMENT;
     for (int k = 0; k < 2; k++)
-        if (coding->residuals[k].planes != 1 && coding->residuals[k].planes != 3)
+        if (!is_residual(&coding->residuals[k]) || (coding->residuals[k].planes != 1 && coding->residuals[k].planes != 3))
             return RRIP_E_ARGUMENT;
     const int32_t finest = level < 2 ? (int32_t)(2 - level) : 0, side = coding->tile;
     if (!fits(window, level > 2 ? 4 * side : side << finest, level > 2 ? 4 * side : side << finest, target))
@@ -290,7 +309,8 @@ size_t rrip_predict_scratch(void) { return taken(6 * LINE * sizeof(int16_t)); }
 int rrip_up2(const rrip_core *core, const uint8_t *plane, int32_t height, int32_t width, const int16_t taps[4],
              uint8_t *out, void *scratch, size_t scratch_size)
 {
-    if (!core || !plane || !taps || !out || height < 1 || width < 1 || width > WIDEST || height > INT32_MAX / 4)
+    if (!core || !plane || !taps || !out || !are_taps(taps) || height < 1 || width < 1 || width > WIDEST ||
+        height > INT32_MAX / 4)
         return RRIP_E_ARGUMENT;
     arena memory = arena_of(scratch, scratch_size);
     int16_t *lines = take(&memory, 6 * LINE * sizeof(int16_t));
@@ -304,8 +324,8 @@ int rrip_reconstruct(const rrip_core *core, const uint8_t *coarse, int32_t heigh
                      const uint8_t *const residuals[3], const rrip_residual *how, const rrip_window *window,
                      int32_t colour, const rrip_target *target, void *scratch, size_t scratch_size)
 {
-    if (!core || !coarse || !residuals || !how || !window || !target || height < 1 || width < 1 || width > WIDEST ||
-        height > INT32_MAX / 4 || !fits(window, 2 * height, 2 * width, target))
+    if (!core || !coarse || !residuals || !how || !is_residual(how) || !window || !target || height < 1 || width < 1 ||
+        width > WIDEST || height > INT32_MAX / 4 || !fits(window, 2 * height, 2 * width, target))
         return RRIP_E_ARGUMENT;
     arena memory = arena_of(scratch, scratch_size);
     int16_t *lines = take(&memory, 6 * LINE * sizeof(int16_t));
