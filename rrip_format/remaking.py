@@ -10,10 +10,10 @@ import numpy as np
 from .container import Container, Place
 from .core import colour, predict
 from .core.difference import centred
+from .core.jpeg_encoder import Quantiser, encode_ycc
 from .family import decode_base, decode_tile
 from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .core.jpeg_encoder import Quantiser, encode_ycc
 from .metadata import SHARP, Coding
 from .overview import pad
 from .tile import join_tile
