@@ -1,11 +1,11 @@
-"""What comes before the first pixel: importing, opening, and compiling kernels where no cache has them.
+"""What comes before the first pixel: importing, opening, decoding one tile, and the memory that takes.
 
 ::
 
     python tools/bench_start.py --testdata ../shared/testdata --json > start.json
 
-Imports and first pixels are measured by starting Python anew, many times, everything taking turns. A cold kernel cache
-is an empty folder, as on the first use on a machine; a warm one is what the first use left there.
+Imports and first pixels are measured by starting Python anew, many times, everything taking turns, with a home folder
+that cannot be written: nothing is compiled or kept, so the first process on a machine is like all others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from benchlib import Json, Spread, Times
 from rrip_format.evaluate.tables import markdown_table
 
 ROUNDS, QUICK_ROUNDS = 21, 3
-COLD_ROUNDS, QUICK_COLD_ROUNDS = 3, 1
 MEGAPIXELS, QUICK_MEGAPIXELS = 16.0, 1.0
 
 _SIDE = 256
@@ -50,14 +49,14 @@ PROGRAMS = {
 """From the start of Python to pixels, by key of a reader."""
 
 
-def start(code: str, cache: Path) -> None:
-    """Run code in a new Python, whose compiled kernels are kept in `cache`."""
-    benchlib.run_child([sys.executable, "-c", code], benchlib.all_cores(), {"NUMBA_CACHE_DIR": str(cache)})
+def start(code: str) -> benchlib.Child:
+    """Run code in a new Python that finds no home folder."""
+    return benchlib.run_child([sys.executable, "-c", code], benchlib.all_cores(), {"HOME": "/nonexistent"})
 
 
-def measure_imports(cache: Path, rounds: int) -> Times:
+def measure_imports(rounds: int) -> Times:
     """Starting Python and importing."""
-    return benchlib.interleave({key: partial(start, code, cache) for key, code in IMPORTS.items()}, rounds)
+    return benchlib.interleave({key: partial(start, code) for key, code in IMPORTS.items()}, rounds)
 
 
 def programs(files: Files) -> dict[str, str]:
@@ -67,20 +66,16 @@ def programs(files: Files) -> dict[str, str]:
     return {key: code.format(**names, y=y, x=x, side=_SIDE) for key, code in PROGRAMS.items()}
 
 
-def measure_programs(files: Files, cache: Path, rounds: int) -> Times:
-    """From the start of Python to the first pixels, kernels compiled before."""
-    return benchlib.interleave({key: partial(start, code, cache) for key, code in programs(files).items()}, rounds)
+def measure_programs(files: Files, rounds: int) -> tuple[Times, dict[str, list[float]]]:
+    """From the start of Python to the first pixels: seconds, and peak memory in MiB, by key of a program."""
+    peaks: dict[str, list[float]] = {}
 
+    def run(key: str, code: str) -> None:
+        peaks.setdefault(key, []).append(start(code).peak_bytes / 2**20)
 
-def measure_cold(files: Files, rounds: int) -> Times:
-    """The same with an empty kernel cache each time; which door of ours it is makes no difference then."""
-    code = programs(files)["rrip"]
-
-    def cold() -> None:
-        with tempfile.TemporaryDirectory(prefix="rrip-bench-") as cache:
-            start(code, Path(cache))
-
-    return benchlib.interleave({"rrip": cold}, rounds, warm=False)
+    cases = {"zarr": IMPORTS["zarr"], **programs(files)}
+    taken = benchlib.interleave({key: partial(run, key, code) for key, code in cases.items()}, rounds)
+    return taken, peaks
 
 
 def measure_opening(files: Files, rounds: int) -> Times:
@@ -99,24 +94,34 @@ def beyond(taken: Times, key: str, base: str = "numpy") -> Spread:
     return Spread.of([a - b for a, b in zip(taken.wall[key], taken.wall[base], strict=True)])
 
 
-def tables(imports: Times, warm: Times, cold: Times, opening: Times) -> list[str]:
+def tables(imports: Times, first: Times, peaks: dict[str, list[float]], opening: Times) -> list[str]:
     """As Markdown."""
     rows = [[f"`{IMPORTS[key]}`", str(milliseconds(beyond(imports, key)))] for key in imports.wall if key != "numpy"]
     found = [markdown_table(["import, ms beyond `import numpy` (quartiles)", "ms"], rows)]
 
-    def cell(seconds: dict[str, list[float]], key: str) -> str:
-        return str(milliseconds(Spread.of(seconds[key]))) if key in seconds else "–"
+    def cell(figures: dict[str, list[float]], key: str, unit: float = 1000) -> str:
+        return str(Spread.of([unit * figure for figure in figures[key]])) if key in figures else "–"
 
-    columns = {
-        "open + read": opening.wall,
-        "with the start of Python": warm.wall,
-        "its CPU": warm.cpu,
-        "the same, no kernel cache": cold.wall,
-        "CPU of that": cold.cpu,
-    }
-    rows = [[LABELS[key], *(cell(seconds, key) for seconds in columns.values())] for key in LABELS]
-    head = [f"to the first {_SIDE}² px, ms", *columns]
+    rows = [
+        [LABELS[key], cell(opening.wall, key), cell(first.wall, key), cell(first.cpu, key), cell(peaks, key, 1)]
+        for key in LABELS
+    ]
+    head = [f"to the first {_SIDE}² px", "open + read, ms", "with the start of Python, ms", "its CPU, ms", "peak, MiB"]
     return [*found, markdown_table(head, rows)]
+
+
+def requirements(first: Times, peaks: dict[str, list[float]], imports: Times) -> list[dict[str, Json]]:
+    """What must hold of a process that starts, and what was measured."""
+
+    def at_most(what: str, found: Spread, least: float, aim: float) -> dict[str, Json]:
+        return benchlib.requirement(what, "start of Python", found, least, aim, below=True)
+
+    return [
+        at_most("first pixels, direct reader, s with Python and numpy", Spread.of(first.wall["rrip"]), 0.25, 0.15),
+        at_most("first pixels through zarr, s beyond `import zarr`", beyond(first, "rrip-zarr", "zarr"), 0.15, 0.05),
+        at_most("peak memory of the first, MiB", Spread.of(peaks["rrip"]), 60, 35),
+        at_most("`import rrip_format`, s beyond numpy", beyond(imports, "rrip_format"), 0.25, 0.1),
+    ]
 
 
 def milliseconds(seconds: Spread) -> Spread:
@@ -128,7 +133,7 @@ def milliseconds(seconds: Spread) -> Spread:
 @benchlib.common_options
 @click.option("--megapixels", type=float, help="Size of level 0.")
 def main(*, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None) -> None:
-    """Measure imports, the time to the first pixels, and what compiling the kernels adds once."""
+    """Measure imports, the time to the first pixels, and the memory that they take."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     data: dict[str, Json] = {"machine": benchlib.machine(), "rounds": rounds}
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as scratch:
@@ -136,23 +141,19 @@ def main(*, testdata: Path, rounds: int | None, quick: bool, as_json: bool, mega
         size = megapixels or (QUICK_MEGAPIXELS if quick else MEGAPIXELS)
         files = make_files(testdata, Path(scratch), size)
         check_readers(files)
-        cache = Path(scratch) / "kernels"
         benchlib.say("imports", quiet=as_json)
-        imports = measure_imports(cache, rounds)
+        imports = measure_imports(rounds)
         benchlib.say("first pixels", quiet=as_json)
-        warm, opening = measure_programs(files, cache, rounds), measure_opening(files, rounds)
-        benchlib.say("first pixels without kernel cache", quiet=as_json)
-        cold = measure_cold(files, QUICK_COLD_ROUNDS if quick else COLD_ROUNDS)
+        (first, peaks), opening = measure_programs(files, rounds), measure_opening(files, rounds)
     data |= {
         "import_seconds": imports.wall,
         "import_beyond_numpy": {key: beyond(imports, key).to_json() for key in IMPORTS if key != "numpy"},
-        "first_pixel_seconds": {"open": opening.wall, "start": warm.wall, "start_cold": cold.wall},
-        "first_pixel_cpu_seconds": {"start": warm.cpu, "start_cold": cold.cpu},
+        "first_pixel_seconds": {"open": opening.wall, "start": first.wall},
+        "first_pixel_cpu_seconds": first.cpu,
+        "first_pixel_peak_mib": peaks,
+        "must_hold": requirements(first, peaks, imports),
     }
-    more = beyond(imports, "rrip_format")
-    what = "`import rrip_format`, s beyond numpy"
-    data["must_hold"] = [benchlib.requirement(what, "start of Python", more, 0.25, 0.1, below=True)]
-    found = [*tables(imports, warm, cold, opening), benchlib.requirements_table(data["must_hold"])]
+    found = [*tables(imports, first, peaks, opening), benchlib.requirements_table(data["must_hold"])]
     benchlib.emit(data, found, as_json=as_json)
 
 

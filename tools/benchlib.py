@@ -108,7 +108,7 @@ def interleave(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm: 
         What is called; a result is dropped outside of the time.
     rounds : int
     warm : bool
-        Call each once before, which fills caches of files and of compiled kernels.
+        Call each once before, which fills caches of files.
     """
     if warm:
         for case in cases.values():
@@ -161,7 +161,6 @@ _LOOK_SECONDS = 0.02
 _THREAD_LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
     "VIPS_CONCURRENCY",
     "PYTHON_CPU_COUNT",
 )
@@ -333,7 +332,7 @@ def machine_line(found: Mapping[str, Json]) -> str:
     """The same in a line."""
     packages = ", ".join(
         f"{name} {found['packages'][name]}"
-        for name in ("numpy", "numba", "zarr", "imagecodecs", "tifffile", "openslide-bin", "pyvips-binary")
+        for name in ("numpy", "zarr", "imagecodecs", "tifffile", "openslide-bin", "pyvips-binary")
     )
     return (
         f"{found['processor']}, {found['usable_cores']} cores, {found['memory_gib']} GiB, {found['system']}, Python "

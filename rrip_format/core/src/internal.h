@@ -135,8 +135,9 @@ typedef struct {
     int32_t looked;
     const code_table *tables[3];
     int16_t steps[3][64];     /* quantiser steps in zigzag order */
-    int16_t *coefficients[3]; /* of a group of blocks, and what an end of block puts behind the last one:
-                                 (MOST_GROUP + 1, END), in zigzag order; behind position 63 those that are none */
+    int16_t *coefficients;    /* of a group of blocks of each plane in the order of the scan, and what an end of block
+                                 puts behind the last one: (MOST_GROUP * planes + 1, END), in zigzag order; behind
+                                 position 63 those that are none */
     int16_t predicted[3];     /* DC of the block before */
     const uint8_t *at;        /* the reader: next bytes, bits from the upper end, how many of these come before `at` */
     uint64_t bits;

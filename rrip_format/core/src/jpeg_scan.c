@@ -9,10 +9,15 @@ enum { SPARE = 32, GAP = 8 }; /* zero bytes behind the last interval and between
 
 static size_t blocks_of(int32_t side) { return (size_t)(side / 8) * (size_t)(side / 8); }
 
+static size_t coefficients_of(int32_t planes)
+{
+    return ((size_t)MOST_GROUP * (size_t)planes + 1) * END * sizeof(int16_t);
+}
+
 size_t rrip_scan_scratch(int32_t side, int32_t planes, size_t size)
 {
     size_t parts = blocks_of(side); /* restart intervals, at most */
-    return (size_t)planes * (taken(sizeof(code_table)) + taken((MOST_GROUP + 1) * END * sizeof(int16_t))) +
+    return (size_t)planes * taken(sizeof(code_table)) + taken(coefficients_of(planes)) +
            2 * taken(4 * parts) + taken(size + parts * GAP + SPARE);
 }
 
@@ -79,8 +84,8 @@ int rrip_open_scan(arena *memory, const uint8_t *data, size_t size, int32_t side
     scan->across = side / 8;
     scan->interval = header.interval;
     scan->looked = size > FEW_BYTES ? LOOKED : FEW_LOOKED;
+    scan->coefficients = take(memory, coefficients_of(planes));
     for (int32_t c = 0; c < planes; c++) {
-        scan->coefficients[c] = take(memory, (MOST_GROUP + 1) * END * sizeof(int16_t));
         code_table *table = take(memory, sizeof(code_table));
         if (!table)
             return RRIP_E_SCRATCH;

@@ -202,7 +202,7 @@ static void decode_levels(const struct blocks *blocks, int32_t plane, int32_t he
                         last = most32(last, blocks->place[k]);
                 }
             }
-            inverse_dct(coefficients, steps, last, out + 8 * (size_t)row * (size_t)width + 8 * left, (size_t)width,
+            inverse_dct(coefficients, END, steps, last, out + 8 * (size_t)row * (size_t)width + 8 * left, (size_t)width,
                         count);
         }
     }

@@ -53,15 +53,15 @@ static const uint8_t position[64] = {0,  1,  5,  6,  14, 15, 27, 28, 2,  4,  7, 
 
 /* LANES blocks whose coefficients are all within `n` by `n` frequencies, `width` columns of them, to rows of
  * 8 * LANES samples. */
-RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t steps[64], int last, const int n,
-                                 const int width, uint8_t *out, size_t stride)
+RRIP_INLINE void transform_lanes(const int16_t *coefficients, int32_t apart, const int16_t steps[64], int last,
+                                 const int n, const int width, uint8_t *out, size_t stride)
 {
     v16 dequantised[64], work[8][8], c[8];
     v32 s[8];
     for (int k = 0; k < (n == 4 ? 32 : 64); k += 8) { /* the last of 4 by 4 frequencies is at position 24 */
         v16 turned[8];
         if (k <= last)
-            v_transpose(coefficients + k, turned);
+            v_transpose(coefficients + k, apart, turned);
         for (int j = 0; j < 8; j++)
             dequantised[k + j] = k <= last ? v_mul(turned[j], v_set(steps[k + j])) : v_set(0);
     }
@@ -86,14 +86,14 @@ RRIP_INLINE void transform_lanes(const int16_t *coefficients, const int16_t step
 
 /* Samples of `count` blocks beside each other, at most GROUP, to rows `stride` apart.
  *
- * `coefficients`, quantised, are of GROUP blocks, END apart; those and the quantiser steps are in zigzag order. What is
- * behind position `last` is zero. */
-static void inverse_dct(const int16_t *coefficients, const int16_t steps[64], int last, uint8_t *out, size_t stride,
-                        int32_t count)
+ * `coefficients`, quantised, are of GROUP blocks, so many numbers apart; those and the quantiser steps are in zigzag
+ * order. What is behind position `last` is zero. */
+static void inverse_dct(const int16_t *coefficients, int32_t apart, const int16_t steps[64], int last, uint8_t *out,
+                        size_t stride, int32_t count)
 {
     if (last == 0) { /* (8192 * dc + 1024 >> 11) * 8192 + ... >> 18 */
         for (int32_t b = 0; b < count; b++) {
-            int32_t dc = (int16_t)(coefficients[b * END] * steps[0]);
+            int32_t dc = (int16_t)(coefficients[b * apart] * steps[0]);
             dc = (int16_t)least32(most32(4 * dc, -32768), 32767);
             int32_t sample = least32(most32(((dc * 8192 + (1 << 17)) >> 18) + 128, 0), 255);
             for (size_t y = 0; y < 8; y++)
@@ -103,15 +103,15 @@ static void inverse_dct(const int16_t *coefficients, const int16_t steps[64], in
     }
     uint8_t part[8 * 8 * GROUP];
     uint8_t *to = count == GROUP ? out : part;
-    size_t apart = count == GROUP ? stride : 8 * GROUP;
+    size_t row_size = count == GROUP ? stride : 8 * GROUP;
     int width = extent[last];
     for (int lane = 0; lane < GROUP; lane += LANES) {
         if (width <= 4)
-            transform_lanes(coefficients + lane * END, steps, last, 4, width, to + 8 * lane, apart);
+            transform_lanes(coefficients + lane * apart, apart, steps, last, 4, width, to + 8 * lane, row_size);
         else
-            transform_lanes(coefficients + lane * END, steps, last, 8, width, to + 8 * lane, apart);
+            transform_lanes(coefficients + lane * apart, apart, steps, last, 8, width, to + 8 * lane, row_size);
     }
     if (to == part)
         for (size_t y = 0; y < 8; y++)
-            memcpy(out + y * stride, part + y * apart, 8 * (size_t)count);
+            memcpy(out + y * stride, part + y * row_size, 8 * (size_t)count);
 }

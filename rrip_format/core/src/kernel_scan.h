@@ -48,20 +48,27 @@ RRIP_INLINE symbol read_symbol(uint64_t bits, const int is_dc, const int looked,
     return (symbol){taken + size, run, amplitude < half ? amplitude - 2 * half + 1 : amplitude};
 }
 
-/* The coefficients of the blocks of one plane from position `k` up to `stop`, DC as it is stored.
+/* The tables of a plane, and what comes when a block of it ends: the next plane in the order of the scan. */
+typedef struct turn {
+    const code_table *table;
+    const uint8_t *ac, *next_dc; /* pairs of AC, and of DC of the next plane */
+    struct turn *next;
+    uint64_t seen; /* positions of last coefficients, by "or" */
+} turn;
+
+/* The coefficients of `count` blocks, DC as it is stored; the first is of the first plane.
  *
- * Returns 0 or what is wrong; `reached` gets the position, `seen` all positions of last coefficients by "or".
- * All 64 bits that the reader holds are the stream's, also those that it does not count in `have`. What decides on the
- * speed is how long it takes from one look to the next: a shift by what the last entry says, one to the index, a load. */
-RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict table, const int looked,
-                            int16_t *restrict coefficients, uint64_t k, const uint64_t stop, uint64_t *reached,
-                            uint64_t *seen)
+ * Returns 0 or what is wrong; `reached` gets the position. All 64 bits that the reader holds are the stream's, also those
+ * that it does not count in `have`. What decides on the speed is how long it takes from one look to the next: a shift by
+ * what the last entry says, one to the index, a load. */
+RRIP_INLINE int read_blocks(scan *restrict scan, turn turns[3], const int planes, const int looked,
+                            int16_t *restrict coefficients, const uint64_t count, uint64_t *reached)
 {
     const uint8_t *at = scan->at, *const limit = scan->limit;
-    uint64_t bits = scan->bits, have = scan->have;
-    const uint64_t dc = 8u << looked; /* bytes from the pairs of AC to those of DC */
-    const uint8_t *pairs = (const uint8_t *)table->pairs + dc;
-    uint64_t all = 0;
+    uint64_t bits = scan->bits, have = scan->have, k = 0, seen = 0;
+    const uint64_t dc = 8u << looked, stop = count * END; /* bytes from the pairs of AC to those of DC */
+    turn *now = turns;
+    const uint8_t *pairs = turns->ac + dc;
     int problem = 0;
     while (k < stop) {
         if (at > limit) {
@@ -81,9 +88,17 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
             is_alone = (to & (END - 1)) > 62; /* the entry says nothing, or the block is full before its last */
             if (is_alone)
                 break;
-            all |= to;
             k = to & ~(uint64_t)(uint8_t)(e >> 8);
-            pairs = (const uint8_t *)table->pairs + (e & dc);
+            if (planes == 1) {
+                seen |= to;
+                pairs = turns->ac + (e & dc);
+            } else { /* without a branch, which could not be foreseen */
+                const uintptr_t ended = (uintptr_t)0 - (uintptr_t)((e & dc) != 0);
+                const uintptr_t ac = (uintptr_t)now->ac, next_dc = (uintptr_t)now->next_dc;
+                now->seen |= to;
+                pairs = (const uint8_t *)(ac ^ ((ac ^ next_dc) & ended));
+                now = (turn *)((uintptr_t)now ^ (((uintptr_t)now ^ (uintptr_t)now->next) & ended));
+            }
             bits <<= e & 63;
             spent += e;
             if (++n == LOOKS || k >= stop)
@@ -95,8 +110,8 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
             bits |= eight_bytes(at) >> have;
             at += (63 - have) >> 3;
             have |= 56;
-            const int is_dc = pairs != (const uint8_t *)table->pairs;
-            symbol found = read_symbol(bits, is_dc, looked, table);
+            const int is_dc = pairs != now->ac;
+            symbol found = read_symbol(bits, is_dc, looked, now->table);
             uint64_t to = k + (uint64_t)found.run + !is_dc;
             coefficients[to] = (int16_t)found.value;
             if (found.taken == 0)
@@ -110,10 +125,11 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
             }
             bits <<= found.taken;
             have -= (uint64_t)found.taken;
-            all |= to;
+            now->seen |= to;
             uint64_t ended = (to ^ k) & END;
             k = to & ~(ended - (ended >> 7));
-            pairs = (const uint8_t *)table->pairs + (ended ? dc : 0);
+            pairs = ended ? now->next_dc : now->ac;
+            now = ended ? now->next : now;
             if (problem)
                 break;
         }
@@ -121,28 +137,36 @@ RRIP_INLINE int read_blocks(scan *restrict scan, const code_table *restrict tabl
     scan->at = at;
     scan->bits = bits;
     scan->have = (uint32_t)have;
+    turns->seen |= seen;
     *reached = k;
-    *seen = all & 63;
     return problem;
 }
 
-RRIP_INLINE void clear_blocks(int16_t *coefficients)
+RRIP_INLINE void clear_blocks(int16_t *coefficients, int32_t count)
 {
-    for (int n = 0; n < GROUP; n++)
+    for (int32_t n = 0; n < count; n++)
         for (int k = 0; k < 64; k += LANES)
             v_store(coefficients + n * END + k, v_set(0));
 }
 
-/* As scan_row() of struct rrip_core, with a look of so many bits: numbers that are known take no registers. */
-RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const out[3], size_t stride,
-                                 int64_t numbers[4])
+/* As scan_row() of struct rrip_core, of so many planes and with a look of so many bits: numbers that are known take no
+ * registers. */
+RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint8_t *const out[3], size_t stride,
+                            int64_t numbers[4])
 {
-    const int32_t across = scan->across, planes = scan->planes;
+    const int32_t across = scan->across;
+    int16_t *coefficients = scan->coefficients;
+    turn turns[3];
+    for (int c = 0; c < planes; c++) {
+        const code_table *table = scan->tables[c], *next = scan->tables[(c + 1) % planes];
+        turns[c] = (turn){table, (const uint8_t *)table->pairs, (const uint8_t *)next->pairs + (8u << looked),
+                          &turns[(c + 1) % planes], 0};
+    }
     for (int32_t left = 0; left < across; left += GROUP) {
         int32_t count = least32(GROUP, across - left), lane = 0;
-        uint64_t last[3] = {0, 0, 0};
-        for (int32_t c = 0; c < planes; c++)
-            clear_blocks(scan->coefficients[c]);
+        clear_blocks(coefficients, planes * GROUP);
+        for (int c = 0; c < planes; c++)
+            turns[c].seen = 0;
         while (lane < count) {
             numbers[0] = (int64_t)scan->row * across + left + lane;
             if (scan->until == 0) {
@@ -154,29 +178,27 @@ RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const ou
                 scan->until = scan->interval;
                 rrip_begin_interval(scan);
             }
-            int32_t run = planes == 1 ? least32(count - lane, scan->until) : 1;
-            for (int32_t c = 0; c < planes; c++) {
-                int16_t *coefficients = scan->coefficients[c];
-                uint64_t reached, seen;
-                int problem = read_blocks(scan, scan->tables[c], looked, coefficients, (uint64_t)lane * END,
-                                          (uint64_t)(lane + run) * END, &reached, &seen);
-                if (problem) {
-                    numbers[0] = (int64_t)scan->row * across + left + (int64_t)(reached / END);
-                    return problem;
-                }
-                last[c] = last[c] > seen ? last[c] : seen;
+            int32_t run = least32(count - lane, scan->until);
+            int16_t *first = coefficients + lane * planes * END;
+            uint64_t reached;
+            int problem = read_blocks(scan, turns, planes, looked, first, (uint64_t)(run * planes), &reached);
+            if (problem) {
+                numbers[0] += (int64_t)(reached / END) / planes;
+                return problem;
+            }
+            for (int c = 0; c < planes; c++) {
                 int32_t value = scan->predicted[c];
-                for (int32_t n = lane; n < lane + run; n++) {
-                    value = (int16_t)(value + coefficients[n * END]);
-                    coefficients[n * END] = (int16_t)value;
+                for (int32_t n = 0; n < run; n++) {
+                    int16_t *dc = first + (n * planes + c) * END;
+                    *dc = (int16_t)(value = (int16_t)(value + *dc));
                 }
                 scan->predicted[c] = (int16_t)value;
             }
             scan->until -= run;
             lane += run;
         }
-        for (int32_t c = 0; c < planes && out; c++)
-            inverse_dct(scan->coefficients[c], scan->steps[c], (int)last[c],
+        for (int c = 0; c < planes && out; c++)
+            inverse_dct(coefficients + c * END, planes * END, scan->steps[c], (int)(turns[c].seen & 63),
                         out[c] + 8 * left, stride, count);
     }
     scan->row++;
@@ -185,6 +207,9 @@ RRIP_INLINE int scan_row_looking(scan *scan, const int looked, uint8_t *const ou
 
 static int scan_row(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])
 {
-    return scan->looked == LOOKED ? scan_row_looking(scan, LOOKED, out, stride, numbers)
-                                  : scan_row_looking(scan, FEW_LOOKED, out, stride, numbers);
+    if (scan->planes == 1)
+        return scan->looked == LOOKED ? scan_row_of(scan, 1, LOOKED, out, stride, numbers)
+                                      : scan_row_of(scan, 1, FEW_LOOKED, out, stride, numbers);
+    return scan->looked == LOOKED ? scan_row_of(scan, 3, LOOKED, out, stride, numbers)
+                                  : scan_row_of(scan, 3, FEW_LOOKED, out, stride, numbers);
 }

@@ -90,13 +90,13 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     _mm256_storeu_si256((__m256i *)(p + 64), _mm256_permute2x128_si256(y, z, 0x31));
 }
 
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     __m256i row[8], pair[8], four[8];
     for (int k = 0; k < 8; k++) {
-        __m128i low = _mm_loadu_si128((const __m128i *)(p + k * END));
+        __m128i low = _mm_loadu_si128((const __m128i *)(p + k * apart));
         row[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(low),
-                                         _mm_loadu_si128((const __m128i *)(p + (8 + k) * END)), 1);
+                                         _mm_loadu_si128((const __m128i *)(p + (8 + k) * apart)), 1);
     }
     for (int k = 0; k < 4; k++) {
         pair[k] = _mm256_unpacklo_epi16(row[2 * k], row[2 * k + 1]);     /* numbers 0 to 3 of two blocks */

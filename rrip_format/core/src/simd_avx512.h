@@ -68,15 +68,15 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
 #undef ALL
 #undef EIGHT
 
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     __m512i row[8], pair[8], four[8];
     for (int k = 0; k < 8; k++) {
-        const int16_t *at = p + k * END;
+        const int16_t *at = p + k * apart;
         row[k] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)at));
-        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 8 * END)), 1);
-        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 16 * END)), 2);
-        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 24 * END)), 3);
+        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 8 * apart)), 1);
+        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 16 * apart)), 2);
+        row[k] = _mm512_inserti32x4(row[k], _mm_loadu_si128((const __m128i *)(at + 24 * apart)), 3);
     }
     for (int k = 0; k < 4; k++) {
         pair[k] = _mm512_unpacklo_epi16(row[2 * k], row[2 * k + 1]);     /* numbers 0 to 3 of two blocks */

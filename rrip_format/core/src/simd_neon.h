@@ -49,12 +49,12 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     }
 }
 
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     int16x8x2_t pair[4]; /* numbers 0 and 1, 2 and 3 ... of two blocks beside each other: even and odd ones */
     int32x4x2_t four[4];
     for (int k = 0; k < 4; k++)
-        pair[k] = vtrnq_s16(v_load(p + 2 * k * END), v_load(p + (2 * k + 1) * END));
+        pair[k] = vtrnq_s16(v_load(p + 2 * k * apart), v_load(p + (2 * k + 1) * apart));
     for (int k = 0; k < 2; k++) {
         for (int n = 0; n < 2; n++) /* numbers n and 2 + n, of four blocks */
             four[2 * k + n] = vtrnq_s32(vreinterpretq_s32_s16(pair[2 * k].val[n]),

@@ -62,12 +62,12 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     }
 }
 
-/* Of LANES blocks, END numbers apart, 8 numbers of each: out[k] are the number k of every block. */
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+/* Of LANES blocks, so many numbers apart, 8 numbers of each: out[k] are the number k of every block. */
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     for (int k = 0; k < 8; k++)
         for (int n = 0; n < LANES; n++)
-            out[k].lane[n] = p[n * END + k];
+            out[k].lane[n] = p[n * apart + k];
 }
 
 /* LANES blocks of 8 bytes: of each lane, that of x[0] ... x[7], clipped to 0 ... 255. */

@@ -74,11 +74,11 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     _mm_storeu_si128((__m128i *)(p + 32), _mm_or_si128(_mm_srli_si128(pixels[2], 8), _mm_slli_si128(pixels[3], 4)));
 }
 
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     __m128i row[8], pair[8], four[8];
     for (int k = 0; k < 8; k++)
-        row[k] = v_load(p + k * END);
+        row[k] = v_load(p + k * apart);
     for (int k = 0; k < 4; k++) {
         pair[k] = _mm_unpacklo_epi16(row[2 * k], row[2 * k + 1]);     /* numbers 0 to 3 of two blocks */
         pair[4 + k] = _mm_unpackhi_epi16(row[2 * k], row[2 * k + 1]); /* 4 to 7 */

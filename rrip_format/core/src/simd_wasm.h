@@ -55,11 +55,11 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     wasm_v128_store(p + 32, wasm_i8x16_shuffle(rg_high, b, 26, 6, 7, 27, 8, 9, 28, 10, 11, 29, 12, 13, 30, 14, 15, 31));
 }
 
-RRIP_INLINE void v_transpose(const int16_t *p, v16 out[8])
+RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     v128_t pair[8], four[8];
     for (int k = 0; k < 4; k++) {
-        v128_t a = v_load(p + 2 * k * END), b = v_load(p + (2 * k + 1) * END);
+        v128_t a = v_load(p + 2 * k * apart), b = v_load(p + (2 * k + 1) * apart);
         pair[k] = wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);      /* numbers 0 to 3 of two blocks */
         pair[4 + k] = wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15); /* 4 to 7 */
     }
