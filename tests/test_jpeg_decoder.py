@@ -220,10 +220,10 @@ def test_a_code_that_is_none_behind_the_last_but_one_coefficient():
         decode_stream(stream, 16, 1)
 
 
-def test_which_block_ends_early():
+def test_which_row_ends_early():
     """Blocks take two bits, but the last one has one, before what fills the byte: the rest of it is behind the scan."""
     stream = handmade({0x00: {0: "0", 1: "10"}, 0x10: {0: "0", 1: "10"}}, [0], "00" * 3 + "0")
-    with pytest.raises(DamagedError, match="ends early, in block 3"):
+    with pytest.raises(DamagedError, match="ends early, in row 1 of blocks"):
         decode_stream(stream, 16, 1)
 
 

@@ -36,7 +36,7 @@ _PROBLEMS = {
     20: "JPEG Huffman table has more codes than there are",
     21: "JPEG scan contains an invalid Huffman code, in block {0}",
     22: "JPEG scan holds more than 64 coefficients, in block {0}",
-    23: "JPEG scan ends early, in block {0}",
+    23: "JPEG scan ends early, in row {0} of blocks",
     24: "JPEG scan goes on after its last block",
     25: "JPEG stream goes on after its end marker, or has a marker in its scan",
     26: "JPEG restart markers are missing, out of order, or more than the scan has intervals",

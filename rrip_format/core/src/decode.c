@@ -99,7 +99,7 @@ static int decode_rows(const rrip_core *core, scan *scan, int32_t begin, int32_t
         if (problem)
             return problem;
     }
-    return rrip_close_scan(scan, side, numbers);
+    return rrip_close_scan(scan, side);
 }
 
 int rrip_decode_stream(const rrip_core *core, const uint8_t *data, size_t size, int32_t side, int32_t planes,
@@ -186,7 +186,7 @@ static int decode_base(const rrip_core *core, arena memory, stream in, int32_t s
             core->convert_line(from, window->right - window->left, 1, &to);
         }
     }
-    return rrip_close_scan(&scan, side, fault->numbers);
+    return rrip_close_scan(&scan, side);
 }
 
 /* A residual level from the planes of the coarser one. */
@@ -227,7 +227,7 @@ static int decode_residual(const rrip_core *core, arena memory, const stream str
         if (!strips[c])
             continue;
         fault->plane = c;
-        int problem = rrip_close_scan(&scans[c], side, fault->numbers);
+        int problem = rrip_close_scan(&scans[c], side);
         if (problem)
             return problem;
     }

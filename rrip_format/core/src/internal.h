@@ -152,7 +152,7 @@ int rrip_open_scan(arena *memory, const uint8_t *data, size_t size, int32_t side
                    int64_t numbers[4]);
 
 /* Behind the last row that is wanted: whether the bits were all used, if it is the last one of the picture. */
-int rrip_close_scan(const scan *scan, int32_t side, int64_t numbers[4]);
+int rrip_close_scan(const scan *scan, int32_t side);
 
 /* Begin the interval `scan->part`. */
 void rrip_begin_interval(scan *scan);

@@ -138,9 +138,7 @@ int rrip_interval_problem(const scan *scan)
     return spent > bits ? RRIP_EARLY : bits - spent >= 8 ? RRIP_LATE : 0;
 }
 
-int rrip_close_scan(const scan *scan, int32_t side, int64_t numbers[4])
+int rrip_close_scan(const scan *scan, int32_t side)
 {
-    numbers[0] = (int64_t)scan->row * scan->across - 1;
-    int problem = rrip_interval_problem(scan);
-    return problem == RRIP_LATE && scan->row < side / 8 ? 0 : problem;
+    return scan->row < side / 8 ? 0 : rrip_interval_problem(scan);
 }

@@ -170,10 +170,11 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
         while (lane < count) {
             numbers[0] = (int64_t)scan->row * across + left + lane;
             if (scan->until == 0) {
-                numbers[0]--;
                 int problem = rrip_interval_problem(scan);
-                if (problem)
+                if (problem) {
+                    numbers[0] = scan->row;
                     return problem;
+                }
                 scan->part++;
                 scan->until = scan->interval;
                 rrip_begin_interval(scan);
@@ -182,8 +183,10 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
             int16_t *first = coefficients + lane * planes * END;
             uint64_t reached;
             int problem = read_blocks(scan, turns, planes, looked, first, (uint64_t)(run * planes), &reached);
+            if (problem && rrip_interval_problem(scan) == RRIP_EARLY)
+                problem = RRIP_EARLY; /* what stands behind the end may have any fault */
             if (problem) {
-                numbers[0] += (int64_t)(reached / END) / planes;
+                numbers[0] = problem == RRIP_EARLY ? scan->row : numbers[0] + (int64_t)(reached / END) / planes;
                 return problem;
             }
             for (int c = 0; c < planes; c++) {
@@ -201,8 +204,10 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
             inverse_dct(coefficients + c * END, planes * END, scan->steps[c], (int)(turns[c].seen & 63),
                         out[c] + 8 * left, stride, count);
     }
-    scan->row++;
-    return 0;
+    /* That more bits were used than there are shows at different places, as a variant reads more or fewer blocks at a
+     * time; but in the same row. */
+    numbers[0] = scan->row++;
+    return rrip_interval_problem(scan) == RRIP_EARLY ? RRIP_EARLY : 0;
 }
 
 static int scan_row(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])

@@ -70,7 +70,7 @@ enum rrip_code {
     RRIP_TOO_MANY_CODES = 20, /* a Huffman table has more codes than there are */
     RRIP_NO_CODE = 21,        /* block [0] holds an invalid Huffman code */
     RRIP_COEFFICIENTS = 22,   /* block [0] has more than 64 coefficients */
-    RRIP_EARLY = 23,          /* the scan ends early, in block [0] */
+    RRIP_EARLY = 23,          /* the scan ends early, in row [0] of blocks */
     RRIP_LATE = 24,           /* the scan goes on after its last block */
     RRIP_AFTER_SCAN = 25,     /* a marker in the scan, or bytes after the end marker */
     RRIP_INTERVALS = 26,      /* restart markers missing, out of order, or too many */
