@@ -147,7 +147,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # the result, then the arguments
 
 
 def _load() -> ctypes.CDLL:
-    path = Path(__file__).with_name(library_name())
+    path = Path(os.environ.get("RRIP_LIBRARY") or Path(__file__).with_name(library_name()))  # another, for tests
     try:
         found = ctypes.CDLL(str(path))
     except OSError as error:
