@@ -26,7 +26,7 @@ static int fits(const rrip_window *window, int32_t height, int32_t width, const 
         return 0;
     const uint64_t rows = (uint64_t)(w.bottom - w.top - 1), columns = (uint64_t)(w.right - w.left - 1);
     const uint64_t largest = UINT64_C(1) << 48; /* so that no sum below leaves 64 bits */
-    if (planes > largest || row > largest || target->start > largest)
+    if (planes > largest || row > largest / (rows + 1) || target->start > largest)
         return 0;
     const uint64_t last = step == 4 ? 3 : 2 * planes; /* of the channels of a pixel */
     return target->start + last + rows * row + columns * step < target->size;
