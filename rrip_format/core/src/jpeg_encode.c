@@ -110,6 +110,7 @@ static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[
         for (int a = 0; a < DC_CHOICES; a++) {
             const float error = dc[n] - (float)tried[a];
             float least = 1e30f;
+            e->back[DC_CHOICES * (ptrdiff_t)n + a] = 0; /* samples out of their range can make all totals too large */
             for (int b = 0; b < DC_CHOICES; b++) {
                 float total = so_far[b] + cost[bits_of(magnitude_of(tried[a] - before[b]))];
                 if (total < least) {
