@@ -43,6 +43,21 @@ typedef struct {
 
 enum { ALIGNMENT = 64 };
 
+/* AddressSanitizer knows the caller's block alone. Built with RRIP_SANITIZED, what stands behind a part is forbidden until
+ * it is taken, and parts have a gap between them, so that one that is overrun does not reach the next. */
+#if defined(RRIP_SANITIZED)
+#include <sanitizer/asan_interface.h>
+enum { GAP_BEHIND = ALIGNMENT };
+static inline void keep_to(void *part, size_t size, uint8_t *end)
+{
+    ASAN_UNPOISON_MEMORY_REGION(part, size);
+    ASAN_POISON_MEMORY_REGION((uint8_t *)part + size, (size_t)(end - ((uint8_t *)part + size)));
+}
+#else
+enum { GAP_BEHIND = 0 };
+static inline void keep_to(void *part, size_t size, uint8_t *end) { (void)part, (void)size, (void)end; }
+#endif
+
 static inline arena arena_of(void *scratch, size_t size)
 {
     arena memory = {scratch, scratch ? (uint8_t *)scratch + size : NULL};
@@ -55,17 +70,18 @@ static inline void *take(arena *memory, size_t size)
     if (!memory->at)
         return NULL;
     size_t skipped = (size_t)(-(uintptr_t)memory->at & (ALIGNMENT - 1)), left = (size_t)(memory->end - memory->at);
-    if (left < skipped || left - skipped < size) {
+    if (left < skipped || left - skipped < size || left - skipped - size < GAP_BEHIND) {
         memory->at = NULL;
         return NULL;
     }
     void *found = memory->at + skipped;
-    memory->at += skipped + size;
+    memory->at += skipped + size + GAP_BEHIND;
+    keep_to(found, size, memory->end);
     return found;
 }
 
 /* What take() may need for `size` bytes. */
-static inline size_t taken(size_t size) { return size + ALIGNMENT - 1; }
+static inline size_t taken(size_t size) { return size + ALIGNMENT - 1 + GAP_BEHIND; }
 
 /* ---- JPEG streams ----------------------------------------------------------------------------------------------- */
 
