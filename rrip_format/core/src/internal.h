@@ -70,7 +70,7 @@ static inline void *take(arena *memory, size_t size)
     if (!memory->at)
         return NULL;
     size_t skipped = (size_t)(-(uintptr_t)memory->at & (ALIGNMENT - 1)), left = (size_t)(memory->end - memory->at);
-    if (left < skipped || left - skipped < size || left - skipped - size < GAP_BEHIND) {
+    if (left < skipped + GAP_BEHIND || left - skipped - GAP_BEHIND < size) {
         memory->at = NULL;
         return NULL;
     }
