@@ -1,8 +1,12 @@
-"""Coverage-guided fuzzing of everything that takes bytes apart; needs ``pip install 'rrip-format[fuzz]'`` (atheris).
+"""Coverage-guided fuzzing of everything that takes bytes apart.
+
+Targets in Python need ``pip install 'rrip-format[fuzz]'`` (atheris), those of the compiled core, ``core-…``, need Clang
+with its libFuzzer (``apt-get install clang``); to replay their inputs, GCC will do.
 
     python tools/fuzz.py --seconds 60               every target for a minute
     python tools/fuzz.py tiff --seconds 600         one target
-    python tools/fuzz.py --replay [FILE …]          the kept corpus, or files, without atheris
+    python tools/fuzz.py core-stream --seconds 600  one target of the compiled core, with sanitizers
+    python tools/fuzz.py --replay [FILE …]          the kept corpus, or files, without atheris or libFuzzer
     python tools/fuzz.py tiff --merge FOLDER        keep what reaches something new
 
 An exception that is not ours is a finding: the input is kept as ``TARGET.crash-…`` in the working directory, and the
@@ -10,8 +14,8 @@ exit code is 1. Checksums and seals are made right before a target sees its inpu
 what stands behind them is reached. The corpus in ``tools/corpus``, less than 100 kB, is what former runs have found
 worth keeping.
 
-Modules with kernels are not instrumented, since Numba cannot compile what is. The target ``kernel`` runs the kernels in
-the interpreter, instrumented, where an index outside an array is an exception.
+The compiled core is not instrumented where Python calls it. Its own targets (``tests/fuzz``) are, and there whatever
+AddressSanitizer or UndefinedBehaviorSanitizer finds is a finding, and each difference between two variants of its kernels.
 """
 
 from __future__ import annotations
@@ -19,7 +23,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -28,9 +31,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fuzz_core
+
 CORPUS = Path(__file__).parent / "corpus"
 SIDE = 16
-"""Side of the pictures that the targets ``jpeg`` and ``kernel`` decode, px."""
+"""Side of the pictures that the target ``jpeg`` decodes, px."""
 
 Target = Callable[[bytes], None]
 
@@ -149,11 +154,7 @@ def _container(kind: Callable[[Any], Any]) -> Target:
 
 def _jpeg() -> Target:
     """One stream, as gray and as colour."""
-    import numpy as np
-
     from rrip_format.jpeg import decode_gray, decode_ycc
-
-    np.seterr(over="ignore")  # which the kernels mean, and compiled code never tells
 
     def run(data: bytes) -> None:
         _ours(decode_gray, data, SIDE)
@@ -169,8 +170,12 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "tiff": _tiff,
     "zip": _zip,
     "jpeg": _jpeg,
-    "kernel": _jpeg,
 }
+
+CORE = {f"core-{name}": name for name in fuzz_core.TARGETS}
+"""Targets of the compiled core, and their names there."""
+
+ALL = (*TARGETS, *CORE)
 
 
 def _slide() -> Any:
@@ -182,13 +187,15 @@ def _slide() -> Any:
 
 def seeds(target: str) -> list[bytes]:
     """Sound inputs to start from."""
+    if target in CORE:
+        return fuzz_core.seeds(CORE[target])
     from damage.edit import members_of, with_members
     from damage.specimens import MAIN_FILE, picture
 
     from rrip_format.jpeg import encode
     from rrip_format.tile import split_tile
 
-    if target in {"jpeg", "kernel"}:
+    if target == "jpeg":
         rgb = picture(SIDE, SIDE, 3)
         return [encode(pixels, quality) for pixels in (rgb, rgb[..., 1]) for quality in (30, 95)]
     slide = _slide()
@@ -212,8 +219,8 @@ def seeds(target: str) -> list[bytes]:
 
 
 def _archive(target: str) -> Path:
-    """Where the inputs of a target are kept; two of them share theirs."""
-    return CORPUS / f"{'jpeg' if target == 'kernel' else target}.tar.xz"
+    """Where the inputs of a target are kept."""
+    return CORPUS / f"{target}.tar.xz"
 
 
 def kept(target: str) -> dict[str, bytes]:
@@ -234,10 +241,12 @@ def keep(target: str, inputs: list[bytes]) -> None:
             archive.addfile(member, io.BytesIO(data))
 
 
-def replay(target: str, files: list[Path]) -> int:
-    """Run a target on files, or on its corpus; how many inputs it has run on."""
-    run = TARGETS[target]()
+def replay(target: str, files: list[Path], changes: int = 0) -> int:
+    """Run a target on files, or on its corpus; of the compiled core, also on changes. How many inputs it has run on."""
     inputs = [path.read_bytes() for path in files] or [*seeds(target), *kept(target).values()]
+    if target in CORE:
+        return fuzz_core.replay(CORE[target], inputs, changes)
+    run = TARGETS[target]()
     for data in inputs:
         run(data)
     return len(inputs)
@@ -266,23 +275,15 @@ def _mutator(target: str) -> Callable[[bytes, int, int], bytes]:
     return mutate
 
 
-def _with_kernels() -> list[str]:
-    """The modules that Numba compiles something of."""
-    package = Path(__file__).parents[1] / "rrip_format"
-    return [f"rrip_format.{path.stem}" for path in package.glob("*.py") if "@kernel" in path.read_text("utf-8")]
-
-
 def fuzz(target: str, options: list[str]) -> None:
     """Hand this process to libFuzzer; does not return."""
-    if target == "kernel":
-        os.environ["NUMBA_DISABLE_JIT"] = "1"
     import atheris
 
-    with atheris.instrument_imports(include=["rrip_format"], exclude=[] if target == "kernel" else _with_kernels()):
+    with atheris.instrument_imports(include=["rrip_format"]):
         run = TARGETS[target]()
     for data in seeds(target):
-        run(data)  # compiles, which would be taken for a hang
-    own = {"custom_mutator": _mutator(target)} if target in {"metadata", "tile", "jpeg", "kernel"} else {}
+        run(data)  # what is done once, which would be taken for a hang
+    own = {"custom_mutator": _mutator(target)} if target in {"metadata", "tile", "jpeg"} else {}
     usual = [f"-artifact_prefix={target}.", "-timeout=10", "-rss_limit_mb=2048", "-max_len=20000"]
     again = f"{sys.executable} {__file__} {target} --libfuzzer"  # how a merge starts its helpers, through a shell
     atheris.Setup([again, *usual, *options], run, **own)
@@ -291,6 +292,8 @@ def fuzz(target: str, options: list[str]) -> None:
 
 def _child(target: str, *options: str) -> int:
     """Hand another process to libFuzzer; its exit code."""
+    if target in CORE:
+        return fuzz_core.libfuzzer(CORE[target], options)
     return subprocess.run([sys.executable, __file__, target, "--libfuzzer", *options], check=False).returncode
 
 
@@ -324,24 +327,29 @@ def merge(target: str, folder: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all if none is given")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(ALL)}; all if none is given")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--merge", metavar="FOLDER", help="of one target: keep what reaches something new")
     parser.add_argument("--replay", nargs="*", type=Path, metavar="FILE")
     parser.add_argument(
+        "--changes", type=int, default=0, help="with --replay, of the core: so many changed inputs, too"
+    )
+    parser.add_argument(
         "--libfuzzer", nargs=argparse.REMAINDER, help="of one target: options of libFuzzer, as they are"
     )
     given = parser.parse_args()
-    targets = given.targets or list(TARGETS)
-    if unknown := set(targets) - set(TARGETS):
-        parser.error(f"unknown target {', '.join(sorted(unknown))}, expected some of {', '.join(TARGETS)}")
+    targets = given.targets or list(ALL)
+    if unknown := set(targets) - set(ALL):
+        parser.error(f"unknown target {', '.join(sorted(unknown))}, expected some of {', '.join(ALL)}")
     if (given.merge or given.libfuzzer is not None) and len(targets) != 1:
         parser.error("name one target")
     if given.replay is not None:
         for target in targets:
-            print(f"{target}: {replay(target, given.replay)} inputs, nothing found")
+            print(f"{target}: {replay(target, given.replay, given.changes)} inputs, nothing found", flush=True)
         return 0
     if given.libfuzzer is not None:
+        if targets[0] in CORE:
+            return _child(targets[0], *given.libfuzzer)
         fuzz(targets[0], given.libfuzzer)
     if given.merge:
         return merge(targets[0], given.merge)
