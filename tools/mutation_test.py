@@ -7,12 +7,16 @@
 Each edit is made in a copy of the package, one at a time, and its tests are run on the copy. An edit that survives
 shows a missing test, one whose text is not found exactly once is out of date, and tests that fail without any edit
 prove nothing: each of the three gives exit code 1. A test that does not end is stopped, and counts as failed.
+
+Edits of the compiled core (most in ``mutation_core.py``) are compiled with AddressSanitizer and
+UndefinedBehaviorSanitizer, which notice a read or a write that nothing keeps in bounds; the portable kernels are used.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import shlex
 import shutil
@@ -20,8 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import core_build
+from mutation_core import CORE_EDITS
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 300
@@ -37,7 +45,7 @@ class Edit:
     name : str
         What no longer happens.
     file : str
-        Module of the package.
+        Module of the package, or source of the compiled core.
     old, new : str
         Text that is there exactly once, and what comes in its place.
     tests : str
@@ -330,21 +338,6 @@ EDITS = (
         "",
         "tests/test_durability.py",
     ),
-    # JPEG streams (section 6.1); last, because kernels are compiled anew
-    Edit(
-        "frame size before decoding",
-        "jpeg_header.py",
-        "if found[0] != side or found[1] != side or found[2] != planes:",
-        "if found[2] != planes:",
-        "tests/test_jpeg.py -k a_size_that",
-    ),
-    Edit(
-        "subsampling",
-        "jpeg_header.py",
-        "if data[at + 7 + 3 * c] != 0x11:",
-        "if False:",
-        "tests/test_jpeg.py -k subsampled",
-    ),
     Edit(
         "tiles of level 0 as decoded",
         "blocks.py",
@@ -359,37 +352,129 @@ EDITS = (
         "",
         "tests/test_durability.py -k noted_only_when",
     ),
+    # The compiled core, which is compiled anew for each: stored tiles (section 6.2)
+    Edit(
+        "checksum of a tile, compiled",
+        "core/src/decode.c",
+        "if (core->crc32c(0, data, size - 4) != number_at(trailer + 32))",
+        "if (0)",
+        "tests/test_family.py -k damage_names",
+    ),
+    Edit(
+        "place of a tile, compiled",
+        "core/src/decode.c",
+        "if (number_at(trailer + 12) != row || number_at(trailer + 16) != col || trailer[20] != level ||\n        ",
+        "if (",
+        "tests/test_family.py -k tiles_of_other_places",
+    ),
+    Edit(
+        "slide of a tile, compiled",
+        "core/src/decode.c",
+        " ||\n        memcmp(trailer + 24, coding->slide, 8) != 0)",
+        ")",
+        "tests/test_family.py -k tiles_of_other_places",
+    ),
+    Edit(
+        "number of streams, compiled",
+        "core/src/decode.c",
+        "if (trailer[21] != count || ",
+        "if (",
+        "tests/test_family.py -k another_number_of_planes",
+    ),
+    Edit(
+        "sum of the lengths of streams, compiled",
+        "core/src/decode.c",
+        " || at != size - RRIP_TRAILER)",
+        ")",
+        "tests/test_vectors.py -k invalid",
+    ),
+    Edit(
+        "a base tile without a picture, compiled",
+        "core/src/decode.c",
+        "return level >= 2 && streams[0].size == 0 ? RRIP_TILE_EMPTY : 0;",
+        "return 0;",
+        "tests/test_family.py -k bad_streams",
+    ),
+    # JPEG streams (section 6.1)
+    Edit(
+        "frame size before decoding",
+        "core/src/jpeg_header.c",
+        "if (numbers[0] != side || numbers[1] != side || numbers[2] != planes)",
+        "if (numbers[2] != planes)",
+        "tests/test_jpeg.py -k a_size_that",
+    ),
+    Edit(
+        "subsampling",
+        "core/src/jpeg_header.c",
+        "if (component[1] != 0x11)",
+        "if (0)",
+        "tests/test_jpeg.py -k subsampled",
+    ),
     Edit(
         "end of the scan's data",
-        "jpeg_scan.py",
-        "return _EARLY if spent > bits else (",
-        "return (",
+        "core/src/jpeg_scan.c",
+        "return spent > bits ? RRIP_EARLY : bits",
+        "return bits",
         "tests/test_jpeg_decoder.py -k ends_early",
     ),
     Edit(
         "data behind the last block",
-        "jpeg_scan.py",
-        "(_LATE if bits - spent >= 8 else 0)",
+        "core/src/jpeg_scan.c",
+        "bits - spent >= 8 ? RRIP_LATE : 0",
         "0",
         "tests/test_jpeg_decoder.py -k goes_on",
     ),
     Edit(
         "order of restart markers",
-        "jpeg_scan.py",
-        " or data[at + 1] & 7 != (count - 1) & 7",
+        "core/src/jpeg_scan.c",
+        " || (data[at + 1] & 7) != ((part - 1) & 7)",
         "",
         "tests/test_jpeg_decoder.py -k out_of_order",
     ),
+    Edit(
+        "a code that is none",
+        "core/src/kernel_scan.h",
+        "if (found.taken == 0)",
+        "if (0)",
+        "tests/test_jpeg_decoder.py -k symbol_that_is_none",
+    ),
+    Edit(
+        "coefficients behind the last one",
+        "core/src/kernel_scan.h",
+        "if (last > 63)",
+        "if (0)",
+        "tests/test_jpeg_decoder.py -k too_many_coefficients",
+    ),
+)
+
+CORE = Path("core", "src")
+CORE_TESTS = "tests/test_core_hostile.py --noconftest"
+OTHER_KERNELS = {path.name for path in core_build.SOURCES.glob("variant_*.c")} - {"variant_plain.c"}
+"""Files that an edit leaves as they are: all kernels are of the same text."""
+
+ALL_EDITS = (
+    *(
+        Edit(f"{file}: {name}", (CORE / file).as_posix(), old, new, CORE_TESTS)
+        for file, edits in CORE_EDITS.items()
+        for name, old, new in edits
+    ),
+    *EDITS,
 )
 
 
-def out_of_date(edits: tuple[Edit, ...] = EDITS) -> list[str]:
+def is_of_core(edit: Edit) -> bool:
+    """Whether an edit is one of the compiled core."""
+    return edit.file.startswith(CORE.as_posix())
+
+
+def out_of_date(edits: tuple[Edit, ...] = ALL_EDITS) -> list[str]:
     """Names of edits whose text is not in its file exactly once, or which leave what is no Python."""
     texts = {edit.file: (ROOT / "rrip_format" / edit.file).read_text("utf-8") for edit in edits}
 
     def fits(edit: Edit) -> bool:
         try:
-            ast.parse(texts[edit.file].replace(edit.old, edit.new))
+            if not is_of_core(edit):
+                ast.parse(texts[edit.file].replace(edit.old, edit.new))
         except SyntaxError:
             return False
         return texts[edit.file].count(edit.old) == 1
@@ -398,7 +483,7 @@ def out_of_date(edits: tuple[Edit, ...] = EDITS) -> list[str]:
 
 
 def copy_project(target: Path) -> None:
-    """A copy to edit; the machine code that Numba keeps beside the modules comes along, by the times of the files."""
+    """A copy to edit, with the compiled core."""
     for name in ("rrip_format", "tests", "tools", "spec"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(".pytest_cache"))
     for name in ("pyproject.toml", "README.md"):
@@ -417,18 +502,59 @@ def passes(project: Path, tests: str, **environment: str) -> bool:
         return False
 
 
+def passes_with_core(project: Path, tests: str, edit: Edit | None = None) -> bool:
+    """Whether tests pass on a copy with the core compiled anew, after an edit of it or without any.
+
+    Raises
+    ------
+    BuildError
+        If it does not compile.
+    """
+    kept, changed = dict(_sound_objects()), []
+    with tempfile.TemporaryDirectory() as name:
+        sources = Path(shutil.copytree(ROOT / "rrip_format" / CORE, Path(name, "src")))
+        if edit:
+            path = sources / Path(edit.file).name
+            path.write_text(path.read_text("utf-8").replace(edit.old, edit.new), "utf-8")
+            changed = [path] if path.suffix == ".c" else [sources / file for file in kept if file not in OTHER_KERNELS]
+        made = core_build.objects(core_build.QUICKLY_CHECKED, changed, Path(name))
+        parts = {**kept, **{path.name: found for path, found in zip(changed, made, strict=True)}}
+        library = core_build.link(core_build.QUICKLY_CHECKED, list(parts.values()), Path(name, "librrip.so"), "-shared")
+        checked = core_build.asan_environment(library)
+        fast = {"PYTHONDONTWRITEBYTECODE": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if tests == CORE_TESTS else {}
+        return passes(project, tests, RRIP_CORE="plain", **fast, **checked)
+
+
+@functools.cache
+def _sound_objects() -> dict[str, Path]:
+    """Objects of the core as it is, by the names of their files."""
+    files = core_build.core_files()
+    return dict(zip([path.name for path in files], core_build.objects(core_build.QUICKLY_CHECKED, files), strict=True))
+
+
 def survives(project: Path, edit: Edit) -> bool:
     """Whether the tests of an edit pass with it, which they must not."""
+    if is_of_core(edit):
+        return passes_with_core(project, edit.tests, edit)
     path = project / "rrip_format" / edit.file
     sound = path.read_text("utf-8")
     try:
         path.write_text(sound.replace(edit.old, edit.new), "utf-8")
-        if "from .kernels import" not in sound:
-            return passes(project, edit.tests)
-        with tempfile.TemporaryDirectory() as cache:  # Numba does not see that a kernel in another module has changed
-            return passes(project, edit.tests, NUMBA_CACHE_DIR=cache)
+        return passes(project, edit.tests)
     finally:
         path.write_text(sound, "utf-8")
+
+
+def _try(project: Path, edit: Edit) -> str:
+    """What is wrong with an edit, in words; a line is printed of each."""
+    started, fault = time.monotonic(), ""
+    try:
+        if survives(project, edit):
+            fault = f"{edit.name}: taken out of {edit.file}, and {edit.tests} still passes"
+    except core_build.BuildError as error:
+        fault = f"{edit.name}: {error}"
+    print(f"{'AT FAULT' if fault else 'noticed':<9}{time.monotonic() - started:>5.0f} s  {edit.name}", flush=True)
+    return fault
 
 
 def run(edits: tuple[Edit, ...], *, is_fast: bool = False) -> list[str]:
@@ -436,34 +562,32 @@ def run(edits: tuple[Edit, ...], *, is_fast: bool = False) -> list[str]:
     faults = [
         f"{name}: its text is not there exactly once, or it leaves what is no Python" for name in out_of_date(edits)
     ]
+    core, others = [edit for edit in edits if is_of_core(edit)], [edit for edit in edits if not is_of_core(edit)]
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch)
         copy_project(project)
-        selections = [] if is_fast else sorted({edit.tests for edit in edits})
+        if core:  # also because it keeps the objects that no edit changes
+            faults += [] if passes_with_core(project, CORE_TESTS) else [f"{CORE_TESTS}: fails without any edit"]
+        selections = [] if is_fast else sorted({edit.tests for edit in others})
         faults += [f"{tests}: fails without any edit" for tests in selections if not passes(project, tests)]
-        for number, edit in enumerate(edits, 1):
-            started = time.monotonic()
-            survivor = survives(project, edit)
-            if survivor:
-                faults.append(f"{edit.name}: taken out of {edit.file}, and {edit.tests} still passes")
-            seconds = time.monotonic() - started
-            print(
-                f"{number:>3}/{len(edits)} {'SURVIVES' if survivor else 'noticed':<9}{seconds:>5.0f} s  {edit.name}",
-                flush=True,
-            )
-    return faults
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            faults += pool.map(lambda edit: _try(project, edit), core)
+        faults += [_try(project, edit) for edit in others]  # in the copy itself, so one at a time
+    return [fault for fault in faults if fault]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--core", action="store_true", help="edits of the compiled core alone")
     parser.add_argument("--fast", action="store_true", help="do not run the tests without any edit first")
     given = parser.parse_args()
-    edits = tuple(edit for edit in EDITS if not given.names or any(name in edit.name for name in given.names))
+    edits = tuple(edit for edit in ALL_EDITS if not given.names or any(name in edit.name for name in given.names))
+    edits = tuple(filter(is_of_core, edits)) if given.core else edits
     if given.list:
         for edit in edits:
-            print(f"{edit.file:<18}{edit.name:<45}{edit.tests}")
+            print(f"{edit.file:<24}{edit.name:<45}{edit.tests}")
         return 0
     faults = run(edits, is_fast=given.fast)
     print(f"{len(edits)} edits, {len(faults)} faults", *faults, sep="\n")
