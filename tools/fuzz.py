@@ -14,8 +14,8 @@ exit code is 1. Checksums and seals are made right before a target sees its inpu
 what stands behind them is reached. The corpus in ``tools/corpus``, less than 100 kB, is what former runs have found
 worth keeping.
 
-The compiled core is not instrumented where Python calls it. Its own targets (``tests/fuzz``) are, and there whatever
-AddressSanitizer or UndefinedBehaviorSanitizer finds is a finding, and each difference between two variants of its kernels.
+The compiled core is not instrumented where Python calls it. Its own targets (``tests/fuzz``) are, and there a finding
+is whatever AddressSanitizer or UndefinedBehaviorSanitizer reports, or a difference between two variants of its kernels.
 """
 
 from __future__ import annotations

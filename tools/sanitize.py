@@ -5,8 +5,8 @@
 
 The steps are: ``fuzz``, the targets of ``tests/fuzz`` on their inputs and on changes of them; ``tests``, those of
 decoding, prediction, encoding, the conformance set and each check of the core; ``mutants``, damaged streams and
-containers (``mutants.py``). They need GCC and its sanitizers. What searches new inputs is ``fuzz.py core-…``. Exit code 1
-if there are findings, whose reports are printed.
+containers (``mutants.py``). They need GCC and its sanitizers. What searches new inputs is ``fuzz.py core-…``. Exit code
+1 if there are findings, whose reports are printed.
 """
 
 from __future__ import annotations
