@@ -3,7 +3,6 @@
     python tools/mutants.py                      200,000 mutants of containers, 100,000 of streams, 5,000 of workplaces
     python tools/mutants.py --quick              5,000, 20,000 and 200, in a few minutes
     python tools/mutants.py --only 4711          one of them in this process, with all that it did
-    python tools/mutants.py --boundscheck …      the kernels compiled with every index checked
 
 A mutant of a container must read as the slide that it was, or be refused with an error that its door promises, within
 2 s of processor time and 256 MiB of memory, and never end the process. Where checksums were made again over the damage
@@ -199,7 +198,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only-workplace", type=int, help="this mutant of a workplace alone, in this process")
     parser.add_argument("--keep", help="with --only, a folder to leave the mutant in")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--boundscheck", action="store_true", help="compile kernels with every index checked")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser.parse_args()
 
@@ -218,9 +216,6 @@ def _alone(given: argparse.Namespace, slides: tuple[Slides, Slides]) -> Outcome 
 def main() -> int:
     given = _arguments()
     slides = pair(SIDE)
-    if given.boundscheck:
-        os.environ["NUMBA_BOUNDSCHECK"] = "1"  # for the children; kernels of other settings must not be found
-        os.environ["NUMBA_CACHE_DIR"] = str(Path(tempfile.gettempdir(), "rrip-boundscheck"))
     alone = _alone(given, slides)
     if alone is not None:
         print(f"{alone.group}\n{alone.result}, {alone.seconds:.2f} s\n{alone.detail}")
