@@ -6,7 +6,7 @@ What a call reads is a block of exactly its size, so that a build with AddressSa
 
 from __future__ import annotations
 
-from ctypes import POINTER, byref, c_double, c_int16, c_size_t, c_uint8, c_void_p, cast
+from ctypes import POINTER, byref, c_char_p, c_double, c_int16, c_size_t, c_uint8, c_void_p, cast
 
 import numpy as np
 import pytest
@@ -309,6 +309,25 @@ def test_arguments_of_a_stream(wrong):
     assert CORE.rrip_decode_stream(*(given | wrong).values()) == ARGUMENT
 
 
+@pytest.mark.xfail(reason="a variant that reads more blocks at once notices the end of a scan in another one")
+@pytest.mark.parametrize("planes", [1, 3])
+def test_every_variant_names_the_same_block(planes):
+    """Where a scan ends early, whatever number of blocks a variant reads at once."""
+    side, sound = 256, flat(256, planes)
+    scan = sound.rindex(b"\0\77\0") + 3
+    for kept in range(0, len(sound) - scan - 2, 5):
+        data, found = block(sound[: scan + kept] + b"\xff\xd9"), set()
+        for name in lib.list_cores():
+            out, fault = block(planes * side * side), lib.Fault()
+            scratch = block(CORE.rrip_decode_scratch(side, data.size))
+            code = CORE.rrip_decode_stream(
+                *(CORE.rrip_core_named(name.encode()), place(data), data.size, side, planes, 0, side, place(out)),
+                *(place(scratch), scratch.size, byref(fault)),
+            )
+            found.add((code, fault.numbers[0]))
+        assert len(found) == 1, f"{kept} bytes: {found}"
+
+
 # ---- Tiles
 
 SLIDE = bytes(range(1, 9))
@@ -374,7 +393,7 @@ def decode_tile(
     out = block(3 * side * side)
     to = target or lib.Target(place(out), out.size, 0, side * side, side, 1)
     blocks = [None if tile is None else block(tile) for tile in tiles]
-    places = (c_void_p * 3)(*map(place, blocks))
+    places = cast((c_void_p * 3)(*map(place, blocks)), POINTER(c_char_p))
     found = (c_size_t * 3)(*(sizes or (len(tile or b"") for tile in tiles)))
     scratch = block(
         CORE.rrip_decode_scratch(T, max(map(len, filter(None, tiles)), default=0)) if room is None else room
@@ -452,11 +471,14 @@ def test_a_broken_stream_of_each_plane(broken):
         assert decode_tile([stored(2, (other,)), *tiles_of(0)[1:]], 0) == code
 
 
+@pytest.mark.parametrize("is_empty", [False, True], ids=["residuals", "no residuals"])
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_too_little_scratch_for_a_tile(level):
-    tiles, small = tiles_of(level, 3), (0, 1, 0, 1)
+def test_too_little_scratch_for_a_tile(level, is_empty):
+    small, tiles = (0, 1, 0, 1), tiles_of(level, 3)
+    if is_empty:
+        tiles = [tiles[0], *(stored(1 - k, (b"",) * 3) for k in range(len(tiles) - 1))]
     most = CORE.rrip_decode_scratch(T, max(map(len, tiles)))
-    rooms = (0, 21, 63, *range(64, most // 2, 1999))
+    rooms = (0, 21, 63, *range(64, most, 1999))
     found = [decode_tile(tiles, level, how=coding((3, 3)), window=small, room=room) for room in rooms]
     assert set(found) == {0, SCRATCH}
 

@@ -125,11 +125,6 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "tiles[k], sizes[k], streams[k]);\n        if (problem)",
             "tiles[k], sizes[k], streams[k]);\n        if (0)",
         ),
-        (
-            "tile: scratch for lines",
-            "    if (!lines)\n        return RRIP_E_SCRATCH;\n    int problem = decode_base",
-            "    int problem = decode_base",
-        ),
         ("tile: scratch for planes", "            if (!planes)\n                return RRIP_E_SCRATCH;\n", ""),
         (
             "tile: verdict on the base",
