@@ -5,7 +5,7 @@
     python tools/bench_workers.py --testdata ../shared/testdata --json > workers.json
 
 A process that has opened a slide and read a patch starts four workers, as PyTorch's ``DataLoader`` does; each opens the
-slide and reads 32 random patches of 512 x 512 px of level 0. OpenSlide reads the same tissue from an ordinary JPEG TIFF.
+slide and reads 32 random patches of 512 x 512 px of level 0. OpenSlide reads the same tissue from a JPEG TIFF.
 CPU seconds are those of one worker, its start and imports too (but for forkserver, where imports are the server's);
 memory is what a worker does not share.
 """

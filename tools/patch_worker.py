@@ -22,6 +22,7 @@ def open_reader(key: str, path: str) -> Callable[[int, int], Any]:
         return lambda y, x: slide.read_region(0, y, x, SIDE, SIDE)
     if key == "rrip-slide":
         import numpy as np
+
         import rrip_format
 
         wrapped = rrip_format.RripSlide(path)
@@ -52,8 +53,10 @@ def own_memory() -> float:
 
 
 def run(method: str, key: str, path: str, shape: tuple[int, int], workers: int) -> list[tuple[float, float, float]]:
-    """Start workers and wait for the first batch of each; the first process has read a patch before, as it has where a
-    data set looks at its slide."""
+    """Start workers and wait for the first batch of each.
+
+    The first process has read a patch before, as it has where a data set looks at its slide.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
