@@ -248,3 +248,17 @@ def test_decoder_for_webassembly(tmp_path):
     pytest.importorskip("ziglang")
     build_wheels = pytest.importorskip("build_wheels")
     assert not build_wheels.check_wasm(build_wheels.make_wasm(tmp_path)).faults
+
+
+def test_webassembly_decodes_the_conformance_set(tmp_path):
+    """With each of its kernels: the pixels of all valid tiles, and no pixel of an invalid one."""
+    pytest.importorskip("ziglang")
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node")
+    compile_core.compile_wasm(tmp_path / "rrip.wasm")
+    root = compile_core.ROOT
+    command = [node, root / "tools/wasm_vectors.mjs", tmp_path / "rrip.wasm", root / "spec/vectors"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["plain", "simd128"]
