@@ -170,6 +170,7 @@ BROKEN = {
     "more data": (stream(data=bytes(2)), 24),
     "much more data": (stream(data=bytes(64)), 24),
     "a marker in the scan": (stream(data=b"\0\xff\xfe"), 25),
+    "a table in the scan": (stream(data=b"\0\xff\xc4"), 25),
     "the end of another image in the scan": (stream(data=b"\0\xff\xd9"), 25),
     "restart marker without an interval": (stream(data=b"\0\xff\xd0\0"), 26),
     "restart markers out of order": (stream(restart=segment(0xDD, b"\0\2"), data=b"\x0f\xff\xd1\x0f"), 26),
@@ -209,6 +210,24 @@ def test_what_is_broken_is_so_by_its_fault_alone(planes):
 def bits(text: str) -> bytes:
     text += "1" * (-len(text) % 8)
     return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
+@pytest.mark.parametrize(("kind", "tables"), [(1, b"\0\0\x10"), (0x11, b"\0\0\1")])
+def test_cr_with_a_table_of_its_own(kind, tables):
+    """Its zero takes two bits, where that of Cb takes one."""
+    parts = {"codes": segment(0xC4, DC + AC + codes(kind, {2: b"\0"})), "start": segment(0xDA, start(3, tables=tables))}
+    assert decode(stream(3, bits("0" * 28), **parts), 3) == 0
+    assert decode(stream(3, bits("0" * 24), **parts), 3) == 23
+
+
+@pytest.mark.parametrize("size", [0, 7000])
+@pytest.mark.parametrize("length", range(3, 13))
+def test_codes_of_each_length_in_a_row(length, size):
+    """No look takes more bits than the reader holds, with the small tables of short streams and the large ones."""
+    ac = codes(0x10, {1: b"\0", length: b"\1"})
+    text = ("0" + ("1" + "0" * (length - 1) + "1") * 60 + "0") * 4
+    before = segment(0xFE, bytes(size))
+    assert decode(stream(data=bits(text), before=before, codes=segment(0xC4, DC + ac))) == 0
 
 
 SIXTEEN = "110000000"
@@ -815,6 +834,7 @@ UNUSUAL = {
     "too long": b"\xff\xd8" + segment(0xFE, b"x" * 5, 8),
     "half a Huffman table": b"\xff\xd8" + segment(0xC4, bytes(10)),
     "symbols that are missing": b"\xff\xd8" + segment(0xC4, bytes(16) + b"\xc8" + b"xx"),
+    "a symbol that is missing": b"\xff\xd8" + segment(0xC4, bytes(16) + b"\3" + b"xx"),
     "class of a Huffman table": stream(codes=segment(0xC4, DC + AC + codes(0x20, {1: b"\0"}))),
     "too many codes": stream(codes=segment(0xC4, codes(0, {1: b"\0\1\2"}) + AC)),
     "too many codes of AC": stream(codes=segment(0xC4, DC + codes(0x10, {1: b"\0\1", 16: b"\2"}))),
