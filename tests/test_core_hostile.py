@@ -879,6 +879,7 @@ UNUSUAL = {
     "half a restart interval": stream(restart=segment(0xDD, b"\1")),
     "JFIF of another kind": stream(before=segment(0xE0, b"JFIF\0\2\1")),
     "JFIF without a version": b"\xff\xd8" + segment(0xE0, b"JFIF\0"),
+    "a marker without its first byte": stream(before=b"\xfe\xfe\0\2"),
     "a marker of no use": stream(before=b"\xff\xf0\0\2"),
     "no code": stream(data=b"\x80"),
     "no symbol": stream(codes=segment(0xC4, DC + codes(0x10, {1: b"\x0b"}))),

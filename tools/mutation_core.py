@@ -299,7 +299,6 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("source: second byte", " || data[1] != 0xD8)", ")"),
         ("source: two bytes of a marker", "size - at >= 2 && data[at] == 0xFF;", "data[at] == 0xFF;"),
         ("source: marker", "size - at >= 2 && data[at] == 0xFF;", "size - at >= 2;"),
-        ("source: end before a scan", "return is_whole ? 0 : at + 2;", "return at + 2;"),
         ("source: length field", "        if (size - at < 4)\n            return 0;\n", ""),
         ("source: least length of a segment", "length < 2 || size - at - 2 < length", "size - at - 2 < length"),
         ("source: length of a segment", "length < 2 || size - at - 2 < length", "length < 2"),
