@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from .errors import DamagedError, FormatError, StorageError
+from .errors import DamagedError, FormatError, NotFoundError, StorageError
 from .extras import missing
 
 __all__ = ["ByteSource", "LocalBytes", "RemoteBytes", "is_url", "open_bytes"]
@@ -63,8 +63,10 @@ class LocalBytes:
 
     Raises
     ------
-    FormatError
+    NotFoundError
         If there is no such file.
+    FormatError
+        If it is none that could hold a container.
     StorageError
         If it cannot be read.
     """
@@ -78,7 +80,7 @@ class LocalBytes:
                 raise FormatError(f"{name}: is no regular file, expected an RRIP container")
             self._descriptor = os.open(self.name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError as error:
-            raise FormatError(f"{name}: no such file or directory") from error
+            raise NotFoundError(f"{name}: no such file or directory") from error
         except OSError as error:
             raise StorageError(f"{name}: cannot be opened: {error.strerror or error}") from error
         except ValueError as error:  # a zero character
@@ -134,8 +136,10 @@ class RemoteBytes:
     ------
     ExtraMissingError
         If fsspec, or the package for this kind of URL, is not installed.
+    NotFoundError
+        If the server does not know the file.
     StorageError
-        If the server does not answer, does not know the file, or does not tell its size.
+        If it does not answer, or does not tell the size of the file.
     """
 
     is_local = False
@@ -144,7 +148,12 @@ class RemoteBytes:
         self.name = name
         self._connect()
         with self._errors():
-            size = self._files.size(self._path)
+            try:
+                size = self._files.size(self._path)
+            except FileNotFoundError as error:
+                raise NotFoundError(
+                    f"{name}: cannot be read: {type(error).__name__}: {error}", rule=StorageError.rule
+                ) from error
         if size is None:
             raise StorageError(f"{name}: the server does not tell the size of the file, which byte ranges need")
         self.size = int(size)
@@ -206,5 +215,5 @@ class _StorageErrors:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ImportError):
             raise missing("remote", self._name, error) from error
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, NotFoundError):
             raise StorageError(f"{self._name}: cannot be read: {type(error).__name__}: {error}") from error

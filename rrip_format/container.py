@@ -21,7 +21,7 @@ from .associated import (
     known_attachments,
 )
 from .bytesource import is_url, open_bytes
-from .errors import ChecksumError, FormatError, LimitError, NewerFormatError, StorageError
+from .errors import ChecksumError, FormatError, LimitError, NewerFormatError, NotFoundError, StorageError
 from .layout import attachment_key, tile_key
 from .limits import check_limit, limit
 from .metadata import Metadata, parse_metadata
@@ -235,6 +235,8 @@ def open_container(path: str | bytes | os.PathLike[str]) -> Container:
 
     Raises
     ------
+    NotFoundError
+        If nothing is there.
     FormatError
         If no RRIP container is there.
     StorageError
@@ -289,9 +291,12 @@ def reopen(name: str, uuid: UUID) -> Container:
     Raises
     ------
     StorageError
-        If another one has taken its place.
+        If another one has taken its place, or nothing.
     """
-    container = open_container(name)
+    try:
+        container = open_container(name)
+    except NotFoundError as error:  # readers of chunks take a FileNotFoundError for "fill with the fill value"
+        raise StorageError(f"{error}; it was there when it was opened first", rule=StorageError.rule) from error
     if container.metadata.coding.uuid != uuid:
         container.close()
         raise StorageError(f"{name}: was replaced by another container since it was opened; open it again")

@@ -10,7 +10,9 @@
     │   └── NewerFormatError  written by a newer version of the format: upgrade the reader
     ├── LimitError            a size is beyond what this reader accepts
     ├── SourceError           the slide or image to convert cannot be read, or not completely
+    │   └── SourceNotFoundError  there is none; a FileNotFoundError too
     ├── StorageError          the store that holds a container failed: try again, or look at the disk or network
+    │   └── NotFoundError     there is no such file or folder; a FormatError and a FileNotFoundError too
     ├── TargetError           the place to write to cannot be used
     ├── ReadOnlyError         an attempt to change a container through a reading door
     └── ExtraMissingError     an optional dependency is not installed
@@ -22,9 +24,10 @@ change.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from reprlib import Repr
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 __all__ = [
     "RULES",
@@ -35,9 +38,11 @@ __all__ = [
     "LimitError",
     "MissingTileError",
     "NewerFormatError",
+    "NotFoundError",
     "ReadOnlyError",
     "RripError",
     "SourceError",
+    "SourceNotFoundError",
     "StorageError",
     "TargetError",
     "all_of",
@@ -128,10 +133,30 @@ class SourceError(RripError):
     """The slide or image to convert cannot be read, or not completely."""
 
 
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is no slide or image to convert."""
+
+    errno = errno.ENOENT  # no file name: Python would put its own message in the place of ours
+
+
 class StorageError(RripError, OSError):
     """The store that holds a container failed to answer."""
 
     rule = "storage.failed"
+
+
+class NotFoundError(FormatError, StorageError, FileNotFoundError):
+    """There is nothing at the path or URL that was to be opened.
+
+    It is raised for what a caller names, never for a container that vanishes while it is open: what reads on behalf of
+    Zarr would take that for "no such chunk" (see :class:`MissingTileError`).
+    """
+
+    errno = errno.ENOENT
+
+    def __new__(cls, *args: object, **_: Any) -> Self:
+        """Make an ``OSError``: by the order of bases Python may ask ``ValueError`` for it, which refuses."""
+        return OSError.__new__(cls, *args)
 
 
 class TargetError(RripError, OSError):

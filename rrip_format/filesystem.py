@@ -24,7 +24,7 @@ from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 from .container import Container, Place, open_container
-from .errors import ReadOnlyError, RripError
+from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
 from .extras import needs
 from .family import decode_tile, needed_levels
 from .hierarchy import Hierarchy
@@ -175,7 +175,10 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         with self._lock:  # opened late: constructors run inside event loops, which must not wait
             if self._hierarchy is None:
                 path = self._name.removeprefix("file://")
-                self._hierarchy = RawHierarchy(open_container(path if "::" not in path else self._name))
+                try:
+                    self._hierarchy = RawHierarchy(open_container(path if "::" not in path else self._name))
+                except NotFoundError as error:  # a FileNotFoundError would be taken for a missing key
+                    raise FormatError(str(error), rule=error.rule) from error
         return self._hierarchy
 
     async def _run(self, path: str, function: Callable[[RawHierarchy, str], T]) -> T:

@@ -19,7 +19,7 @@ import numpy as np
 
 from .associated import jpeg_shape
 from .container import open_container
-from .errors import FormatError, LimitError, NewerFormatError, RripError
+from .errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
 from .extras import needs
 from .picture import decode_picture
 from .rgba import read_rgba
@@ -29,7 +29,14 @@ with needs("openslide", "RripSlide"):
     import openslide
     from PIL import Image
 
-__all__ = ["MAX_REGION_PX", "ClosedSlideError", "RripSlide", "RripSlideError", "UnsupportedSlideError"]
+__all__ = [
+    "MAX_REGION_PX",
+    "ClosedSlideError",
+    "RripSlide",
+    "RripSlideError",
+    "SlideNotFoundError",
+    "UnsupportedSlideError",
+]
 
 MAX_REGION_PX = 1 << 30
 """Largest region that one call returns, px; 4 GiB of RGBA."""
@@ -43,6 +50,12 @@ class UnsupportedSlideError(RripSlideError, openslide.OpenSlideUnsupportedFormat
     """There is no RRIP container."""
 
 
+class SlideNotFoundError(UnsupportedSlideError, FileNotFoundError):
+    """There is nothing at the path; OpenSlide has no error of its own for that."""
+
+    errno = NotFoundError.errno
+
+
 class ClosedSlideError(RripError, ctypes.ArgumentError):
     """The slide was closed; of the type that OpenSlide raises then."""
 
@@ -54,6 +67,8 @@ def _openslide_errors() -> Iterator[None]:
         yield
     except NewerFormatError as error:
         raise RripSlideError(str(error), rule=error.rule) from error
+    except NotFoundError as error:
+        raise SlideNotFoundError(str(error), rule=error.rule) from error
     except FormatError as error:
         raise UnsupportedSlideError(str(error), rule=error.rule) from error
     except RripError as error:
@@ -72,6 +87,8 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
     Raises
     ------
+    SlideNotFoundError
+        If nothing is there.
     UnsupportedSlideError
         If no RRIP container is there.
     RripSlideError

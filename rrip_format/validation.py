@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from .bytesource import is_url
 from .container import Container, Place, open_container
 from .documents import check_attachments, check_documents
-from .errors import RripError, StorageError
+from .errors import NotFoundError, RripError, StorageError
 from .family import decode_base, decode_tile
 from .findings import Finding, findings_of
 from .geometry import BASE_LEVEL
@@ -84,6 +84,8 @@ def validate(
 
     Raises
     ------
+    NotFoundError
+        If nothing is there.
     StorageError
         If the container cannot be reached, or the storage keeps failing.
     """
@@ -98,7 +100,7 @@ def find_problems(
     if depth not in DEPTHS:
         raise RripError(f"depth is {depth!r}, expected one of {', '.join(DEPTHS)}")
     if not is_url(name) and not os.path.lexists(name):
-        raise StorageError(f"{name}: no such file or directory")
+        raise NotFoundError(f"{name}: no such file or directory")
     try:
         container, is_rootless = open_container(path), False
     except RripError as error:

@@ -118,6 +118,8 @@ def _open_path(path: Path, *, allow_missing_tiles: bool) -> Source:
 
     try:
         path = locate(path)
+    except SourceError:  # one of them is an OSError too
+        raise
     except OSError as error:
         msg = f"{path}: cannot be read: {one_line(error)}; check its permissions"
         raise SourceError(msg) from error

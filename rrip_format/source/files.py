@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from rrip_format.errors import SourceError, one_line
+from rrip_format.errors import SourceError, SourceNotFoundError, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +23,16 @@ def locate(path: Path) -> Path:
 
     Raises
     ------
+    SourceNotFoundError
+        Nothing there.
     SourceError
-        Nothing there, nothing in it, no right to read it, or a directory that is not one DICOM series.
+        Nothing in it, no right to read it, or a directory that is not one DICOM series.
     """
     if path.is_dir():
         return _first_of_series(path)
     if not path.exists():
         msg = f"{path}: no such file or directory; check the path"
-        raise SourceError(msg)
+        raise SourceNotFoundError(msg)
     if not path.is_file():
         msg = f"{path}: not a regular file, expected a slide or image; check the path"
         raise SourceError(msg)
