@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import RripError
+from .errors import FormatError, RripError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "FormatError",
     "RripError",
     "RripSlide",
     "RripStore",
@@ -22,15 +23,21 @@ __all__ = [
     "Slide",
     "__version__",
     "convert",
+    "export",
     "imread",
+    "info",
     "open",
+    "references",
     "repair",
     "validate",
 ]
 
 if TYPE_CHECKING:
     from .conversion import convert
+    from .describing import info
     from .encoder import Settings
+    from .exporting import export
+    from .kerchunk import references
     from .openslide_api import RripSlide
     from .reading import imread
     from .repairing import repair
@@ -39,14 +46,18 @@ if TYPE_CHECKING:
     from .store import RripStore
     from .validation import validate
 
+# No module may have the name of a function that is here: importing it would put it in the function's place.
 _LAZY = {
     "RripSlide": "openslide_api",
     "RripStore": "store",
     "Settings": "encoder",
     "Slide": "slide",
     "convert": "conversion",
+    "export": "exporting",
     "imread": "reading",
+    "info": "describing",
     "open": "slide",
+    "references": "kerchunk",
     "repair": "repairing",
     "validate": "validation",
 }
@@ -65,4 +76,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """List the public names, and no others: an editor completes from it."""
+    return sorted(__all__)

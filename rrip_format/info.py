@@ -1,142 +1,22 @@
-"""What a container holds, in numbers."""
+"""The old name of :mod:`rrip_format.describing`; remove it when nothing in ``tools`` imports it."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import sys
+from types import ModuleType
 from typing import Any
 
-from .errors import printable
-from .geometry import BASE_LEVEL
-from .layout import ICC_ARRAY, parse_tile_key
-from .slide import Slide
+from .describing import describe, format_bytes, format_info, info
 
 __all__ = ["describe", "format_bytes", "format_info"]
 
-Json = Any
+
+class _Module(ModuleType):
+    """What an import puts in the place of the public function of this name is called as that is."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return info(*args, **options)
 
 
-def describe(slide: Slide) -> dict[str, Json]:
-    """Levels, tiles, bytes per level and per kind, ratio and metadata of a container, ready for JSON.
-
-    Raises
-    ------
-    StorageError
-        If the store cannot be listed.
-    """
-    level_bytes: Counter[int] = Counter()
-    level_tiles: Counter[int] = Counter()
-    names = ("residuals", "base", "overviews", "metadata", "icc profile", "associated images")
-    kinds: Counter[str] = Counter(dict.fromkeys(names, 0))
-    for key, size in slide.container.sizes():
-        tile_level = _level_of(key)
-        kinds[_kind_of(key, tile_level)] += size
-        if tile_level is not None:
-            level_bytes[tile_level] += size
-            level_tiles[tile_level] += 1
-    coding, raw_bytes = slide.metadata.coding, 0
-    levels = []
-    for level in slide.levels:
-        raw_bytes += 3 * level.width * level.height
-        rows, cols = slide.geometry.grid(level.index)
-        levels.append(
-            {
-                "level": level.index,
-                "width": level.width,
-                "height": level.height,
-                "tile": level.tile,
-                "grid": [rows, cols],
-                "tiles": level_tiles[level.index],
-                "bytes": level_bytes[level.index],
-                "mpp": level.mpp,
-            }
-        )
-    total = sum(kinds.values())
-    source_bytes = slide.metadata.slide.source_bytes
-    return {
-        "path": slide.name,
-        "levels": levels,
-        "families": math.prod(slide.geometry.families),
-        "empty_families": coding.empty_count,
-        "bytes": {**kinds, "total": total},
-        "ratio": round(raw_bytes / total, 2),
-        "ratio_to_source": round(source_bytes / total, 3) if source_bytes else None,
-        "metadata": _readable(slide),
-    }
-
-
-def _readable(slide: Slide) -> dict[str, Json]:
-    """The metadata without its seals and the bitmap, which are of no use to a person."""
-    document = slide.metadata.to_json()
-    coding = {key: value for key, value in document["coding"].items() if key not in ("crc32c", "empty")}
-    return {"coding": coding, "slide": document["slide"], "writer": document["writer"]}
-
-
-def _repaired(writer: dict[str, Json]) -> list[str]:
-    """A line about tiles that are not those of the slide's conversion (spec section 8.4)."""
-    record = writer.get("repair")
-    if not isinstance(record, dict):
-        return []
-    lost, rebuilt, filled = (
-        len(found) if isinstance(found := record.get(name), list) else 0 for name in ("lost", "rebuilt", "filled")
-    )
-    return [f"  repaired   {lost} tiles lost, {rebuilt} rebuilt, {filled} filled from the coarser level"]
-
-
-class _Unknown(dict[str, Json]):
-    """Members that a writer has left out."""
-
-    def __missing__(self, key: str) -> str:
-        return f"({key} unknown)"
-
-
-def _level_of(key: str) -> int | None:
-    """The level whose stored tile a key names, None for any other key."""
-    place = parse_tile_key(key)
-    return None if place is None else place[0]
-
-
-def _kind_of(key: str, level: int | None) -> str:
-    if level is not None:
-        return "residuals" if level < BASE_LEVEL else "base" if level == BASE_LEVEL else "overviews"
-    attachments = {ICC_ARRAY: "icc profile", "associated": "associated images"}
-    return attachments.get(key.partition("/")[0], "metadata")
-
-
-def format_bytes(count: int) -> str:
-    """A size for people: three digits and a decimal unit."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
-
-
-def format_info(info: dict[str, Json]) -> str:
-    """The same for people, as lines of text."""
-    metadata = info["metadata"]
-    slide, total = metadata["slide"], info["bytes"]["total"]
-    mpp = f"{slide['mpp'][0]:g} x {slide['mpp'][1]:g} µm/px" if slide["mpp"] else "pixel size unknown"
-    objective = f"{slide['objective']:g}x" if slide["objective"] else "objective unknown"
-    lines = [
-        info["path"],
-        f"  from       {slide['source']['name']} ({slide['vendor'] or 'vendor unknown'}, {objective}, {mpp})",
-        "  written by {name} {version}, settings {settings}".format_map(_Unknown(metadata["writer"])),
-        f"  families   {info['families']}, {info['empty_families']} of them empty",
-        *_repaired(metadata["writer"]),
-        "",
-        "  level        size (px)   tile    tiles        bytes   share",
-    ]
-    for level in info["levels"]:
-        size = f"{level['width']} x {level['height']}"
-        lines.append(
-            f"  {level['level']:>5} {size:>16} {level['tile']:>6} {level['tiles']:>8} {level['bytes']:>12} "
-            f"{level['bytes'] / total:>7.1%}"
-        )
-    lines.append("")
-    lines += [f"  {kind:<17} {format_bytes(size):>8}" for kind, size in info["bytes"].items()]
-    lines.append(f"  {info['ratio']:g} times smaller than its raw pixels")
-    if info["ratio_to_source"]:
-        lines.append(f"  {info['ratio_to_source']:g} times smaller than its source file")
-    return "\n".join(map(printable, lines))
+sys.modules[__name__].__class__ = _Module
+__wrapped__ = info  # whose signature it has

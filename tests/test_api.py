@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import errno
+import inspect
+import json
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import SUFFIXES
@@ -56,3 +61,102 @@ def test_a_url_that_is_not_there(kinds):
     with serve(kinds.zarr.parent) as server, pytest.raises(NotFoundError, match=r"nothing\.rrip\.tif") as caught:
         rrip_format.open(f"{server.url}/nothing.rrip.tif")
     assert isinstance(caught.value, FileNotFoundError)
+
+
+# Names
+
+
+NAMES = [
+    "FormatError",
+    "RripError",
+    "RripSlide",
+    "RripStore",
+    "Settings",
+    "Slide",
+    "__version__",
+    "convert",
+    "export",
+    "imread",
+    "info",
+    "open",
+    "references",
+    "repair",
+    "validate",
+]
+"""Of which code outside is made: none goes without a deprecation."""
+
+
+def test_public_names_are_these():
+    assert rrip_format.__all__ == NAMES
+    assert dir(rrip_format) == NAMES
+    space: dict[str, object] = {}
+    exec("from rrip_format import *", space)
+    assert space.keys() >= set(NAMES)
+
+
+SIGNATURES = {
+    "convert": "(source, target, settings, *, workers, executor, overwrite, resume, verify, label, progress)",
+    "export": "(source, target, *, quality, label, workers, overwrite, progress)",
+    "imread": "(path, level, region)",
+    "info": "(path)",
+    "open": "(path)",
+    "references": "(container, url)",
+    "repair": "(source, target, *, fill_lost, overwrite, workers, progress)",
+    "validate": "(path, depth, *, workers, progress)",
+    "RripSlide": "(filename)",
+    "RripStore": "(container, *, zarr_format)",
+    "Settings": "(quality, tile, effort, tune, luma_only, preset, steps, target)",
+    "Slide": "(container)",
+}
+"""Names and order of all parameters, which callers use."""
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures_are_these(name):
+    signature = inspect.signature(getattr(rrip_format, name))
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in signature.parameters.values()), (
+        "a parameter has no type"
+    )
+    found = inspect.Signature([parameter.replace(default=inspect.Parameter.empty) for parameter in bare])
+    assert str(found) == SIGNATURES[name]
+
+
+def run_python(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_importing_warns_of_nothing():
+    assert run_python("-W", "error", "-c", "import rrip_format") == ""
+    run_python("-W", "error", "-c", "import rrip_format as r; [getattr(r, name) for name in dir(r)]")
+
+
+def test_no_module_takes_the_place_of_a_public_name():
+    """Importing a module sets an attribute of its package."""
+    package = Path(rrip_format.__file__).parent
+    modules = [path.stem for path in package.glob("*.py") if path.stem not in {"__init__", "__main__"}]
+    code = "\n".join(
+        [
+            "import contextlib, importlib, rrip_format as r",
+            f"for name in {modules}:",
+            "    with contextlib.suppress(r.RripError): importlib.import_module(f'rrip_format.{name}')",
+            "assert all(callable(getattr(r, name)) for name in r.__all__ if name != '__version__')",
+        ]
+    )
+    run_python("-c", code)
+    folders = {path.name for path in package.iterdir() if path.is_dir()}
+    old = {"info", "references"}  # which tools import
+    assert ({*modules} - old | folders) & set(NAMES) == set()
+
+
+def test_info_is_what_the_command_line_prints(kinds):
+    from click.testing import CliRunner
+
+    from rrip_format.cli import main
+
+    found = rrip_format.info(kinds.tif)
+    assert found["bytes"]["total"] == kinds.tif.stat().st_size
+    printed = CliRunner().invoke(main, ["info", str(kinds.tif), "--json"]).stdout
+    assert json.loads(printed) == json.loads(json.dumps(found))

@@ -17,8 +17,8 @@ import rrip_format
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer
 from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
-from rrip_format.export import export
 from rrip_format.export_tiles import export_side
+from rrip_format.exporting import export
 from rrip_format.geometry import Geometry
 from rrip_format.jpeg import encode
 from rrip_format.writing import open_writer
@@ -252,7 +252,7 @@ def test_command(kinds, tmp_path):
 
 MEMORY = """
 import resource, sys
-from rrip_format.export import export
+from rrip_format.exporting import export
 export(sys.argv[1], sys.argv[2], quality=80)  # once small, for all that is loaded
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 export(sys.argv[3], sys.argv[2], quality=80, overwrite=True)

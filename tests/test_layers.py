@@ -41,7 +41,7 @@ LATE = {("container", "tiff_reader"), ("container", "zip_reader"), ("writing", "
 
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 FOREIGN_DOORS = {
-    "PIL": {"calibration", "demo", "evaluate", "export", "export_deepzoom", "openslide_api", "picture"},
+    "PIL": {"calibration", "demo", "evaluate", "exporting", "export_deepzoom", "openslide_api", "picture"},
     "distributed": {"workers"},
     "fsspec": {"bytesource", "filesystem"},
     "imagecodecs": {"evaluate", "export_tiff", "jpeg", "jpeg_codec", "source"},
@@ -208,7 +208,7 @@ def test_the_command_line_answers_without_what_it_does_not_need():
 def test_metadata_need_no_compiled_core(container):
     """So they can be looked at on a machine for which there is none."""
     path = str(container.path)
-    shown = f"import rrip_format; from rrip_format.info import describe; describe(rrip_format.open({path!r}))"
+    shown = f"import rrip_format; from rrip_format.describing import describe; describe(rrip_format.open({path!r}))"
     assert "rrip_format.core.library" not in loaded_by(shown)
 
 

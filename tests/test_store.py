@@ -30,9 +30,9 @@ from rrip_format.errors import (
     StorageError,
 )
 from rrip_format.family import needed_levels
+from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
 from rrip_format.packet import join_packet, split_packet
-from rrip_format.references import references
 from rrip_format.store import RripStore
 from rrip_format.tile import join_tile
 
@@ -454,7 +454,7 @@ def test_xarray(kinds):
 
 
 def test_info_of_every_kind(kinds):
-    from rrip_format.info import describe
+    from rrip_format.describing import describe
 
     found = {}
     for path in kinds.all:

@@ -23,8 +23,8 @@ from rrip_format.comparison import compare
 from rrip_format.container import open_container
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
+from rrip_format.kerchunk import references
 from rrip_format.layout import tile_key
-from rrip_format.references import references
 from rrip_format.source import open_source
 from rrip_format.tile import split_tile
 from rrip_format.transmux import transmux

@@ -140,8 +140,8 @@ def _convert(
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # beside all that follows
     from ..conversion import convert as run
+    from ..describing import format_bytes
     from ..encoder import Settings
-    from ..info import format_bytes
     from ..source import open_source
 
     settings = Settings(**given)
@@ -195,7 +195,7 @@ def _is_there(source: str, dest: str, settings: Settings) -> bool:
 
 def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
-    from ..info import format_bytes
+    from ..describing import format_bytes
     from ..transmux import transmux
 
     with progress_bar("copying", quiet=as_json) as progress:

@@ -16,9 +16,8 @@ __all__ = ["info"]
 @AS_JSON
 def info(*, path: str, as_json: bool) -> None:
     """Show levels, sizes and metadata of the container PATH."""
-    from ..info import describe, format_info
-    from ..slide import open_slide
+    from ..describing import format_info
+    from ..describing import info as run
 
-    with open_slide(path) as slide:
-        found = describe(slide)
+    found = run(path)
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else format_info(found))

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conversion import convert
+from ..describing import describe
 from ..disk import as_target_error
 from ..errors import TargetError
 from ..geometry import BASE_LEVEL
-from ..info import describe
 from ..jpeg import libvips
 from ..slide import open_slide
 
