@@ -29,7 +29,7 @@ from .blocks import (
     recall_block,
 )
 from .encoder import Settings, Steps
-from .errors import RripError, SourceError
+from .errors import RripError, SourceError, shown
 from .geometry import BASE_LEVEL, Geometry
 from .journal import Journal, read_journal
 from .jpeg import encode
@@ -92,6 +92,7 @@ def convert(
     target: str | os.PathLike[str],
     settings: Settings | None = None,
     *,
+    quality: int | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     overwrite: bool = False,
@@ -109,6 +110,8 @@ def convert(
     target : path
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
+    quality : int, optional
+        1 … 100, short for ``Settings(quality=…)``; 90 if neither is given.
     workers : int, optional
         Threads that encode and check, beside a few that wait for the disk; all cores if not given. With an executor,
         how many blocks that works on at a time.
@@ -134,8 +137,14 @@ def convert(
 
     Raises
     ------
+    TypeError
+        If `settings` are no Settings.
+    ValueError
+        If `quality` is not that of `settings`.
     TargetError
         If the target cannot be written, is being written by another run, or is there and `overwrite` is not set.
+    SourceNotFoundError
+        If there is no such source; it is a ``FileNotFoundError``.
     SourceError
         If the source cannot be read, wholly and without damage.
     DamagedError
@@ -144,7 +153,7 @@ def convert(
         If what there is to resume was begun from another source, with other settings or by another version, or if the
         executor lost its workers.
     """
-    settings = settings or Settings()
+    settings = _chosen(settings, quality)
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
@@ -175,6 +184,27 @@ def convert(
                     writer.resumable = False
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 return run.finish(target)
+
+
+def _chosen(settings: Settings | None, quality: int | None) -> Settings:
+    """Settings from what a caller gives, one of the two or both.
+
+    Raises
+    ------
+    TypeError
+        If `settings` are no Settings.
+    ValueError
+        If both are given and differ.
+    """
+    if settings is None:
+        return Settings() if quality is None else Settings(quality=quality)
+    if not isinstance(settings, Settings):
+        raise TypeError(
+            f"settings are {shown(settings)}, expected rrip_format.Settings; for a quality alone write quality=…"
+        )
+    if quality not in {None, settings.quality}:
+        raise ValueError(f"quality is {quality!r}, but that of the settings is {settings.quality}; pass one of them")
+    return settings
 
 
 @contextmanager

@@ -238,8 +238,8 @@ class Settings:
         if self.preset == "notebook":
             for name, value in (("quality", 32), ("tile", 256), ("tune", "psnr"), ("luma_only", True)):
                 object.__setattr__(self, name, value)
-        if not 1 <= self.quality <= 100:
-            raise RripError(f"quality is {self.quality}, expected 1 … 100")
+        if not isinstance(self.quality, int) or not 1 <= self.quality <= 100:
+            raise RripError(f"quality is {self.quality!r}, expected a whole number of 1 … 100")
         if self.tile not in TILE_SIZES:
             raise RripError(f"base tile is {self.tile} px, expected a multiple of 16 in 64 … 512")
         for name, known in (("effort", EFFORTS), ("tune", TUNINGS), ("preset", (None, *PRESETS))):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import shown
 from .slide import open_slide
 
 __all__ = ["imread"]
 
 
-def imread(
-    path: str | os.PathLike[str], level: int = 0, region: tuple[int, int, int, int] | None = None
-) -> NDArray[np.uint8]:
+def imread(path: str | os.PathLike[str], level: int = 0, region: Sequence[int] | None = None) -> NDArray[np.uint8]:
     """Read one level of a slide, or a rectangle of it.
 
     Parameters
@@ -33,8 +33,14 @@ def imread(
 
     Raises
     ------
+    NotFoundError
+        If nothing is there; it is a ``FileNotFoundError``.
     FormatError
         If no RRIP container is there.
+    ValueError
+        If `region` is not four numbers.
+    TypeError
+        If one of them, or `level`, is not a whole number.
     IndexError
         If there is no such level, or the rectangle reaches outside it.
     MissingTileError, DamagedError
@@ -44,10 +50,18 @@ def imread(
     StorageError
         If the container cannot be read.
     """
+    if region is not None:
+        _check_four(region)  # before any work
     with open_slide(path) as slide:
-        if not 0 <= level < len(slide.levels):
-            raise IndexError(
-                f"{slide.name}: level {level} does not exist, there are levels 0 … {len(slide.levels) - 1}"
-            )
-        y, x, height, width = region if region is not None else (0, 0, *slide.geometry.shape(level))
+        y, x, height, width = region if region is not None else (0, 0, *slide.level_shape(level))
         return slide.read_region(level, y, x, height, width, workers=os.cpu_count() or 1)
+
+
+def _check_four(region: Sequence[int]) -> None:
+    """Raise ``ValueError`` for what are not four numbers."""
+    try:
+        count = len(region)
+    except TypeError:
+        count = 0
+    if count != 4:
+        raise ValueError(f"region is {shown(region)}, expected four numbers (y, x, height, width), px of the level")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
-from .errors import LimitError
+from .errors import LimitError, shown
 from .geometry import Geometry
 
 if TYPE_CHECKING:
@@ -87,6 +88,22 @@ class Slide:
             )
             for k in range(self.geometry.levels)
         )
+
+    def level_shape(self, level: int) -> tuple[int, int]:
+        """Give (height, width) of a level, px.
+
+        Raises
+        ------
+        IndexError
+            If there is no such level.
+        TypeError
+            If `level` is not a whole number.
+        """
+        if not 0 <= _whole("level", level) < len(self.levels):
+            raise IndexError(
+                f"{self.name}: level {level} does not exist, there are levels 0 … {len(self.levels) - 1}, 0 the finest"
+            )
+        return self.geometry.shape(level)
 
     @property
     def properties(self) -> Mapping[str, str]:
@@ -203,6 +220,8 @@ class Slide:
         ------
         IndexError
             If there is no such level, or the rectangle reaches outside it.
+        TypeError
+            If a place or a size is not a whole number.
         ValueError
             If `out` is of another shape or type, is not contiguous or cannot be written.
         MissingTileError, DamagedError
@@ -210,11 +229,13 @@ class Slide:
         LimitError
             If there is not enough memory for it.
         """
-        if not 0 <= level < len(self.levels):
-            raise IndexError(f"level {level} does not exist, there are levels 0 … {len(self.levels) - 1}")
-        rows, cols = self.geometry.shape(level)
+        rows, cols = self.level_shape(level)
+        y, x, height, width = map(_whole, ("y", "x", "height", "width"), (y, x, height, width))
         if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
-            raise IndexError(f"rows {y}:{y + height}, columns {x}:{x + width} reach outside {rows} x {cols} px")
+            raise IndexError(
+                f"{self.name}: region (y, x, height, width) is {(y, x, height, width)}, which reaches outside level "
+                f"{level}, {rows} px high and {cols} px wide"
+            )
         picture = _empty_pixels(height, width) if out is None else _checked_pixels(out, height, width)
         side = self.geometry.tile_side(level)
 
@@ -251,6 +272,20 @@ class Slide:
 
     def __repr__(self) -> str:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
+
+
+def _whole(name: str, number: object) -> int:
+    """Take what NumPy calls a whole number too.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    try:
+        return operator.index(number)  # type: ignore[arg-type]  # that is what is found out
+    except TypeError:
+        raise TypeError(f"{name} is {shown(number)}, expected a whole number") from None
 
 
 def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:

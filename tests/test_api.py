@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SUFFIXES
+from conftest import SUFFIXES, tissue
 
 import rrip_format
+from rrip_format import Settings
 from rrip_format.errors import FormatError, NotFoundError, RripError, SourceError, StorageError
 
 
@@ -95,7 +96,7 @@ def test_public_names_are_these():
 
 
 SIGNATURES = {
-    "convert": "(source, target, settings, *, workers, executor, overwrite, resume, verify, label, progress)",
+    "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, progress)",
     "export": "(source, target, *, quality, label, workers, overwrite, progress)",
     "imread": "(path, level, region)",
     "info": "(path)",
@@ -160,3 +161,32 @@ def test_info_is_what_the_command_line_prints(kinds):
     assert found["bytes"]["total"] == kinds.tif.stat().st_size
     printed = CliRunner().invoke(main, ["info", str(kinds.tif), "--json"]).stdout
     assert json.loads(printed) == json.loads(json.dumps(found))
+
+
+# Converting
+
+
+def test_quality_is_short_for_settings(tmp_path):
+    picture = tissue(70, 90)
+    rrip_format.convert(picture, tmp_path / "a.rrip.zarr", quality=80)
+    rrip_format.convert(picture, tmp_path / "b.rrip.zarr", Settings(quality=80))
+    rrip_format.convert(picture, tmp_path / "c.rrip.zarr", Settings(quality=80), quality=80)
+    made = [rrip_format.info(tmp_path / f"{name}.rrip.zarr") for name in "abc"]
+    assert [found["metadata"]["writer"]["settings"]["quality"] for found in made] == [80, 80, 80]
+    assert made[0]["levels"] == made[1]["levels"] == made[2]["levels"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "says"),
+    [
+        ([Settings(quality=70)], {"quality": 80}, ValueError, "quality is 80, but that of the settings is 70"),
+        ([Settings(target="psnr=40")], {"quality": 80}, ValueError, "quality is 80, but that of the settings is 90"),
+        ([80], {}, TypeError, "settings are 80, expected rrip_format.Settings; for a quality alone write quality="),
+        ([], {"quality": 0}, RripError, "quality is 0, expected a whole number of 1 … 100"),
+        ([], {"quality": "80"}, RripError, "quality is '80', expected a whole number"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path, arguments, options, error, says):
+    with pytest.raises(error, match=says):
+        rrip_format.convert(tissue(70, 90), tmp_path / "a.rrip.zarr", *arguments, **options)
+    assert list(tmp_path.iterdir()) == []

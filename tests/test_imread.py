@@ -35,14 +35,37 @@ def test_levels(kinds, kind):
 )
 def test_regions(kinds, region):
     y, x, height, width = region
-    found = rrip_format.imread(kinds.zarr, 0, region)
+    found = rrip_format.imread(kinds.zarr, 0, region=region)
     np.testing.assert_array_equal(found, kinds.decoded[0][y : y + height, x : x + width])
 
 
 @pytest.mark.parametrize("region", [(0, 0, 701, 5), (-1, 0, 5, 5), (0, 895, 5, 6), (0, 0, -5, 5)])
 def test_regions_outside(kinds, region):
-    with pytest.raises(IndexError, match="outside"):
+    with pytest.raises(IndexError, match="outside level 0, 700 px high and 900 px wide") as caught:
         rrip_format.imread(kinds.tif, region=region)
+    assert str(region) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"region": (1, 2, 3)}, ValueError, r"region is \(1, 2, 3\), expected four numbers \(y, x, height, width\)"),
+        ({"region": 5}, ValueError, "region is 5, expected four"),
+        ({"region": slice(0, 5)}, ValueError, r"region is slice\(0, 5, None\), expected four"),
+        ({"region": (0, 0, 1.5, 2)}, TypeError, "height is 1.5, expected a whole number"),
+        ({"region": ("0", 0, 1, 2)}, TypeError, "y is '0', expected a whole number"),
+        ({"level": "1"}, TypeError, "level is '1', expected a whole number"),
+        ({"level": None, "region": (0, 0, 1, 1)}, TypeError, "level is None, expected a whole number"),
+    ],
+)
+def test_what_was_passed_is_said(kinds, options, error, says):
+    with pytest.raises(error, match=says):
+        rrip_format.imread(kinds.tif, **options)
+
+
+def test_whole_numbers_of_every_kind(kinds):
+    found = rrip_format.imread(kinds.tif, np.int64(1), region=np.array([10, 20, 30, 40]))
+    np.testing.assert_array_equal(found, kinds.decoded[1][10:40, 20:60])
 
 
 @pytest.mark.parametrize("level", [-1, 4, 99])

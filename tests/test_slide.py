@@ -213,7 +213,7 @@ def test_the_group_is_read_only(slide, container):
     ],
 )
 def test_regions_that_reach_outside(slide, region):
-    with pytest.raises(IndexError, match="reach outside"):
+    with pytest.raises(IndexError, match="reaches outside"):
         slide.read_region(*region)
 
 
