@@ -34,6 +34,11 @@ class RripStore(Store):
     Picklable, thread-safe, safe to use after a fork. Stored tiles are checked before they are served, also those that
     plain codecs then decode.
 
+    >>> import zarr
+    >>> group = zarr.open_group(RripStore("slide.rrip.tif"), mode="r")  # doctest: +SKIP
+    >>> group["0"][:, 300:556, 200:456].shape  # doctest: +SKIP
+    (3, 256, 256)
+
     Parameters
     ----------
     container : Container, path or URL
@@ -43,6 +48,8 @@ class RripStore(Store):
 
     Raises
     ------
+    NotFoundError
+        If nothing is there; it is a ``FileNotFoundError``.
     FormatError
         If no RRIP container is there.
     """
