@@ -17,7 +17,6 @@ from .export_deepzoom import files_folder, write_deepzoom
 from .export_tiff import write_tiff
 from .export_tiles import ExportJob, total_tiles
 from .extras import load_module
-from .picture import decode_picture
 from .slide import Slide, open_slide
 
 __all__ = ["export"]
@@ -108,11 +107,7 @@ def _write(job: ExportJob, path: Path) -> None:
 
 
 def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
-    return {
-        name: decode_picture(jpeg, f"{slide.name}: the {name} image")
-        for name, jpeg in sorted(slide.associated_images().items())
-        if label or name != "label"
-    }
+    return {name: slide.associated_images[name] for name in sorted(slide.associated_images) if label or name != "label"}
 
 
 def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[], None]:

@@ -11,17 +11,14 @@ import operator
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from .associated import jpeg_shape
 from .container import open_container
 from .errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
 from .extras import needs
-from .picture import decode_picture
+from .picture import AssociatedImages
 from .rgba import read_rgba
 from .tile_cache import CachingSlide
 
@@ -149,31 +146,22 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     @property
     def properties(self) -> Mapping[str, str]:
         """Properties with OpenSlide's names, and those of the source's vendor."""
-        self._opened  # noqa: B018  (raises where it is closed)
-        return self._properties
-
-    @cached_property
-    def _properties(self) -> Mapping[str, str]:
+        slide = self._opened
         with _openslide_errors():
-            return MappingProxyType(dict(sorted(_properties(self._opened, self._images.sizes()).items())))
+            return slide.properties
 
     @property
-    def associated_images(self) -> Mapping[str, Any]:
+    def associated_images(self) -> Mapping[str, Image.Image]:
         """``PIL.Image`` by name: macro, thumbnail, label, as far as the slide has them; decoded when asked for."""
-        self._opened  # noqa: B018  (raises where it is closed)
-        return self._images
-
-    @cached_property
-    def _images(self) -> _AssociatedImages:
-        return _AssociatedImages(self._opened)
+        return _AssociatedImages(self._opened.associated_images)
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
         """The coarsest level whose downsample is not above `downsample`, or 0."""
         coarser = (level.index for level in self._opened.levels[1:] if downsample < level.downsample)
         return next(coarser, self.level_count) - 1
 
-    def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Any:
-        """A rectangle of one level.
+    def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Image.Image:
+        """Read a rectangle of one level.
 
         Parameters
         ----------
@@ -226,59 +214,18 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         return type(self), (self._opened.name,)
 
 
-class _AssociatedImages(Mapping[str, Any]):
-    """Associated images, read at the first look and decoded one by one."""
+class _AssociatedImages(Mapping[str, Image.Image]):
+    """Associated images in the mode that OpenSlide gives; read and decoded one by one."""
 
-    def __init__(self, slide: CachingSlide) -> None:
-        self._slide = slide
+    def __init__(self, arrays: AssociatedImages) -> None:
+        self._arrays = arrays
 
-    @cached_property
-    def _files(self) -> dict[str, bytes]:
+    def __getitem__(self, name: str) -> Image.Image:
         with _openslide_errors():
-            return self._slide.associated_images()
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """(width, height) by name."""
-        shapes = {name: jpeg_shape(jpeg, f"the {name} image") for name, jpeg in self._files.items()}
-        return {name: (width, height) for name, (height, width) in shapes.items()}
-
-    def __getitem__(self, name: str) -> Any:
-        with _openslide_errors():
-            pixels = decode_picture(self._files[name], f"{self._slide.name}: the {name} image")
-        return Image.fromarray(pixels).convert("RGBA")  # the mode that OpenSlide gives
+            return Image.fromarray(self._arrays[name]).convert("RGBA")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._files)
-
-
-_SOURCE_ONLY = ("openslide.level", "openslide.associated.", "openslide.icc-size", "openslide.quickhash-1")
-"""Properties of the source file that are not those of this one."""
-
-
-def _text(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() else repr(float(number))
-
-
-def _properties(slide: CachingSlide, associated: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """The slide in OpenSlide's words; what the source said of itself stays where it still holds."""
-    about = slide.metadata.slide
-    found = {key: text for key, text in about.properties.items() if not key.startswith(_SOURCE_ONLY)}
-    found["openslide.vendor"] = about.vendor or "rrip"
-    found["openslide.background-color"] = "{:02X}{:02X}{:02X}".format(*slide.metadata.coding.background)
-    if about.mpp is not None:
-        found["openslide.mpp-x"], found["openslide.mpp-y"] = map(_text, about.mpp)
-    if about.objective is not None:
-        found["openslide.objective-power"] = _text(about.objective)
-    found["openslide.level-count"] = str(len(slide.levels))
-    for level in slide.levels:
-        start = f"openslide.level[{level.index}]."
-        found[f"{start}downsample"] = str(level.downsample)
-        found[f"{start}width"], found[f"{start}height"] = str(level.width), str(level.height)
-        found[f"{start}tile-width"] = found[f"{start}tile-height"] = str(level.tile)
-    for name, (width, height) in associated.items():
-        found[f"openslide.associated.{name}.width"] = str(width)
-        found[f"openslide.associated.{name}.height"] = str(height)
-    return found
+        return len(self._arrays)

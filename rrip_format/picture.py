@@ -2,21 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .associated import jpeg_shape
+from .associated import ICC_NAME, jpeg_shape, known_attachments
+from .container import Container, read_associated, read_attachment
 from .errors import DamagedError, LimitError
 from .extras import needs
 from .limits import check_limit
 
-__all__ = ["decode_picture"]
+__all__ = ["AssociatedImages", "decode_picture"]
+
+
+class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
+    """Associated images by name, (height, width, 3) uint8 RGB, read and decoded when one is asked for.
+
+    Calling it gives the JPEG files instead, all of them.
+
+    Parameters
+    ----------
+    container : Container
+
+    Raises
+    ------
+    ChecksumError, DamagedError
+        When an image is asked for that is damaged.
+    ExtraMissingError
+        When an image is asked for and the extra ``openslide`` is not installed.
+    """
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        if name not in self._names():
+            raise KeyError(name)
+        return decode_picture(read_attachment(self._container, name), f"{self._container.name}: the {name} image")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __call__(self) -> dict[str, bytes]:
+        """Read the JPEG files as they are stored."""
+        return read_associated(self._container)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self) or 'none'})"
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Tell (height, width) by name, px, from all the files, without decoding them."""
+        return {name: jpeg_shape(jpeg, f"the {name} image") for name, jpeg in self().items()}
+
+    def _names(self) -> list[str]:
+        return [name for name in known_attachments(self._container.metadata.attachments) if name != ICC_NAME]
 
 
 def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
-    """Pixels of an associated image.
+    """Decode an associated image.
 
     Parameters
     ----------

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import Container, ZarrContainer, open_container, read_associated, read_icc_profile
-from .errors import LimitError, shown
+from .container import Container, ZarrContainer, open_container, read_icc_profile
+from .errors import LimitError, RripError, one_line, shown
 from .geometry import Geometry
+from .picture import AssociatedImages
+from .properties import make_properties
 
 if TYPE_CHECKING:
     import zarr
@@ -59,12 +61,31 @@ class Slide:
 
     Parameters
     ----------
-    container : Container
-        What holds the slide: a folder, a zip archive, a TIFF file, local or remote.
+    source : path, URL or Container
+        A folder, a zip archive, a TIFF file, local or remote, or what has been opened already.
+
+    Attributes
+    ----------
+    name : str
+        Path or URL.
+    metadata : Metadata
+        All that the container says of itself (spec section 8).
+
+    Raises
+    ------
+    NotFoundError
+        If nothing is there; it is a ``FileNotFoundError``.
+    FormatError
+        If no RRIP container is there.
+    NewerFormatError
+        If it was written by a newer version of the format.
+    StorageError
+        If it cannot be read.
     """
 
-    def __init__(self, container: Container) -> None:
-        self.container = container
+    def __init__(self, source: str | os.PathLike[str] | Container) -> None:
+        container = open_container(source) if isinstance(source, str | bytes | os.PathLike) else source
+        self.container: Container = container
         self.name = container.name
         self.metadata = container.metadata
 
@@ -106,9 +127,27 @@ class Slide:
         return self.geometry.shape(level)
 
     @property
+    def dimensions(self) -> tuple[int, int]:
+        """(width, height) of level 0, px, in OpenSlide's order."""
+        return self.geometry.width, self.geometry.height
+
+    @property
+    def mpp(self) -> tuple[float, float] | None:
+        """Width and height of a pixel of level 0, µm, None where they are not known."""
+        return self.metadata.slide.mpp
+
+    @cached_property
     def properties(self) -> Mapping[str, str]:
-        """The vendor's properties of the source slide."""
-        return self.metadata.slide.properties
+        """Properties by OpenSlide's names and those of the source's vendor, as :class:`RripSlide` has them.
+
+        The associated images are read for their sizes. ``metadata.slide.properties`` is what the source alone said.
+
+        Raises
+        ------
+        ChecksumError, DamagedError
+            If an associated image is damaged.
+        """
+        return make_properties(self.metadata, self.associated_images.shapes())
 
     @property
     def group(self) -> zarr.Group:
@@ -136,15 +175,50 @@ class Slide:
         """
         return read_icc_profile(self.container)
 
-    def associated_images(self) -> dict[str, bytes]:
-        """JPEG files of the associated images, ``macro``, ``thumbnail``, ``label``, as far as the slide has them.
+    @property
+    def associated_images(self) -> AssociatedImages:
+        """Arrays (height, width, 3) uint8 by name: ``macro``, ``thumbnail``, ``label``, as far as the slide has them.
+
+        Each is read and decoded when it is asked for, which needs ``rrip-format[openslide]``; errors are those of
+        :class:`~rrip_format.picture.AssociatedImages`.
+        """
+        return AssociatedImages(self.container)
+
+    def thumbnail(self, size: int | tuple[int, int] = 256) -> NDArray[np.uint8]:
+        """Read the whole slide as a small picture, from the coarsest level that is large enough.
+
+        Parameters
+        ----------
+        size : int or (width, height)
+            The most that it may have along both sides or along each, px. Proportions are kept, and nothing is enlarged.
+
+        Returns
+        -------
+        (height, width, 3) uint8
+            RGB.
 
         Raises
         ------
-        ChecksumError
-            If one is damaged.
+        TypeError, ValueError
+            If `size` is neither a whole number nor two, or not positive.
+        MissingTileError, DamagedError
+            If a stored tile that it needs is absent or is not what was written.
+        LimitError
+            If there is not enough memory for it.
         """
-        return read_associated(self.container)
+        from .preview import shrink
+
+        sides = (size, size) if not isinstance(size, tuple | list) else size
+        if len(sides) != 2:
+            raise ValueError(f"size is {shown(size)}, expected a whole number or (width, height), px")
+        most = [_whole("size", side) for side in sides]
+        if min(most) < 1:
+            raise ValueError(f"size is {shown(size)}, expected at least 1 px")
+        scale = min(1.0, *(limit / side for limit, side in zip(most, self.dimensions, strict=True)))
+        width, height = (max(1, round(side * scale)) for side in self.dimensions)
+        level = next(level for level in reversed(self.levels) if level.width >= width and level.height >= height)
+        picture = self.read_region(level.index, 0, 0, level.height, level.width)
+        return shrink(picture, height, width)
 
     def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
         """RGB of one tile, padding included, or of a part of it.
@@ -270,6 +344,23 @@ class Slide:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.container,)
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the slide; what cannot be read is said in its place."""
+        from .preview import make_card
+
+        facts = {
+            "size": f"{self.geometry.width} x {self.geometry.height} px",
+            "pixel": "size unknown" if self.mpp is None else f"{self.mpp[0]:g} x {self.mpp[1]:g} µm",
+            "levels": ", ".join(f"{level.width} x {level.height}" for level in self.levels),
+        }
+        try:
+            return make_card(self.name, facts, self.thumbnail())
+        except RripError as error:
+            return make_card(self.name, {**facts, "picture": one_line(error)}, None)
+
     def __repr__(self) -> str:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
 
@@ -335,7 +426,7 @@ def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
 
 
 def open_slide(path: str | os.PathLike[str]) -> Slide:
-    """Open a container: a folder, a zip file, a TIFF file, or a URL that fsspec knows.
+    """Open a container: a folder, a zip file, a TIFF file, or a URL that fsspec knows. The same as ``Slide(path)``.
 
     Parameters
     ----------
@@ -348,6 +439,8 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
 
     Raises
     ------
+    NotFoundError
+        If nothing is there; it is a ``FileNotFoundError``.
     FormatError
         If no RRIP container is there.
     NewerFormatError
@@ -355,4 +448,4 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     StorageError
         If it cannot be read.
     """
-    return Slide(open_container(path))
+    return Slide(path)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import inspect
+import io
 import json
+import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
-from conftest import SUFFIXES, tissue
+from conftest import SUFFIXES, tile_path, tissue
+from kinds import MPP, serve
 
 import rrip_format
-from rrip_format import Settings
+from rrip_format import Settings, preview
 from rrip_format.errors import FormatError, NotFoundError, RripError, SourceError, StorageError
 
 
@@ -57,8 +64,6 @@ def test_a_container_that_vanishes_while_it_is_open_is_no_missing_chunk(kinds, t
 
 def test_a_url_that_is_not_there(kinds):
     pytest.importorskip("aiohttp")
-    from kinds import serve
-
     with serve(kinds.zarr.parent) as server, pytest.raises(NotFoundError, match=r"nothing\.rrip\.tif") as caught:
         rrip_format.open(f"{server.url}/nothing.rrip.tif")
     assert isinstance(caught.value, FileNotFoundError)
@@ -107,7 +112,7 @@ SIGNATURES = {
     "RripSlide": "(filename)",
     "RripStore": "(container, *, zarr_format)",
     "Settings": "(quality, tile, effort, tune, luma_only, preset, steps, target)",
-    "Slide": "(container)",
+    "Slide": "(source)",
 }
 """Names and order of all parameters, which callers use."""
 
@@ -190,3 +195,176 @@ def test_contradictions_are_refused(tmp_path, arguments, options, error, says):
     with pytest.raises(error, match=says):
         rrip_format.convert(tissue(70, 90), tmp_path / "a.rrip.zarr", *arguments, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+# Slides
+
+
+def test_a_slide_opens_a_path(kinds):
+    for path in (*kinds.all, str(kinds.tif), os.fsencode(kinds.tif)):
+        with rrip_format.Slide(path) as slide:
+            assert slide.name == os.fsdecode(path)
+            np.testing.assert_array_equal(slide.read_region(0, 10, 20, 30, 40), kinds.decoded[0][10:40, 20:60])
+
+
+@pytest.mark.parametrize("kind", ["zarr", "zip", "tif"])
+def test_what_a_slide_says_is_what_ripslide_says(kinds, kind):
+    pytest.importorskip("openslide")
+    path = getattr(kinds, kind)
+    with rrip_format.Slide(path) as ours, rrip_format.RripSlide(path) as theirs:
+        assert ours.dimensions == theirs.dimensions == (900, 700)
+        assert ours.mpp == MPP
+        assert ours.properties == theirs.properties
+        assert ours.properties["openslide.mpp-x"] == str(MPP[0])
+        assert ours.properties["openslide.associated.macro.height"] == "50"
+        assert sorted(ours.associated_images) == sorted(theirs.associated_images) == ["macro", "thumbnail"]
+        assert len(ours.associated_images) == 2
+        assert "label" not in ours.associated_images
+        assert repr(ours.associated_images) == "AssociatedImages(thumbnail, macro)"
+        for name, picture in ours.associated_images.items():
+            np.testing.assert_array_equal(picture, np.asarray(theirs.associated_images[name])[..., :3])
+            assert ours.associated_images()[name].startswith(b"\xff\xd8")
+        again = pickle.loads(pickle.dumps(ours))
+        assert again.properties == ours.properties
+        again.close()
+    with pytest.raises(KeyError, match="label"):
+        ours.associated_images["label"]
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "level"),
+    [
+        (256, (199, 256), 1),
+        ((2000, 100), (100, 129), 2),
+        ((100, 2000), (78, 100), 3),
+        (113, (88, 113), 3),
+        (450, (350, 450), 1),
+        (1, (1, 1), 3),
+        (5000, (700, 900), 0),
+        (np.int64(225), (175, 225), 2),
+    ],
+)
+def test_thumbnails(kinds, size, shape, level):
+    with rrip_format.open(kinds.tif) as slide:
+        found = slide.thumbnail(size)
+    assert found.shape == (*shape, 3)
+    assert found.dtype == np.uint8
+    whole = kinds.decoded[level].astype(float)
+    assert np.abs(found.mean((0, 1)) - whole.mean((0, 1))).max() < 1
+    if shape == whole.shape[:2]:
+        np.testing.assert_array_equal(found, kinds.decoded[level])
+
+
+@pytest.mark.parametrize(
+    ("size", "error", "says"),
+    [
+        (0, ValueError, "size is 0, expected at least 1 px"),
+        ((10, -1), ValueError, r"size is \(10, -1\), expected at least"),
+        ((1, 2, 3), ValueError, r"size is \(1, 2, 3\), expected a whole number or \(width, height\)"),
+        (1.5, TypeError, "size is 1.5, expected a whole number"),
+    ],
+)
+def test_sizes_of_thumbnails(kinds, size, error, says):
+    with rrip_format.open(kinds.tif) as slide, pytest.raises(error, match=says):
+        slide.thumbnail(size)
+
+
+def test_shrinking_is_a_mean_of_areas():
+    picture = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3) * 4
+    found = preview.shrink(picture, 2, 2)
+    weights = np.array([[1, 1, 0.5, 0, 0], [0, 0, 0.5, 1, 1]]) / 2.5
+    expected = np.einsum("ij,jkc->ikc", weights, picture.reshape(5, 2, 2, 3).mean(2))
+    np.testing.assert_array_equal(found, np.floor(expected + 0.5))
+    np.testing.assert_array_equal(preview.shrink(picture, 5, 4), picture)
+
+
+def test_a_notebook_shows_a_picture(kinds):
+    image = pytest.importorskip("PIL.Image")
+    with rrip_format.open(kinds.tif) as slide:
+        shown, small = slide._repr_html_(), slide.thumbnail()
+    data = re.search(r'<img src="data:image/png;base64,([^"]+)" width="256" height="199"', shown)
+    with image.open(io.BytesIO(base64.b64decode(data[1]))) as picture:
+        picture.verify()
+    with image.open(io.BytesIO(base64.b64decode(data[1]))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), small)
+    assert "900 x 700 px" in shown
+    assert f"{MPP[0]:g} x {MPP[1]:g} µm" in shown
+    assert "450 x 350" in shown
+    assert ET.fromstring(shown.replace("<br>", "").replace('alt="the slide">', 'alt="the slide"/>')).tag == "div"
+
+
+def test_a_notebook_shows_what_is_wrong(spoiled):
+    tile_path(spoiled, 2, 1, 1).unlink()
+    path = spoiled.rename(spoiled.with_name("<b>&.rrip.zarr"))
+    with rrip_format.open(path) as slide:
+        shown = slide._repr_html_()
+    assert "is missing" in shown
+    assert "<img" not in shown
+    assert "&lt;b&gt;&amp;.rrip.zarr" in shown
+    assert "<b>" not in shown
+
+
+def test_the_store_is_shown_as_it_is_opened():
+    assert 'mode="r")' in rrip_format.RripStore.__doc__
+
+
+# Types
+
+SCRIPT = """
+from collections.abc import Mapping
+from typing import assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import rrip_format
+from rrip_format import FormatError, RripError, RripSlide, RripStore, Settings, Slide
+
+Pixels = NDArray[np.uint8]
+
+
+def use(path: str) -> None:
+    assert_type(rrip_format.__version__, str)
+    assert_type(rrip_format.imread(path, level=0, region=(0, 0, 5, 5)), Pixels)
+    with rrip_format.open(path) as slide:
+        assert_type(slide, Slide)
+        assert_type(slide.read_region(0, 0, 0, 5, 5), Pixels)
+        assert_type(slide.thumbnail((100, 100)), Pixels)
+        assert_type(slide.dimensions, tuple[int, int])
+        assert_type(slide.mpp, tuple[float, float] | None)
+        assert_type(slide.properties, Mapping[str, str])
+        assert_type(slide.associated_images["macro"], Pixels)
+    with RripSlide(path) as like_openslide:
+        assert_type(like_openslide.read_region((0, 0), 0, (5, 5)), Image.Image)
+        assert_type(like_openslide.associated_images, Mapping[str, Image.Image])
+        assert_type(like_openslide.level_dimensions, tuple[tuple[int, int], ...])
+    done = rrip_format.convert(path, path, quality=80)
+    assert_type(done.stored_bytes, int)
+    rrip_format.convert(path, path, Settings(quality=80), overwrite=True)
+    assert_type(rrip_format.export(path, path, quality=80), int)
+    assert_type(RripStore(path, zarr_format=2).answers_at_once, bool)
+    rrip_format.info(path)["bytes"]["total"]
+    rrip_format.references(path)["refs"]
+    assert_type([finding.rule for finding in rrip_format.validate(path)], list[str])
+    rrip_format.repair(path, path).lines()
+    try:
+        Slide(path).close()
+    except (FormatError, RripError) as error:
+        assert_type(error.rule, str | None)
+"""
+
+
+def test_a_script_is_checked_strictly(tmp_path):
+    pytest.importorskip("mypy")
+    script = tmp_path / "script.py"
+
+    def check(text: str) -> tuple[int, str]:
+        script.write_text(text)
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "cache", script.name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = check(SCRIPT)
+    assert code == 0, said
+    assert 'incompatible type "str"' in check(SCRIPT.replace("quality=80)", 'quality="80")', 1))[1]

@@ -96,7 +96,7 @@ def test_real_slides_read_back(name, testdata, tmp_path):
         info = opened.info
         check_reads_back(path, info.width, info.height)
         with rrip_format.open(path) as slide:
-            assert slide.properties == dict(info.properties)
+            assert slide.metadata.slide.properties == dict(info.properties)
             assert slide.metadata.slide.objective == info.objective_power
             assert slide.metadata.slide.source_name == source.name
             assert slide.metadata.slide.mpp == (None if info.mpp_x is None else (info.mpp_x, info.mpp_y))

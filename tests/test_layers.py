@@ -26,6 +26,7 @@ FLOORS = [
     ["container", "layout_v2", "packet"],
     ["hierarchy"],
     ["store"],
+    ["picture", "preview", "properties"],
     ["codec", "jpeg_codec", "slide", "writing", "encoder", "overview", "source"],
     ["sampling"],
     ["losses"],

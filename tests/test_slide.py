@@ -70,7 +70,7 @@ def test_levels(slide):
         Level(3, 113, 88, 256, 8, None),
     )
     assert repr(slide).endswith("900 x 700 px, 4 levels)")
-    assert slide.properties == {}
+    assert slide.metadata.slide.properties == {}
     assert slide.icc_profile() is None
 
 
