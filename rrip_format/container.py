@@ -41,6 +41,7 @@ __all__ = [
     "read_attachment",
     "read_icc_profile",
     "reopen",
+    "total_bytes",
 ]
 
 _MAX_DIGITS = 400
@@ -180,6 +181,21 @@ def read_associated(container: Container) -> dict[str, bytes]:
     """JPEG files of the associated images that the metadata list; errors as in :func:`read_attachment`."""
     names = known_attachments(container.metadata.attachments)
     return {name: read_attachment(container, name) for name in names if name != ICC_NAME}
+
+
+def total_bytes(path: str | os.PathLike[str]) -> int:
+    """Add up all that is stored in a container, metadata too: the size that every command states.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be listed.
+    """
+    container = open_container(path)
+    try:
+        return sum(size for _, size in container.sizes())
+    finally:
+        container.close()
 
 
 def load_json(data: bytes, what: str) -> Any:

@@ -28,6 +28,7 @@ from .blocks import (
     list_blocks,
     recall_block,
 )
+from .container import total_bytes
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
 from .geometry import BASE_LEVEL, Geometry
@@ -66,6 +67,8 @@ class Conversion:
         Those that an interrupted run had made.
     stored_bytes : int
         Bytes of all stored tiles.
+    total_bytes : int
+        Bytes of the container, metadata too, as ``rrip info`` states them.
     source_bytes : int or None
         Size of the source.
     steps : three floats or None
@@ -82,6 +85,7 @@ class Conversion:
     empty_families: int
     resumed_families: int
     stored_bytes: int
+    total_bytes: int
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
@@ -367,6 +371,7 @@ class _Run:
             empty_families=int(self._empty.sum()),
             resumed_families=self._resumed,
             stored_bytes=self._stored,
+            total_bytes=total_bytes(target),
             source_bytes=info.size_bytes,
             steps=self._plan.settings.steps,
             reached=self._plan.reached,

@@ -30,8 +30,8 @@ _LARGE_PX = 64_000_000
 """From here on processes gain more than it takes to begin them."""
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="SOURCE DEST | SOURCE… --out-dir DIR")
+@click.command(short_help="Convert slides and images, or copy containers.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="SOURCE DEST | SOURCE… --out-dir DIR")
 @click.option("--out-dir", type=click.Path(file_okay=False), help="Convert every SOURCE to a container in this folder.")
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="What to make there. [folder]")
 @takes_settings
@@ -159,9 +159,9 @@ def _convert(
         return
     kind = str(settings.target).partition("=")[0]
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
-    share = f", {done.stored_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
+    share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
     resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
-    size = f"{format_bytes(done.stored_bytes)}{share}{reached}{resumed}"
+    size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
 
 
@@ -195,11 +195,14 @@ def _is_there(source: str, dest: str, settings: Settings) -> bool:
 
 def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
+    from ..container import total_bytes
     from ..describing import format_bytes
     from ..transmux import transmux
 
     with progress_bar("copying", quiet=as_json) as progress:
         stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)
-    click.echo(
-        json.dumps({"path": dest, "stored_bytes": stored}) if as_json else f"{dest}: {format_bytes(stored)} copied"
-    )
+    total = total_bytes(dest)
+    if as_json:
+        click.echo(json.dumps({"path": dest, "stored_bytes": stored, "total_bytes": total}))
+    else:
+        click.echo(f"{dest}: {format_bytes(total)} copied")
