@@ -6,13 +6,14 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import hash_tree, tissue
+from conftest import SUFFIXES, hash_tree, tissue
 
 from rrip_format.cli import main
 
@@ -263,3 +264,88 @@ def test_a_reader_that_goes_away_is_no_error(picture, tmp_path):
     command = f"{sys.executable} -m rrip_format info {tmp_path / 'a.rrip.zarr'} | true"
     result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_convert_and_info_state_the_same_size(picture, tmp_path, suffix):
+    import rrip_format
+
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    for source, target in ((picture, first), (first, second)):
+        printed = run("convert", source, target).stdout
+        found = rrip_format.info(target)
+        stated = re.search(r"total +([\d.]+ [kM]?B)", run("info", target).stdout)[1]
+        assert stated in printed
+        told = json.loads(run("convert", source, target, "--overwrite", "--json").stdout)
+        assert told["total_bytes"] == found["bytes"]["total"]
+        assert told["stored_bytes"] == sum(level["bytes"] for level in found["levels"])
+        if source == picture:
+            share = re.search(r"(\d+)% of its source", printed)[1]
+            assert int(share) == round(100 * found["bytes"]["total"] / picture.stat().st_size)
+
+
+def test_help_is_not_cut_off():
+    for option in ("-h", "--help"):
+        shown = run(option).stdout
+        assert "..." not in shown.partition("Commands:")[2]
+        assert max(map(len, shown.splitlines())) < 80
+    listed = shown.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == sorted(main.commands)  # a line each
+    for name, command in main.commands.items():
+        assert command.short_help, name
+        assert "..." not in run(name, "--help").stdout
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_version(option):
+    import rrip_format
+
+    assert run(option).stdout == f"rrip, version {rrip_format.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["rrip", "con"], "plain,convert"),
+        (["rrip", "info", "sli"], "file,sli"),
+        (["rrip", "convert", "sli"], "file,sli"),
+        (["rrip", "convert", "slide.svs", "ou"], "file,ou"),
+        (["rrip", "convert", "--out-dir", "ou"], "dir,ou"),
+        (["rrip", "convert", "--kind", "z"], "plain,zip"),
+        (["rrip", "validate", "a.rrip.tif", "--source", "sli"], "file,sli"),
+        (["rrip", "repair", "sli"], "file,sli"),
+        (["rrip", "export", "a.rrip.tif", "sli"], "file,sli"),
+        (["rrip", "evaluate", "sli"], "file,sli"),
+    ],
+)
+def test_the_shell_completes(words, expected):
+    environment = {
+        **os.environ,
+        "_RRIP_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    command = [sys.executable, "-c", "from rrip_format.cli import main; main(prog_name='rrip')"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == [expected], done.stderr
+
+
+def test_bash_takes_the_completion_as_documented(tmp_path):
+    """In a shell that has ``rrip``: what it offers for the first argument are files."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "command-line.md").read_text("utf-8")
+    line = 'eval "$(_RRIP_COMPLETE=bash_source rrip)"'
+    assert line in page
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash")
+    program = tmp_path / "rrip"
+    program.write_text(f"#!{sys.executable}\nfrom rrip_format.cli import main\nmain(prog_name='rrip')\n")
+    program.chmod(0o755)
+    typed = "COMP_WORDS=(rrip info s) COMP_CWORD=2; _rrip_completion rrip; complete -p rrip"
+    script = f"{line}\ncompopt() {{ printf '%s ' compopt \"$@\"; }}\n{typed}"
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [bash, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "compopt -o default" in done.stdout, done.stderr
+    assert "-F _rrip_completion rrip" in done.stdout, done.stderr

@@ -15,10 +15,13 @@ __all__ = ["main"]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="rrip")
+@click.version_option(__version__, "-V", "--version", prog_name="rrip")
 @click.option("--debug", is_flag=True, help="Show a traceback for unexpected errors.")
 def main(*, debug: bool) -> None:
-    """Store whole-slide images as a JPEG base and JPEG residuals."""
+    """Store whole-slide images as a JPEG base and JPEG residuals.
+
+    'rrip COMMAND --help' tells all about a command.
+    """
     del debug  # read by Commands
 
 

@@ -11,7 +11,7 @@ from .options import AS_JSON
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="Convert a picture that is at hand; compare it with JPEG.")
 @click.option(
     "--out", type=click.Path(file_okay=False), default="rrip-demo", show_default=True, help="Folder for its files."
 )

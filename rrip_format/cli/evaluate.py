@@ -13,8 +13,8 @@ from .progress import progress_bar
 __all__ = ["evaluate"]
 
 
-@click.command()
-@click.argument("source")
+@click.command(short_help="Measure size and quality beside other codecs.")
+@click.argument("source", type=click.Path())
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the report; made if needed.")
 @click.option("--families", type=click.IntRange(min=1), default=4, show_default=True, help="How many to measure.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the choice of families.")

@@ -12,8 +12,8 @@ from .progress import progress_bar
 __all__ = ["export"]
 
 
-@click.command()
-@click.argument("path")
+@click.command(short_help="Write an ordinary TIFF, OME-TIFF or Deep Zoom image.")
+@click.argument("path", type=click.Path())
 @click.argument("dest", type=click.Path())
 @click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
 @LABEL

@@ -11,8 +11,8 @@ from .options import AS_JSON
 __all__ = ["info"]
 
 
-@click.command()
-@click.argument("path")
+@click.command(short_help="Show levels, sizes and metadata.")
+@click.argument("path", type=click.Path())
 @AS_JSON
 def info(*, path: str, as_json: bool) -> None:
     """Show levels, sizes and metadata of the container PATH."""

@@ -13,8 +13,8 @@ from .progress import progress_bar
 __all__ = ["repair"]
 
 
-@click.command()
-@click.argument("path")
+@click.command(short_help="Save all that a damaged container still has.")
+@click.argument("path", type=click.Path())
 @click.argument("dest", type=click.Path())
 @click.option("--fill-lost", is_flag=True, help="Fill lost tiles from the coarser level, instead of leaving them out.")
 @OVERWRITE

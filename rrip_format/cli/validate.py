@@ -25,11 +25,13 @@ __all__ = ["validate"]
 _DEPTHS = ["header", "index", "checksums", "pixels"]
 
 
-@click.command()
-@click.argument("path")
+@click.command(short_help="Find everything that is wrong with a container.")
+@click.argument("path", type=click.Path())
 @click.option("--depth", type=click.Choice(_DEPTHS), default="checksums", show_default=True, help="How deep to look.")
 @click.option("--strict", is_flag=True, help="Let warnings count for the exit code.")
-@click.option("--source", help="The slide that it was made from, to compare level 0 with, pixel by pixel.")
+@click.option(
+    "--source", type=click.Path(), help="The slide that it was made from, to compare level 0 with, pixel by pixel."
+)
 @WORKERS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: each finding, then a summary.")
 def validate(
