@@ -29,8 +29,8 @@ from bench_tissue import SIDE, Image, all_tissue, oriented
 from benchlib import Child, Json, Spread
 
 import rrip_format
+from rrip_format.describing import describe
 from rrip_format.evaluate.tables import markdown_table
-from rrip_format.info import describe
 from rrip_format.transmux import transmux
 
 GIGAPIXELS = (0.25, 1.0, 4.0, 16.0)

@@ -86,7 +86,7 @@ class Reader:
 
     def imread(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Opened for this read."""
-        return rrip_format.imread(self.path, level, region)
+        return rrip_format.imread(self.path, level, region=region)
 
     def zarr_store(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Through Zarr and our store."""
