@@ -14,7 +14,7 @@ from .slide import open_slide
 __all__ = ["imread"]
 
 
-def imread(path: str | os.PathLike[str], level: int = 0, region: Sequence[int] | None = None) -> NDArray[np.uint8]:
+def imread(path: str | os.PathLike[str], level: int = 0, *, region: Sequence[int] | None = None) -> NDArray[np.uint8]:
     """Read one level of a slide, or a rectangle of it.
 
     Parameters

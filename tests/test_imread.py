@@ -68,6 +68,11 @@ def test_whole_numbers_of_every_kind(kinds):
     np.testing.assert_array_equal(found, kinds.decoded[1][10:40, 20:60])
 
 
+def test_a_region_is_passed_by_name(kinds):
+    with pytest.raises(TypeError, match="positional"):
+        rrip_format.imread(kinds.tif, 0, (0, 0, 1, 1))
+
+
 @pytest.mark.parametrize("level", [-1, 4, 99])
 def test_levels_that_are_not_there(kinds, level):
     with pytest.raises(IndexError, match="levels 0 … 3"):
