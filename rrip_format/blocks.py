@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from .disk import Span
 from .errors import DamagedError, RripError
 from .family import StreamCoder, decode_base, decode_residual, decode_samples, encode_base, encode_family
-from .geometry import BASE_LEVEL, Geometry
-from .metadata import Coding
 from .overview import pad
 from .sampling import Image, Levels, halve_twice, pad_levels, read_families
 from .source import Source
-from .tile import crc32c, split_tile
+from .spec.geometry import BASE_LEVEL, Geometry
+from .spec.metadata import Coding
+from .spec.tile import crc32c, split_tile
 from .writing import ContainerWriter
 
 __all__ = [

@@ -22,9 +22,9 @@ from zarr.storage import FsspecStore, LocalStore, StorePath
 
 from .errors import FormatError, ReadOnlyError, RripError
 from .family import decode_tile, needed_levels
-from .layout import tile_key
-from .metadata import Coding, parse_coding
 from .recent import RecentTiles
+from .spec.metadata import Coding, parse_coding
+from .spec.zarr_layout import tile_key
 from .storage import get_async, get_sync, is_synchronous
 
 if TYPE_CHECKING:

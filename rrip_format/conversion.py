@@ -17,26 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from .associated import ASSOCIATED_NAMES
-from .blocks import (
-    Block,
-    EncodedTile,
-    Family,
-    WrittenTile,
-    check_block,
-    encode_overview,
-    list_blocks,
-    recall_block,
-)
+from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
 from .container import total_bytes
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
-from .geometry import BASE_LEVEL, Geometry
 from .journal import Journal, read_journal
 from .jpeg import encode
 from .overview import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .source import Source, open_source
+from .spec.attachments import ASSOCIATED_NAMES
+from .spec.geometry import BASE_LEVEL, Geometry
 from .workers import SharedSource, result_of, submit, work
 from .writing import ContainerWriter, check_room, check_target, open_writer
 

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .associated import ICC_NAME, attachment_title, known_attachments
 from .container import Container, load_json, read_attachment
 from .errors import ExtraMissingError, RripError, shown
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
-from .layout import attachment_key
 from .picture import decode_picture
+from .spec.attachments import ICC_NAME, attachment_title, known_attachments
+from .spec.zarr_layout import attachment_key
 
 __all__ = ["check_attachments", "check_documents"]
 

@@ -17,8 +17,8 @@ from .core.difference import centred
 from .core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
 from .core.predict import Taps
 from .errors import RripError
-from .geometry import TILE_SIZES
-from .metadata import BILINEAR, SHARP, ResidualCoding
+from .spec.geometry import TILE_SIZES
+from .spec.metadata import BILINEAR, SHARP, ResidualCoding
 
 __all__ = [
     "CHROMA_RATIO",

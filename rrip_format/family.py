@@ -18,10 +18,10 @@ from .core.colour import Corner, Window, checked, target
 from .core.difference import difference
 from .core.tile_decoder import decode_rgb
 from .errors import DamagedError, MissingTileError
-from .geometry import BASE_LEVEL
 from .jpeg import decode_gray, decode_ycc, encode
-from .metadata import Coding, ResidualCoding
-from .tile import join_tile, split_tile
+from .spec.geometry import BASE_LEVEL
+from .spec.metadata import Coding, ResidualCoding
+from .spec.tile import join_tile, split_tile
 
 __all__ = [
     "EncodedFamily",

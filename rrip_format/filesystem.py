@@ -28,9 +28,9 @@ from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
 from .extras import needs
 from .family import decode_tile, needed_levels
 from .hierarchy import Hierarchy
-from .layout import ICC_KEY, dump
 from .picture import decode_picture
 from .pool import OwnThreads
+from .spec.zarr_layout import ICC_KEY, dump
 
 with needs("remote", "the protocol rrip"):
     from fsspec.asyn import AsyncFileSystem

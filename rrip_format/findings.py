@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .errors import RripError, printable
-from .layout import tile_key
+from .spec.zarr_layout import tile_key
 
 __all__ = ["EXPECTED", "SEVERITIES", "Finding", "Place", "Severity", "Tally", "findings_of"]
 

@@ -19,10 +19,10 @@ from .core import predict
 from .core.predict import Taps
 from .encoder import UNFITTED, ChromaFit, Settings
 from .family import EncodedFamily, StreamCoder, encode_family, encode_level
-from .geometry import BASE_LEVEL, Geometry
 from .losses import Original
-from .metadata import SHARP, Coding, ResidualCoding
 from .sampling import Levels
+from .spec.geometry import BASE_LEVEL, Geometry
+from .spec.metadata import SHARP, Coding, ResidualCoding
 
 __all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit_chroma", "fit_to_luma", "legal_taps"]
 

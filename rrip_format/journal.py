@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .disk import as_target_error, beginning, flush
-from .tile import crc32c
+from .spec.tile import crc32c
 
 __all__ = ["Journal", "read_journal"]
 

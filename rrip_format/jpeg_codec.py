@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 
-from .associated import jpeg_shape
 from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, RripError, shown
 from .extras import needs
-from .tile import jpeg_of_base
+from .spec.attachments import jpeg_shape
+from .spec.tile import jpeg_of_base
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import predict
-from .geometry import BASE_LEVEL, Geometry
+from .spec.geometry import BASE_LEVEL, Geometry
 
 __all__ = ["OverviewBuilder", "pad"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from .errors import DamagedError
 from .family import decode_tile, needed_levels
-from .metadata import Coding
-from .tile import TRAILER_BYTES
+from .spec.metadata import Coding
+from .spec.tile import TRAILER_BYTES
 
 __all__ = ["decode_packet", "join_packet", "split_packet"]
 

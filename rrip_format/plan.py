@@ -21,11 +21,11 @@ from .container import load_json
 from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
 from .fitting import Fits
-from .geometry import Geometry
-from .layout import dump
-from .metadata import Coding, Metadata, SlideMetadata, parse_metadata
 from .sampling import even_families, pad_levels, tissue_families
 from .source import Source
+from .spec.geometry import Geometry
+from .spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
+from .spec.zarr_layout import dump
 
 __all__ = ["Plan", "make_metadata", "make_plan", "note_plan", "recall_plan"]
 

@@ -12,11 +12,11 @@ from .core import colour, predict
 from .core.difference import centred
 from .core.jpeg_encoder import Quantiser, encode_ycc
 from .family import decode_base, decode_tile
-from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .metadata import SHARP, Coding
 from .overview import pad
-from .tile import join_tile
+from .spec.geometry import BASE_LEVEL
+from .spec.metadata import SHARP, Coding
+from .spec.tile import join_tile
 
 __all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
 

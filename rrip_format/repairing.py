@@ -18,18 +18,18 @@ from uuid import UUID
 import rfc8785
 
 from . import __version__
-from .associated import ICC_NAME, attachment_title, check_associated, known_attachments
 from .container import Container, Place, load_json, read_attachment
 from .errors import RULES, DamagedError, RripError, TargetError
 from .findings import Finding
-from .geometry import BASE_LEVEL
 from .hierarchy import check_tile
-from .layout import documents
-from .metadata import Coding, Metadata, parse_metadata, seal
 from .pool import in_order
 from .remaking import Overviews, coarser, fill_from_coarser, under
 from .salvage import open_damaged
-from .tile import join_tile, split_tile
+from .spec.attachments import ICC_NAME, attachment_title, check_associated, known_attachments
+from .spec.geometry import BASE_LEVEL
+from .spec.metadata import Coding, Metadata, parse_metadata, seal
+from .spec.tile import join_tile, split_tile
+from .spec.zarr_layout import documents
 from .validation import Unit, batches, check_batch, read_each
 from .writing import check_room, open_writer
 

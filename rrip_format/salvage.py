@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .associated import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
 from .bytesource import ByteSource, is_url, open_bytes
 from .container import Container, ZarrContainer, load_json, open_container
 from .errors import DamagedError, FormatError, NewerFormatError, RripError
-from .limits import check_limit, limit
-from .metadata import Coding, Metadata, SlideMetadata, parse_coding
+from .spec.attachments import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
+from .spec.limits import check_limit, limit
+from .spec.metadata import Coding, Metadata, SlideMetadata, parse_coding
 from .storage import get_sync, open_store
 from .zip_reader import Archive, ZipContainer
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import colour, predict
-from .geometry import Geometry
 from .overview import pad
 from .source import Source
+from .spec.geometry import Geometry
 
 __all__ = [
     "TISSUE_DEVIATION",

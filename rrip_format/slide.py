@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from .container import Container, ZarrContainer, open_container, read_icc_profile
 from .errors import LimitError, RripError, one_line, shown
-from .geometry import Geometry
 from .picture import AssociatedImages
 from .properties import make_properties
+from .spec.geometry import Geometry
 
 if TYPE_CHECKING:
     import zarr

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .bytesource import ByteSource
 from .errors import DamagedError, FormatError
-from .tiff_layout import ENTRY, HEADER, Kind, Value
+from .spec.tiff_layout import ENTRY, HEADER, Kind, Value
 
 __all__ = ["Field", "Ifd", "Index", "read_ifd", "read_start", "walk"]
 

@@ -11,15 +11,25 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .associated import seal_attachment
 from .core.jpeg_encoder import Quantiser, encode_ycc
 from .disk import Span, Workplace, as_target_error
 from .errors import RripError
-from .geometry import BASE_LEVEL
-from .metadata import Coding, Metadata
 from .sinks import PartialFile
-from .tiff_layout import HEADER, Kind, Tag, Value, ifd_positions, level_tags, pack_index, picture_tags, resolution_tags
-from .tile import crc32c
+from .spec.attachments import seal_attachment
+from .spec.geometry import BASE_LEVEL
+from .spec.metadata import Coding, Metadata
+from .spec.tiff_layout import (
+    HEADER,
+    Kind,
+    Tag,
+    Value,
+    ifd_positions,
+    level_tags,
+    pack_index,
+    picture_tags,
+    resolution_tags,
+)
+from .spec.tile import crc32c
 from .writing import ContainerWriter
 
 __all__ = ["TiffWriter"]

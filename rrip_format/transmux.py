@@ -9,8 +9,8 @@ from itertools import islice
 from .container import Container, Place, open_container, read_associated, read_icc_profile
 from .disk import Span
 from .errors import DamagedError, MissingTileError
-from .geometry import BASE_LEVEL
-from .tile import split_tile
+from .spec.geometry import BASE_LEVEL
+from .spec.tile import split_tile
 from .writing import ContainerWriter, check_room, open_writer
 
 __all__ = ["transmux"]

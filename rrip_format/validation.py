@@ -26,15 +26,15 @@ from .documents import check_attachments, check_documents
 from .errors import NotFoundError, RripError, StorageError
 from .family import decode_base, decode_tile
 from .findings import Finding, findings_of
-from .geometry import BASE_LEVEL
 from .hierarchy import Hierarchy, check_tile
 from .jpeg import decode_gray
-from .layout import parse_tile_key
-from .metadata import Coding
 from .pool import in_order
 from .salvage import open_damaged
+from .spec.geometry import BASE_LEVEL
+from .spec.metadata import Coding
+from .spec.tile import TRAILER_BYTES, split_tile
+from .spec.zarr_layout import parse_tile_key
 from .tiff_reader import INDEX_KEY
-from .tile import TRAILER_BYTES, split_tile
 
 __all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
 

@@ -15,10 +15,10 @@ from .blocks import Block, Family, encode_block, halve_block, read_block
 from .errors import RripError, SourceError
 from .extras import needs
 from .family import StreamCoder
-from .geometry import Geometry
-from .metadata import Coding
 from .sampling import Image
 from .source import Source
+from .spec.geometry import Geometry
+from .spec.metadata import Coding
 
 __all__ = ["SharedSource", "cluster", "result_of", "submit", "work"]
 

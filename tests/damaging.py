@@ -11,9 +11,9 @@ from conftest import tile_path
 
 import rrip_format
 from rrip_format.container import open_container
-from rrip_format.layout import dump
-from rrip_format.metadata import seal
-from rrip_format.tile import join_tile
+from rrip_format.spec.metadata import seal
+from rrip_format.spec.tile import join_tile
+from rrip_format.spec.zarr_layout import dump
 
 Json = Any
 

@@ -43,7 +43,7 @@ from rrip_format.errors import (
 from rrip_format.family import decode_family, decode_tile, needed_levels
 from rrip_format.jpeg import encode
 from rrip_format.jpeg_codec import Jpeg, _Jpeg
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.spec.tile import join_tile, split_tile
 
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
 PIPELINES = ["zarr.core.codec_pipeline.BatchedCodecPipeline"]

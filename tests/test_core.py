@@ -40,9 +40,9 @@ from rrip_format.core.jpeg_encoder import Quantiser, encode_gray, encode_ycc
 from rrip_format.core.tile_decoder import decode_rgb
 from rrip_format.errors import DamagedError, LimitError, RripError
 from rrip_format.family import Quality, decode_tile, encode_base, encode_family, needed_levels
-from rrip_format.geometry import Geometry
-from rrip_format.metadata import BILINEAR, SHARP, Coding, ResidualCoding
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, ResidualCoding
+from rrip_format.spec.tile import join_tile, split_tile
 
 SOURCES = Path(lib.__file__).with_name("src")
 HEADER = (SOURCES / "rrip.h").read_text("utf-8")

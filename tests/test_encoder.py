@@ -25,10 +25,10 @@ from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, l
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family import decode_planes, encode_family
 from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
-from rrip_format.geometry import Geometry
 from rrip_format.losses import EDGE, Original
-from rrip_format.metadata import BILINEAR, SHARP, Coding
 from rrip_format.sampling import halve_twice
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import BILINEAR, SHARP, Coding
 
 UNFITTED_LEVELS = (UNFITTED, UNFITTED)
 

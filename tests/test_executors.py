@@ -63,7 +63,7 @@ def test_a_process_that_dies_ends_in_our_error(slide, tmp_path):
 def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
     copy = Path(shutil.copy(slide, tmp_path / "copy.tif"))
     with open_source(copy) as source:
-        geometry = rrip_format.geometry.Geometry(700, 600, 64)
+        geometry = rrip_format.spec.geometry.Geometry(700, 600, 64)
         there = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
         block = blocks.Block(0, 0, 1, 1)
         assert there.read(geometry, block).shape == (256, 256, 3)

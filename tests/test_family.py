@@ -29,9 +29,9 @@ from rrip_format.family import (
     encode_family,
     needed_levels,
 )
-from rrip_format.geometry import Geometry
-from rrip_format.metadata import BILINEAR, SHARP, Coding, ResidualCoding
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, ResidualCoding
+from rrip_format.spec.tile import join_tile, split_tile
 
 SLIDE = UUID("00112233-4455-4677-8899-aabbccddeeff")
 QUALITY = Quality(base=90, luma=(80, 78), chroma=(86, 86))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format.geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES, Geometry, ceil_div
+from rrip_format.spec.geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES, Geometry, ceil_div
 
 SIDES = st.one_of(st.integers(1, 3000), st.sampled_from([1, 2, 15, 16, 255, 256, 257, 1023, 1024, 1025, 2047, 2049]))
 GEOMETRIES = st.builds(Geometry, SIDES, SIDES, st.sampled_from(TILE_SIZES))

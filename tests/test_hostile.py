@@ -18,14 +18,14 @@ from conftest import tile_path
 from damaging import change_metadata, changed_root
 
 import rrip_format
-from rrip_format.associated import attachment_checksum, seal_attachment
 from rrip_format.container import load_json, open_container
 from rrip_format.errors import FormatError, LimitError, RripError
 from rrip_format.hierarchy import Hierarchy
-from rrip_format.layout import dump, tile_key
-from rrip_format.limits import LIMITS, limit
-from rrip_format.metadata import seal
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.spec.attachments import attachment_checksum, seal_attachment
+from rrip_format.spec.limits import LIMITS, limit
+from rrip_format.spec.metadata import seal
+from rrip_format.spec.tile import join_tile, split_tile
+from rrip_format.spec.zarr_layout import dump, tile_key
 from rrip_format.validation import find_problems
 
 MIB = 1 << 20

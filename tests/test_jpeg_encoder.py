@@ -23,7 +23,7 @@ from plain.dct import inverse_dct
 from rrip_format import jpeg
 from rrip_format.core import colour
 from rrip_format.core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
-from rrip_format.geometry import TILE_SIZES
+from rrip_format.spec.geometry import TILE_SIZES
 
 
 def flat(step: int, rate: float = 0.0) -> Quantiser:

@@ -18,9 +18,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rrip_format.errors import FormatError, LimitError, NewerFormatError, RripError
-from rrip_format.geometry import MAX_SIDE, TILE_SIZES, Geometry
-from rrip_format.limits import LIMITS
-from rrip_format.metadata import (
+from rrip_format.spec.geometry import MAX_SIDE, TILE_SIZES, Geometry
+from rrip_format.spec.limits import LIMITS
+from rrip_format.spec.metadata import (
     FORMAT_VERSION,
     Coding,
     Metadata,
@@ -149,7 +149,7 @@ def test_golden_document():
 
 def test_seal_by_hand():
     """CRC-32C of canonical JSON: sorted keys, no spaces."""
-    from rrip_format.tile import crc32c
+    from rrip_format.spec.tile import crc32c
 
     sealed = seal({"b": [1, 2.5], "a": "µ", "crc32c": "stale"})
     checksum = crc32c('{"a":"µ","b":[1,2.5]}'.encode())

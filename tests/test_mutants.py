@@ -22,7 +22,7 @@ from misbehaviour import misbehave
 
 from rrip_format.errors import DamagedError
 from rrip_format.findings import Finding
-from rrip_format.tile import split_tile
+from rrip_format.spec.tile import split_tile
 
 
 def findings(outcomes):

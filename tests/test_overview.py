@@ -11,8 +11,8 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format.geometry import Geometry
 from rrip_format.overview import OverviewBuilder, pad
+from rrip_format.spec.geometry import Geometry
 
 
 def base_families(geometry: Geometry, base: np.ndarray):

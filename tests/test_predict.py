@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rrip_format.core import colour, predict
-from rrip_format.metadata import BILINEAR, SHARP
+from rrip_format.spec.metadata import BILINEAR, SHARP
 
 INT16 = np.iinfo(np.int16)
 EXTREME_TAPS = [

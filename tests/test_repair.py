@@ -22,9 +22,9 @@ from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
 from rrip_format.core import colour, predict
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
-from rrip_format.layout import tile_key
 from rrip_format.repairing import repair
 from rrip_format.salvage import _scan_members as scan_members
+from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.validation import validate
 
 

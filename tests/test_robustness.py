@@ -37,7 +37,7 @@ from rrip_format.errors import (
     TargetError,
 )
 from rrip_format.hierarchy import Hierarchy
-from rrip_format.metadata import parse_metadata
+from rrip_format.spec.metadata import parse_metadata
 from rrip_format.storage import get_sync
 from rrip_format.store import RripStore
 from rrip_format.transmux import transmux

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from rrip_format.errors import FormatError, LimitError
-from rrip_format.metadata import parse_coding, parse_metadata, seal
+from rrip_format.spec.metadata import parse_coding, parse_metadata, seal
 
 SPEC = Path(__file__).resolve().parent.parent / "spec"
 SCHEMA = json.loads((SPEC / "metadata.schema.json").read_bytes())

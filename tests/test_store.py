@@ -33,8 +33,8 @@ from rrip_format.family import needed_levels
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
 from rrip_format.packet import join_packet, split_packet
+from rrip_format.spec.tile import join_tile
 from rrip_format.store import RripStore
-from rrip_format.tile import join_tile
 
 KINDS = ("zarr", "zip", "tif")
 

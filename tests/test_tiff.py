@@ -229,7 +229,7 @@ def test_convert_writes_it_as_transmux_does(tmp_path, tiny):
 
 @pytest.mark.parametrize("mpp", [(0.25, 0.25), (1e-7, 1e9), (0.2431, 1 / 3), (1e300, 1e-300), (5e-324, 1.7e308)])
 def test_any_pixel_size_can_be_written(mpp):
-    from rrip_format.tiff_layout import resolution_tags
+    from rrip_format.spec.tiff_layout import resolution_tags
 
     for value in resolution_tags(mpp, 2).values():
         assert len(value.data) in {2, 8}
@@ -512,9 +512,9 @@ def wide(tmp_path_factory):
     """A file whose tables of tiles are larger than what is read at first; its tiles are no pictures."""
     from uuid import UUID
 
-    from rrip_format.geometry import Geometry
-    from rrip_format.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
-    from rrip_format.tile import join_tile
+    from rrip_format.spec.geometry import Geometry
+    from rrip_format.spec.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
+    from rrip_format.spec.tile import join_tile
 
     coding = Coding(UUID(int=7), Geometry(16000, 16000, 64), (ResidualCoding(), ResidualCoding()))
     path = tmp_path_factory.mktemp("wide") / "a.rrip.tif"
@@ -539,7 +539,7 @@ def test_large_tables_take_one_more_request(wide):
 
 def test_huge_tables_are_read_entry_by_entry(wide, monkeypatch):
     from rrip_format import tiff_parse
-    from rrip_format.tile import split_tile
+    from rrip_format.spec.tile import split_tile
 
     monkeypatch.setattr(tiff_parse, "WINDOW_BYTES", 1000)
     container = open_container(wide)

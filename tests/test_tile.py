@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rrip_format.errors import ChecksumError, DamagedError
-from rrip_format.tile import TRAILER_BYTES, TilePlace, crc32c, join_tile, split_tile
+from rrip_format.spec.tile import TRAILER_BYTES, TilePlace, crc32c, join_tile, split_tile
 
 SLIDE = UUID("00112233-4455-6677-8899-aabbccddeeff")
 OTHER = UUID("ffeeddcc-bbaa-9988-7766-554433221100")

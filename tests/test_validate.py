@@ -17,16 +17,16 @@ from kinds import serve
 import rrip_format
 from rrip_format import container as container_module
 from rrip_format import validation
-from rrip_format.associated import attachment_checksum, seal_attachment
 from rrip_format.cli import main
 from rrip_format.comparison import compare
 from rrip_format.container import open_container
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
 from rrip_format.kerchunk import references
-from rrip_format.layout import tile_key
 from rrip_format.source import open_source
-from rrip_format.tile import split_tile
+from rrip_format.spec.attachments import attachment_checksum, seal_attachment
+from rrip_format.spec.tile import split_tile
+from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.transmux import transmux
 from rrip_format.validation import DEPTHS, validate
 

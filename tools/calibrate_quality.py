@@ -37,10 +37,10 @@ from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family import encode_family
 from rrip_format.fitting import fit_chroma
-from rrip_format.geometry import Geometry
-from rrip_format.metadata import Coding
 from rrip_format.sampling import tissue_families
 from rrip_format.source import open_source
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import Coding
 
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]

@@ -41,12 +41,12 @@ from rrip_format import RripError, Settings, blocks, convert, disk, journal, sin
 from rrip_format import open as open_slide
 from rrip_format.family import decode_planes
 from rrip_format.fitting import fit_chroma
-from rrip_format.geometry import Geometry
-from rrip_format.layout import tile_key
-from rrip_format.metadata import Coding
 from rrip_format.overview import pad
 from rrip_format.sampling import halve_twice
 from rrip_format.source import open_source
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import Coding
+from rrip_format.spec.zarr_layout import tile_key
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))

@@ -30,9 +30,9 @@ from rrip_format import blocks, encoder, family
 from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import UNFITTED, Settings
-from rrip_format.geometry import Geometry
-from rrip_format.metadata import Coding
 from rrip_format.source import Source, open_source
+from rrip_format.spec.geometry import Geometry
+from rrip_format.spec.metadata import Coding
 
 STEPS = (5.9, 6.2, 4.4)
 """About what quality 90 takes."""

@@ -45,7 +45,7 @@ def _metadata() -> Target:
     from damage.edit import seal_all
 
     from rrip_format.container import parse_root
-    from rrip_format.metadata import parse_metadata
+    from rrip_format.spec.metadata import parse_metadata
 
     def run(data: bytes) -> None:
         _ours(parse_root, data, "fuzz")
@@ -60,8 +60,8 @@ def _metadata() -> Target:
 
 
 def _describe(metadata: Any) -> None:
-    from rrip_format.layout import documents
-    from rrip_format.layout_v2 import documents_v2
+    from rrip_format.spec.zarr_layout import documents
+    from rrip_format.spec.zarr_v2_layout import documents_v2
 
     metadata.coding.is_empty(0, 0, 0)
     for view in (documents, documents_v2):
@@ -84,7 +84,7 @@ def _tile() -> Target:
     from damage.edit import reseal_tile
 
     from rrip_format.family import decode_tile
-    from rrip_format.tile import join_tile
+    from rrip_format.spec.tile import join_tile
 
     truth = _slide().truth
     coding, tiles = truth.coding, [truth.tiles[2, 0, 0], truth.tiles[1, 0, 0]]
@@ -193,7 +193,7 @@ def seeds(target: str) -> list[bytes]:
     from damage.specimens import MAIN_FILE, picture
 
     from rrip_format.jpeg import encode
-    from rrip_format.tile import split_tile
+    from rrip_format.spec.tile import split_tile
 
     if target == "jpeg":
         rgb = picture(SIDE, SIDE, 3)

@@ -36,7 +36,7 @@ from damage.workplaces import SUFFIXES, Desk, Workplaces, mutate_workplace, work
 
 from rrip_format.errors import RripError
 from rrip_format.jpeg import decode_gray, decode_ycc
-from rrip_format.tile import split_tile
+from rrip_format.spec.tile import split_tile
 from rrip_format.validation import validate
 
 SIDE = 272

@@ -61,7 +61,7 @@ def reconstruct(
     residuals : three (2h, 2w) uint8 or None
         Decoded residual planes, 128 = zero; None stands for a plane of 128.
     taps, cfl, chroma_taps
-        As in :class:`rrip_format.metadata.ResidualCoding`; without chroma taps those of luma.
+        As in :class:`rrip_format.spec.metadata.ResidualCoding`; without chroma taps those of luma.
     window : Window, optional
         The part of the finer level that is wanted; what lies outside is undefined then.
 

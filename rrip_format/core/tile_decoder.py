@@ -11,9 +11,9 @@ from functools import lru_cache
 from uuid import UUID
 
 from ..errors import DamagedError, RripError
-from ..geometry import BASE_LEVEL
-from ..metadata import Coding, ResidualCoding
-from ..tile import stream_lengths
+from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import Coding, ResidualCoding
+from ..spec.tile import stream_lengths
 from . import library as lib
 from .colour import Window
 from .jpeg_decoder import stream_error

@@ -15,9 +15,9 @@ from ..conversion import convert
 from ..describing import describe
 from ..disk import as_target_error
 from ..errors import TargetError
-from ..geometry import BASE_LEVEL
 from ..jpeg import libvips
 from ..slide import open_slide
+from ..spec.geometry import BASE_LEVEL
 
 if TYPE_CHECKING:
     from ..encoder import Settings

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from ..encoder import Settings
 from ..family import Quality, StreamCoder, decode_family, encode_family
-from ..geometry import Geometry
-from ..metadata import BILINEAR, Coding, ResidualCoding
 from ..plan import Plan, make_plan
+from ..spec.geometry import Geometry
+from ..spec.metadata import BILINEAR, Coding, ResidualCoding
 from .peers import Stored
 from .sample import Family
 

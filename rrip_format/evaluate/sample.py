@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import RripError
-from ..geometry import Geometry
 from ..sampling import TISSUE_DEVIATION, Image, Levels, halve_twice, luma_deviation, pad_levels
+from ..spec.geometry import Geometry
 
 if TYPE_CHECKING:
     from ..source import Source

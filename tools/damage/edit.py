@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rrip_format.errors import DamagedError
-from rrip_format.geometry import BASE_LEVEL
-from rrip_format.layout import tile_key
-from rrip_format.layout_v2 import parse_tile_key_v2
-from rrip_format.metadata import Coding, seal
 from rrip_format.packet import split_packet
-from rrip_format.tiff_layout import Tag
+from rrip_format.spec.geometry import BASE_LEVEL
+from rrip_format.spec.metadata import Coding, seal
+from rrip_format.spec.tiff_layout import Tag
+from rrip_format.spec.tile import crc32c
+from rrip_format.spec.zarr_layout import tile_key
+from rrip_format.spec.zarr_v2_layout import parse_tile_key_v2
 from rrip_format.tiff_parse import Field, Ifd, Index, read_ifd, read_start
-from rrip_format.tile import crc32c
 
 from .specimens import MAIN_FILE, Files, Place
 

@@ -18,7 +18,7 @@ from rrip_format.container import open_container, read_associated, read_icc_prof
 from rrip_format.jpeg import encode
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
-from rrip_format.metadata import Coding
+from rrip_format.spec.metadata import Coding
 from rrip_format.transmux import transmux
 from rrip_format.writing import open_writer
 

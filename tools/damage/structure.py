@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rrip_format.tiff_layout import Kind, Tag
-from rrip_format.tile import TRAILER_BYTES, join_tile
+from rrip_format.spec.tiff_layout import Kind, Tag
+from rrip_format.spec.tile import TRAILER_BYTES, join_tile
 
 from .edit import entry_at, ifds_of, members_of, reseal_tile, seal_all, with_members, with_rrip, with_tile
 from .specimens import KINDS, MAIN_FILE, Place, Slides

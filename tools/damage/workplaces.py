@@ -21,7 +21,7 @@ import tifffile
 
 import rrip_format
 from rrip_format import Settings, blocks
-from rrip_format.tile import crc32c
+from rrip_format.spec.tile import crc32c
 
 from .specimens import picture
 from .streams import mutate_bytes

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from rrip_format.errors import RULES
 from rrip_format.family import decode_base, decode_planes, decode_tile, needed_levels
-from rrip_format.geometry import BASE_LEVEL
 from rrip_format.jpeg import decode_gray
-from rrip_format.metadata import Coding, parse_coding
-from rrip_format.tile import split_tile
+from rrip_format.spec.geometry import BASE_LEVEL
+from rrip_format.spec.metadata import Coding, parse_coding
+from rrip_format.spec.tile import split_tile
 
 BASE_READER, FULL_READER, STRICT_READER = "base reader", "full reader", "strict reader"
 WRITER, VALIDATOR = "writer", "validator"

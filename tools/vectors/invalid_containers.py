@@ -8,9 +8,9 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from rrip_format.associated import attachment_checksum, seal_attachment
-from rrip_format.metadata import seal
-from rrip_format.tile import join_tile, split_tile
+from rrip_format.spec.attachments import attachment_checksum, seal_attachment
+from rrip_format.spec.metadata import seal
+from rrip_format.spec.tile import join_tile, split_tile
 
 from .case import sha256
 from .containers import (

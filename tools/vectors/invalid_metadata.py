@@ -7,7 +7,7 @@ import copy
 import zlib
 from collections.abc import Callable, Iterator
 
-from rrip_format.metadata import seal
+from rrip_format.spec.metadata import seal
 
 from .case import Case, Json
 from .valid import SLIDE, full_metadata, make_coding, resealed

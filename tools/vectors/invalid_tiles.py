@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
-from rrip_format.metadata import parse_coding
-from rrip_format.tile import TRAILER_BYTES, crc32c, join_tile
+from rrip_format.spec.metadata import parse_coding
+from rrip_format.spec.tile import TRAILER_BYTES, crc32c, join_tile
 
 from .case import Case
 from .pictures import Quality, encode, smooth, waves, with_restarts

@@ -10,11 +10,11 @@ from uuid import UUID
 import numpy as np
 import reference
 
-from rrip_format.geometry import BASE_LEVEL, Geometry
 from rrip_format.jpeg import decode_gray, decode_ycc
-from rrip_format.metadata import BILINEAR, SHARP, Coding, Metadata, ResidualCoding, SlideMetadata, seal
 from rrip_format.overview import pad
-from rrip_format.tile import join_tile
+from rrip_format.spec.geometry import BASE_LEVEL, Geometry
+from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, Metadata, ResidualCoding, SlideMetadata, seal
+from rrip_format.spec.tile import join_tile
 
 from .case import Case, Image, Json
 from .pictures import Quality, encode, flat_picture, noise, smooth, waves, with_restarts, with_segments

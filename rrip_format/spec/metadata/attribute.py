@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import FormatError
+from ...errors import FormatError
 from .coding import Coding, check_version, to_coding
 from .rules import validate_metadata
 from .sealing import error_of, seal

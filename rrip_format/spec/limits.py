@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from .errors import LimitError, RripError
+from ..errors import LimitError, RripError
 
 __all__ = ["LIMITS", "check_limit", "limit"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
+from ...errors import FormatError
 
 __all__ = ["all_set", "as_array", "count_set", "pack_bitmap", "unpack_bitmap"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from ..errors import shown
+from ...errors import shown
 from ..geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES
 from .sealing import seal_problems
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import rfc8785
 
-from ..errors import FormatError, all_of, shown
+from ...errors import FormatError, all_of, shown
 from ..tile import crc32c
 
 __all__ = ["error_of", "seal", "seal_problems"]

@@ -24,7 +24,7 @@ from uuid import UUID
 
 import google_crc32c
 
-from .errors import ChecksumError, DamagedError
+from ..errors import ChecksumError, DamagedError
 
 if TYPE_CHECKING:
     import numpy as np

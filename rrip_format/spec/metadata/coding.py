@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, NewerFormatError, shown
+from ...errors import FormatError, NewerFormatError, shown
 from ..geometry import BASE_LEVEL, Geometry, ceil_div
 from ..limits import check_limit
 from ..tile import TilePlace

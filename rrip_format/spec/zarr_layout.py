@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .associated import ICC_NAME, jpeg_shape, seal_attachment
+from .attachments import ICC_NAME, jpeg_shape, seal_attachment
 from .geometry import BASE_LEVEL
 from .metadata import Metadata
 

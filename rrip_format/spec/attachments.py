@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .errors import ChecksumError, DamagedError, RripError
+from ..errors import ChecksumError, DamagedError, RripError
 from .limits import check_limit
 from .tile import crc32c
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .layout import dump, multiscales
 from .metadata import Metadata
+from .zarr_layout import dump, multiscales
 
 __all__ = ["documents_v2", "parse_tile_key_v2", "tile_key_v2"]
 

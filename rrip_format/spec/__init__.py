@@ -1,0 +1,1 @@
+"""Bytes and JSON of the specification, without any I/O."""
