@@ -20,9 +20,9 @@ from zarr.abc.codec import (
 )
 from zarr.storage import FsspecStore, LocalStore, StorePath
 
+from .concurrency.recent import RecentTiles
 from .errors import FormatError, ReadOnlyError, RripError
 from .family import decode_tile, needed_levels
-from .recent import RecentTiles
 from .spec.metadata import Coding, parse_coding
 from .spec.zarr_layout import tile_key
 from .storage import get_async, get_sync, is_synchronous

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .concurrency.pool import in_order
 from .container import Container
 from .errors import RripError
 from .extras import needs
 from .findings import Finding
-from .pool import in_order
 from .sampling import read_families
 from .slide import Slide
 from .source import Source

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import __version__
+from .concurrency.pool import in_order_on
 from .export_tiles import ExportJob, export_side, level_grid
 from .extras import needs
-from .pool import in_order_on
 
 __all__ = ["write_tiff"]
 

@@ -23,13 +23,13 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
+from .concurrency.pool import OwnThreads
 from .container import Container, Place, open_container
 from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
 from .extras import needs
 from .family import decode_tile, needed_levels
 from .hierarchy import Hierarchy
 from .picture import decode_picture
-from .pool import OwnThreads
 from .spec.zarr_layout import ICC_KEY, dump
 
 with needs("remote", "the protocol rrip"):

@@ -18,11 +18,11 @@ from uuid import UUID
 import rfc8785
 
 from . import __version__
+from .concurrency.pool import in_order
 from .container import Container, Place, load_json, read_attachment
 from .errors import RULES, DamagedError, RripError, TargetError
 from .findings import Finding
 from .hierarchy import check_tile
-from .pool import in_order
 from .remaking import Overviews, coarser, fill_from_coarser, under
 from .salvage import open_damaged
 from .spec.attachments import ICC_NAME, attachment_title, check_associated, known_attachments

@@ -15,10 +15,10 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 
+from .concurrency.pool import OwnThreads
 from .container import Container
 from .errors import ReadOnlyError
 from .hierarchy import open_hierarchy
-from .pool import OwnThreads
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype

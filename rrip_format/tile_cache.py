@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .concurrency.recent import RecentTiles
 from .core.colour import interleave
-from .recent import RecentTiles
 from .slide import Slide
 
 if TYPE_CHECKING:

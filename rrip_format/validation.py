@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bytesource import is_url
+from .concurrency.pool import in_order
 from .container import Container, Place, open_container
 from .documents import check_attachments, check_documents
 from .errors import NotFoundError, RripError, StorageError
@@ -28,7 +29,6 @@ from .family import decode_base, decode_tile
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy, check_tile
 from .jpeg import decode_gray
-from .pool import in_order
 from .salvage import open_damaged
 from .spec.geometry import BASE_LEVEL
 from .spec.metadata import Coding

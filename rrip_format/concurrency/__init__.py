@@ -1,0 +1,1 @@
+"""Thread pools and bounded caches."""
