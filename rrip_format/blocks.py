@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .disk import Span
 from .errors import DamagedError, RripError
 from .family import StreamCoder, decode_base, decode_residual, decode_samples, encode_base, encode_family
 from .overview import pad
@@ -19,6 +18,7 @@ from .source import Source
 from .spec.geometry import BASE_LEVEL, Geometry
 from .spec.metadata import Coding
 from .spec.tile import crc32c, split_tile
+from .storage.workplace import Span
 from .writing import ContainerWriter
 
 __all__ = [

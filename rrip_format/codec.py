@@ -25,7 +25,7 @@ from .errors import FormatError, ReadOnlyError, RripError
 from .family import decode_tile, needed_levels
 from .spec.metadata import Coding, parse_coding
 from .spec.zarr_layout import tile_key
-from .storage import get_async, get_sync, is_synchronous
+from .storage.zarr_stores import get_async, get_sync, is_synchronous
 
 if TYPE_CHECKING:
     import numpy as np

@@ -21,13 +21,13 @@ from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode
 from .container import total_bytes
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
-from .journal import Journal, read_journal
 from .jpeg import encode
 from .overview import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .source import Source, open_source
 from .spec.attachments import ASSOCIATED_NAMES
 from .spec.geometry import BASE_LEVEL, Geometry
+from .storage.journal import Journal, read_journal
 from .workers import SharedSource, result_of, submit, work
 from .writing import ContainerWriter, check_room, check_target, open_writer
 

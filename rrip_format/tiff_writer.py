@@ -12,9 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from .core.jpeg_encoder import Quantiser, encode_ycc
-from .disk import Span, Workplace, as_target_error
 from .errors import RripError
-from .sinks import PartialFile
 from .spec.attachments import seal_attachment
 from .spec.geometry import BASE_LEVEL
 from .spec.metadata import Coding, Metadata
@@ -30,6 +28,8 @@ from .spec.tiff_layout import (
     resolution_tags,
 )
 from .spec.tile import crc32c
+from .storage.sinks import PartialFile
+from .storage.workplace import Span, Workplace, as_target_error
 from .writing import ContainerWriter
 
 __all__ = ["TiffWriter"]

@@ -20,7 +20,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .bytesource import is_url
 from .concurrency.pool import in_order
 from .container import Container, Place, open_container
 from .documents import check_attachments, check_documents
@@ -34,6 +33,7 @@ from .spec.geometry import BASE_LEVEL
 from .spec.metadata import Coding
 from .spec.tile import TRAILER_BYTES, split_tile
 from .spec.zarr_layout import parse_tile_key
+from .storage.byte_source import is_url
 from .tiff_reader import INDEX_KEY
 
 __all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]

@@ -14,15 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .disk import Span, Workplace, as_target_error, recover
 from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
-from .journal import read_journal
-from .sinks import DirectorySink, Sink, ZipSink
 from .spec.attachments import ICC_NAME, attachment_checksum, check_associated, known_attachments
 from .spec.geometry import Geometry
 from .spec.limits import limit
 from .spec.metadata import Metadata
 from .spec.zarr_layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
+from .storage.journal import read_journal
+from .storage.sinks import DirectorySink, Sink, ZipSink
+from .storage.workplace import Span, Workplace, as_target_error, recover
 
 __all__ = [
     "ContainerWriter",

@@ -13,8 +13,9 @@ from conftest import tissue
 from kinds import SUFFIXES
 
 import rrip_format
-from rrip_format import conversion, sinks
+from rrip_format import conversion
 from rrip_format.errors import TargetError
+from rrip_format.storage import sinks
 from rrip_format.transmux import transmux
 
 

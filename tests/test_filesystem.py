@@ -139,7 +139,7 @@ def test_no_missing_chunk_for_a_missing_tile(spoiled, how, error):
 
 def test_a_disk_that_fails_is_no_missing_chunk(kinds, monkeypatch):
     """Zarr 2 takes every OSError for one."""
-    from rrip_format.bytesource import LocalBytes
+    from rrip_format.storage.byte_source import LocalBytes
 
     files = opened(kinds.tif)
     files.cat_file("zarr.json")

@@ -17,7 +17,6 @@ from kinds import ICC, SUFFIXES
 
 import rrip_format
 from rrip_format import remaking, repairing
-from rrip_format.bytesource import LocalBytes
 from rrip_format.cli import main
 from rrip_format.container import ZarrContainer, open_container
 from rrip_format.core import colour, predict
@@ -25,6 +24,7 @@ from rrip_format.errors import LimitError, MissingTileError, RripError, StorageE
 from rrip_format.repairing import repair
 from rrip_format.salvage import _scan_members as scan_members
 from rrip_format.spec.zarr_layout import tile_key
+from rrip_format.storage.byte_source import LocalBytes
 from rrip_format.validation import validate
 
 

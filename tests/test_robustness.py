@@ -25,7 +25,6 @@ from kinds import ICC, SUFFIXES, serve
 from zarr.core.buffer import default_buffer_prototype
 
 import rrip_format
-from rrip_format import disk
 from rrip_format.container import open_container
 from rrip_format.errors import (
     ChecksumError,
@@ -38,7 +37,8 @@ from rrip_format.errors import (
 )
 from rrip_format.hierarchy import Hierarchy
 from rrip_format.spec.metadata import parse_metadata
-from rrip_format.storage import get_sync
+from rrip_format.storage import workplace as disk
+from rrip_format.storage.zarr_stores import get_sync
 from rrip_format.store import RripStore
 from rrip_format.transmux import transmux
 from rrip_format.writing import open_writer

@@ -200,7 +200,7 @@ def test_above_4_gib(kinds, tmp_path):
 
 def test_nothing_opens_until_all_is_on_the_disk(kinds, tmp_path, monkeypatch):
     """The header is written after everything that it points to was flushed, and flushed before the rename."""
-    from rrip_format import sinks
+    from rrip_format.storage import sinks
 
     seen = []
 

@@ -37,7 +37,7 @@ from uuid import UUID
 
 import numpy as np
 
-from rrip_format import RripError, Settings, blocks, convert, disk, journal, sinks
+from rrip_format import RripError, Settings, blocks, convert
 from rrip_format import open as open_slide
 from rrip_format.family import decode_planes
 from rrip_format.fitting import fit_chroma
@@ -47,6 +47,8 @@ from rrip_format.source import open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
 from rrip_format.spec.zarr_layout import tile_key
+from rrip_format.storage import journal, sinks
+from rrip_format.storage import workplace as disk
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from ..conversion import convert
 from ..describing import describe
-from ..disk import as_target_error
 from ..errors import TargetError
 from ..jpeg import libvips
 from ..slide import open_slide
 from ..spec.geometry import BASE_LEVEL
+from ..storage.workplace import as_target_error
 
 if TYPE_CHECKING:
     from ..encoder import Settings

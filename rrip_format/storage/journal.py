@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from .disk import as_target_error, beginning, flush
-from .spec.tile import crc32c
+from ..spec.tile import crc32c
+from .workplace import as_target_error, beginning, flush
 
 __all__ = ["Journal", "read_journal"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from .errors import RripError, TargetError
+from ..errors import RripError, TargetError
 
 try:
     import fcntl

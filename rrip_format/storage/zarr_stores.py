@@ -8,10 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .bytesource import is_url
-from .disk import READ
-from .errors import RULES, RripError, StorageError
-from .extras import missing
+from ..errors import RULES, RripError, StorageError
+from ..extras import missing
+from .byte_source import is_url
+from .workplace import READ
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store

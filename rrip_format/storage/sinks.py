@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from .concurrency.pool import OwnThreads
-from .disk import Span, Workplace, as_target_error, flush
+from ..concurrency.pool import OwnThreads
+from .workplace import Span, Workplace, as_target_error, flush
 
 __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from .errors import DamagedError, FormatError, NotFoundError, StorageError
-from .extras import missing
+from ..errors import DamagedError, FormatError, NotFoundError, StorageError
+from ..extras import missing
 
 __all__ = ["ByteSource", "LocalBytes", "RemoteBytes", "is_url", "open_bytes"]
 
