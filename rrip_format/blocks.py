@@ -14,7 +14,7 @@ from .errors import DamagedError, RripError
 from .family import StreamCoder, decode_base, decode_residual, decode_samples, encode_base, encode_family
 from .overview import pad
 from .sampling import Image, Levels, halve_twice, pad_levels, read_families
-from .source import Source
+from .sources import Source
 from .spec.geometry import BASE_LEVEL, Geometry
 from .spec.metadata import Coding
 from .spec.tile import crc32c, split_tile

@@ -17,7 +17,7 @@ from .extras import needs
 from .findings import Finding
 from .sampling import read_families
 from .slide import Slide
-from .source import Source
+from .sources import Source
 
 __all__ = ["Comparison", "check_size", "compare"]
 

@@ -24,7 +24,7 @@ from .errors import RripError, SourceError, shown
 from .jpeg import encode
 from .overview import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
-from .source import Source, open_source
+from .sources import Source, open_source
 from .spec.attachments import ASSOCIATED_NAMES
 from .spec.geometry import BASE_LEVEL, Geometry
 from .storage.journal import Journal, read_journal
@@ -101,7 +101,7 @@ def convert(
     Parameters
     ----------
     source : path, numpy, dask or zarr array, or Source
-        Whatever :func:`rrip_format.source.open_source` opens, or what it has opened, which stays open then.
+        Whatever :func:`rrip_format.sources.open_source` opens, or what it has opened, which stays open then.
     target : path
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional

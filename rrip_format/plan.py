@@ -22,7 +22,7 @@ from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
 from .fitting import Fits
 from .sampling import even_families, pad_levels, tissue_families
-from .source import Source
+from .sources import Source
 from .spec.geometry import Geometry
 from .spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
 from .spec.zarr_layout import dump
@@ -44,7 +44,7 @@ class Plan:
     reached : float or None
         Of the target of the settings, on the sample.
     digest : bytes
-        Of the source, as :meth:`rrip_format.source.Source.digest`.
+        Of the source, as :meth:`rrip_format.sources.Source.digest`.
     """
 
     coding: Coding

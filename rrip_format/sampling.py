@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .core import colour, predict
 from .overview import pad
-from .source import Source
+from .sources import Source
 from .spec.geometry import Geometry
 
 __all__ = [

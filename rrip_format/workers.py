@@ -16,7 +16,7 @@ from .errors import RripError, SourceError
 from .extras import needs
 from .family import StreamCoder
 from .sampling import Image
-from .source import Source
+from .sources import Source
 from .spec.geometry import Geometry
 from .spec.metadata import Coding
 

@@ -251,7 +251,7 @@ def test_a_container_by_another_name_is_still_copied(picture, tmp_path):
 
 def test_names_in_a_file_cannot_steer_the_terminal(tmp_path):
     import rrip_format
-    from rrip_format.source import open_source
+    from rrip_format.sources import open_source
 
     with open_source(tissue(64, 64)) as source:
         source.info = dataclasses.replace(source.info, vendor="\x1b]0;owned\x07\x1b[2J")

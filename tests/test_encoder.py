@@ -319,7 +319,7 @@ def test_ssimulacra2_needs_its_package(executor, monkeypatch):
 @pytest.mark.parametrize("name", ["CMU-1-Small-Region.svs"])
 def test_the_default_is_good_on_a_real_slide(name, testdata, tmp_path):
     done = rrip_format.convert(testdata(name), tmp_path / "a.rrip.zarr")
-    with rrip_format.source.open_source(testdata(name)) as source, rrip_format.open(done.path) as slide:
+    with rrip_format.sources.open_source(testdata(name)) as source, rrip_format.open(done.path) as slide:
         region = (800, 600, 1024, 1024)
         assert luma_psnr(source.read(*region), slide.read_region(0, *region)) >= 38
     assert replace(Settings(), steps=done.steps).steps == done.steps

@@ -29,7 +29,7 @@ from rrip_format.evaluate.ours import Notebook, Rrip
 from rrip_format.evaluate.peers import ANCHOR, Pyramid, peers
 from rrip_format.evaluate.rate_distortion import curves, measure, usable
 from rrip_format.evaluate.sample import choose
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 
 pytest.importorskip("bjontegaard")
 pytest.importorskip("matplotlib")

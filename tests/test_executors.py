@@ -27,7 +27,7 @@ from rrip_format.cli import convert as command
 from rrip_format.cli import main
 from rrip_format.cli.ending import ending_politely
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 from rrip_format.storage.journal import read_journal
 
 pytestmark = pytest.mark.usefixtures("small_blocks")

@@ -13,10 +13,10 @@ import pyvips
 import tifffile
 
 from rrip_format.errors import SourceError
-from rrip_format.source import open_source
-from rrip_format.source.color import to_rgb
-from rrip_format.source.jpegcheck import check_jpeg
-from rrip_format.source.jpegscan import is_sound
+from rrip_format.sources import open_source
+from rrip_format.sources.color import to_rgb
+from rrip_format.sources.jpegcheck import check_jpeg
+from rrip_format.sources.jpegscan import is_sound
 
 SIDES = (120, 72)
 
@@ -105,7 +105,7 @@ def test_damage_that_libjpeg_warns_of_is_never_sound(kind):
 
 def test_the_slow_judge_is_asked_in_doubt(monkeypatch):
     asked = []
-    monkeypatch.setattr("rrip_format.source.jpegcheck.load_reader", lambda *_: asked.append(1) or pyvips)
+    monkeypatch.setattr("rrip_format.sources.jpegcheck.load_reader", lambda *_: asked.append(1) or pyvips)
     check_jpeg(jpeg(), None, {SIDES[0]}, {SIDES[1]})
     assert not asked
     check_jpeg(jpeg(interlace=True), None, {SIDES[0]}, {SIDES[1]})

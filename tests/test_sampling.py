@@ -9,7 +9,7 @@ import pytest
 from conftest import tissue
 
 from rrip_format.sampling import TISSUE_DEVIATION, luma_deviation, tissue_families
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 
 SIDE = 256
 GLASS = 242

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from rrip_format.errors import ExtraMissingError, LimitError, SourceError
-from rrip_format.source import open_source
-from rrip_format.source.base import load_reader
-from rrip_format.source.color import to_rgb
-from rrip_format.source.files import fingerprint_files
-from rrip_format.source.jpegcheck import check_jpeg
-from rrip_format.source.ome import parse_ome
-from rrip_format.source.slide import _background as background_color
-from rrip_format.source.tiffcheck import first_page_px
+from rrip_format.sources import open_source
+from rrip_format.sources.base import load_reader
+from rrip_format.sources.color import to_rgb
+from rrip_format.sources.files import fingerprint_files
+from rrip_format.sources.jpegcheck import check_jpeg
+from rrip_format.sources.ome import parse_ome
+from rrip_format.sources.slide import _background as background_color
+from rrip_format.sources.tiffcheck import first_page_px
 
 tifffile = pytest.importorskip("tifffile")
 openslide = pytest.importorskip("openslide")
@@ -475,7 +475,7 @@ def test_a_closed_tiff_keeps_no_tiles(tmp_path, monkeypatch):
         kept.append(weakref.ref(tile))
         return tile
 
-    monkeypatch.setattr("rrip_format.source.tiff.to_rgb", watched)
+    monkeypatch.setattr("rrip_format.sources.tiff.to_rgb", watched)
     gc.disable()
     try:
         with open_source(tmp_path / "a.tif") as source:
@@ -495,7 +495,7 @@ def test_too_little_memory_says_nothing_of_the_file(tmp_path, monkeypatch):
 
     with open_source(tmp_path / "a.tif") as source:
         with monkeypatch.context() as patch:
-            patch.setattr("rrip_format.source.tiff.to_rgb", fail)
+            patch.setattr("rrip_format.sources.tiff.to_rgb", fail)
             with pytest.raises(LimitError, match="block y=0 x=0 300x421 cannot be read: not enough memory"):
                 read_all(source)
         np.testing.assert_array_equal(read_all(source), picture())
@@ -676,7 +676,7 @@ def test_missing_package_says_what_to_install():
 
 def test_importing_the_sources_imports_no_reader():
     code = (
-        "import sys, rrip_format.source; print({'openslide', 'tifffile', 'pyvips', 'dask', 'zarr'} & set(sys.modules))"
+        "import sys, rrip_format.sources; print({'openslide', 'tifffile', 'pyvips', 'dask', 'zarr'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -23,7 +23,7 @@ from rrip_format.container import open_container
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
 from rrip_format.kerchunk import references
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment
 from rrip_format.spec.tile import split_tile
 from rrip_format.spec.zarr_layout import tile_key

@@ -27,7 +27,7 @@ from benchlib import Child, Json, Spread, Times, ratio
 
 import rrip_format
 from rrip_format.evaluate.tables import markdown_table
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 MEGAPIXELS, QUICK_MEGAPIXELS = 256.0, 4.0

@@ -29,7 +29,7 @@ from rrip_format.evaluate.environment import environment
 from rrip_format.evaluate.peers import ANCHOR
 from rrip_format.evaluate.run import Measurement
 from rrip_format.evaluate.tables import bd_json, curves_json, decoding_json, markdown_table, number
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 
 Json = Any
 

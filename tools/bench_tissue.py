@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rrip_format.core.colour import rgb_to_exact_ycc
 from rrip_format.core.predict import box2
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 
 __all__ = [
     "KINDS",

@@ -38,7 +38,7 @@ from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_s
 from rrip_format.family import encode_family
 from rrip_format.fitting import fit_chroma
 from rrip_format.sampling import tissue_families
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
 

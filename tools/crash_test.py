@@ -43,7 +43,7 @@ from rrip_format.family import decode_planes
 from rrip_format.fitting import fit_chroma
 from rrip_format.overview import pad
 from rrip_format.sampling import halve_twice
-from rrip_format.source import open_source
+from rrip_format.sources import open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
 from rrip_format.spec.zarr_layout import tile_key

@@ -30,7 +30,7 @@ from rrip_format import blocks, encoder, family
 from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import UNFITTED, Settings
-from rrip_format.source import Source, open_source
+from rrip_format.sources import Source, open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
 

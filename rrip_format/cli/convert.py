@@ -20,7 +20,7 @@ from .progress import progress_bar
 
 if TYPE_CHECKING:
     from ..encoder import Settings
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["convert"]
 
@@ -128,7 +128,7 @@ def _convert(
 ) -> None:
     """Convert or copy one source, and say what came of it."""
     from ..processes import prepare
-    from ..source.tiffcheck import first_page_px
+    from ..sources.tiffcheck import first_page_px
 
     if _is_container(source):
         if given:
@@ -142,7 +142,7 @@ def _convert(
     from ..conversion import convert as run
     from ..describing import format_bytes
     from ..encoder import Settings
-    from ..source import open_source
+    from ..sources import open_source
 
     settings = Settings(**given)
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
@@ -179,7 +179,7 @@ def _is_container(source: str) -> bool:
 def _is_there(source: str, dest: str, settings: Settings) -> bool:
     """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
     from ..container import open_container
-    from ..source import open_source
+    from ..sources import open_source
 
     try:
         container = open_container(dest)

@@ -88,7 +88,7 @@ def _compare(
     """Compare a container with its source; None where it cannot be opened, which is told, or has another size."""
     from ..comparison import check_size, compare
     from ..container import open_container
-    from ..source import open_source
+    from ..sources import open_source
 
     with open_source(source) as opened:
         try:

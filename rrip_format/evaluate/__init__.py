@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..encoder import Settings
 from ..errors import TargetError
 from ..extras import load_module
-from ..source import open_source
+from ..sources import open_source
 from ..storage.workplace import as_target_error
 from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
 from .environment import environment
@@ -26,7 +26,7 @@ from .run import Measurement, measure_source, method_keys
 from .tables import bd_json, curves_json, decoding_json, write_samples
 
 if TYPE_CHECKING:
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["DEFAULT_FAMILIES", "evaluate", "format_summary", "measure_source", "method_keys"]
 
@@ -103,7 +103,7 @@ def evaluate(
     Parameters
     ----------
     source : path, array or Source
-        Whatever :func:`rrip_format.source.open_source` opens.
+        Whatever :func:`rrip_format.sources.open_source` opens.
     out : path
         Folder for the report; made if it is not there.
     settings : Settings, optional

@@ -21,7 +21,7 @@ from ..storage.workplace import as_target_error
 
 if TYPE_CHECKING:
     from ..encoder import Settings
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["DEEP_ZOOMS", "Sizes", "check_scratch", "container_sizes", "deep_zoom_sizes", "savings"]
 

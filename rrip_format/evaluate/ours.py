@@ -18,7 +18,7 @@ from .peers import Stored
 from .sample import Family
 
 if TYPE_CHECKING:
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["Notebook", "Rrip"]
 

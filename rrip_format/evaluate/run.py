@@ -16,7 +16,7 @@ from .sample import Sample, choose
 
 if TYPE_CHECKING:
     from ..encoder import Settings
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["Measurement", "measure_source", "method_keys"]
 

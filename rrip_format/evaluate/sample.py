@@ -13,7 +13,7 @@ from ..sampling import TISSUE_DEVIATION, Image, Levels, halve_twice, luma_deviat
 from ..spec.geometry import Geometry
 
 if TYPE_CHECKING:
-    from ..source import Source
+    from ..sources import Source
 
 __all__ = ["Family", "Sample", "choose"]
 

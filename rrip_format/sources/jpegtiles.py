@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from rrip_format.source.base import load_reader
-from rrip_format.source.jpegscan import is_sound
+from rrip_format.sources.base import load_reader
+from rrip_format.sources.jpegscan import is_sound
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rrip_format.errors import SourceError, one_line
-from rrip_format.source.base import SlideInfo, Source, positive
+from rrip_format.sources.base import SlideInfo, Source, positive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rrip_format.source.tiffcheck import TiffFacts
+    from rrip_format.sources.tiffcheck import TiffFacts
 
 __all__ = ["SlideInfo", "Source", "open_source"]
 
@@ -79,7 +79,7 @@ def open_source(
         source = Path(source).absolute()  # a worker may have another working directory
         opened = _open_path(source, allow_missing_tiles=allow_missing_tiles)
     elif hasattr(source, "shape") and hasattr(source, "dtype"):
-        from rrip_format.source.array import ArraySource
+        from rrip_format.sources.array import ArraySource
 
         opened = ArraySource(source)
     else:
@@ -112,9 +112,9 @@ def _overrides(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _open_path(path: Path, *, allow_missing_tiles: bool) -> Source:
     """Choose the reader by content."""
-    from rrip_format.source.files import head_of, is_dicom, locate
-    from rrip_format.source.slide import OpenSlideSource, detect_vendor
-    from rrip_format.source.tiffcheck import check_tiff, is_tiff
+    from rrip_format.sources.files import head_of, is_dicom, locate
+    from rrip_format.sources.slide import OpenSlideSource, detect_vendor
+    from rrip_format.sources.tiffcheck import check_tiff, is_tiff
 
     try:
         path = locate(path)
@@ -135,15 +135,15 @@ def _open_path(path: Path, *, allow_missing_tiles: bool) -> Source:
     if is_dicom(head):
         msg = f"{path}: a DICOM file, but not of a whole-slide image that OpenSlide reads; name a WSI series"
         raise SourceError(msg)
-    from rrip_format.source.vips import VipsSource
+    from rrip_format.sources.vips import VipsSource
 
     return VipsSource(path)
 
 
 def _open_tiff(path: Path, facts: TiffFacts, *, allow_missing_tiles: bool) -> Source:
     """Prefer OpenSlide, which knows the vendors' oddities, where the file is not OME-TIFF."""
-    from rrip_format.source.slide import OpenSlideSource, detect_vendor
-    from rrip_format.source.tiff import TiffSource
+    from rrip_format.sources.slide import OpenSlideSource, detect_vendor
+    from rrip_format.sources.tiff import TiffSource
 
     vendor = None if facts.is_ome else detect_vendor(path)
     # OpenSlide's generic reader would squeeze 1- and 16-bit samples into 8 bits without a word.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.source.base import WHITE, SlideInfo, Source, boundary, load_reader, print_mpp
-from rrip_format.source.color import to_rgb
-from rrip_format.source.files import digest_files, fingerprint_files, head_of
-from rrip_format.source.jpegcheck import check_jpeg_end
+from rrip_format.sources.base import WHITE, SlideInfo, Source, boundary, load_reader, print_mpp
+from rrip_format.sources.color import to_rgb
+from rrip_format.sources.files import digest_files, fingerprint_files, head_of
+from rrip_format.sources.jpegcheck import check_jpeg_end
 
 if TYPE_CHECKING:
     from pathlib import Path

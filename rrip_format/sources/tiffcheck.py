@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import RripError, SourceError
-from rrip_format.source.base import boundary, load_reader
+from rrip_format.sources.base import boundary, load_reader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.source.base import (
+from rrip_format.sources.base import (
     WHITE,
     AssociatedImages,
     SlideInfo,
@@ -24,12 +24,12 @@ from rrip_format.source.base import (
     positive,
     print_mpp,
 )
-from rrip_format.source.color import to_rgb
-from rrip_format.source.files import digest_files, fingerprint_files
-from rrip_format.source.jpegcheck import check_jpeg
-from rrip_format.source.jpegtiles import paste
-from rrip_format.source.ome import OmeFacts, parse_ome
-from rrip_format.source.tiffcheck import check_level
+from rrip_format.sources.color import to_rgb
+from rrip_format.sources.files import digest_files, fingerprint_files
+from rrip_format.sources.jpegcheck import check_jpeg
+from rrip_format.sources.jpegtiles import paste
+from rrip_format.sources.ome import OmeFacts, parse_ome
+from rrip_format.sources.tiffcheck import check_level
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ ValueError here, which knows nothing of files; the source adds path and block.
 
 from __future__ import annotations
 
-from rrip_format.source.base import load_reader
-from rrip_format.source.jpegscan import is_sound
+from rrip_format.sources.base import load_reader
+from rrip_format.sources.jpegscan import is_sound
 
 __all__ = ["check_jpeg", "check_jpeg_end", "jpeg_layout"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from rrip_format.errors import SourceError, one_line
-from rrip_format.source.base import positive
+from rrip_format.sources.base import positive
 
 __all__ = ["OmeFacts", "parse_ome"]
 

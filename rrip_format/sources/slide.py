@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rrip_format.source.base import (
+from rrip_format.sources.base import (
     WHITE,
     AssociatedImages,
     SlideInfo,
@@ -23,9 +23,9 @@ from rrip_format.source.base import (
     positive,
     print_mpp,
 )
-from rrip_format.source.color import to_rgb
-from rrip_format.source.files import digest_files, fingerprint_files
-from rrip_format.source.jpegtiles import JpegTiles
+from rrip_format.sources.color import to_rgb
+from rrip_format.sources.files import digest_files, fingerprint_files
+from rrip_format.sources.jpegtiles import JpegTiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.source.base import WHITE, SlideInfo, Source
-from rrip_format.source.color import to_rgb
+from rrip_format.sources.base import WHITE, SlideInfo, Source
+from rrip_format.sources.color import to_rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
