@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DamagedError, RripError
-from .family import StreamCoder, decode_base, decode_residual, decode_samples, encode_base, encode_family
-from .overview import pad
+from .family.decode import decode_base, decode_residual, decode_samples
+from .family.encode import StreamCoder, encode_base, encode_family
+from .family.overviews import pad
 from .sampling import Image, Levels, halve_twice, pad_levels, read_families
 from .sources import Source
 from .spec.geometry import BASE_LEVEL, Geometry

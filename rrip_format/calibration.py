@@ -22,8 +22,8 @@ from .core import colour
 from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 from .errors import RripError
 from .extras import needs
+from .family.jpeg import ordinary_jpeg
 from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
-from .jpeg import ordinary_jpeg
 from .losses import EDGE, Original
 from .sampling import Image, Levels
 

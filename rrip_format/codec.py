@@ -22,7 +22,7 @@ from zarr.storage import FsspecStore, LocalStore, StorePath
 
 from .concurrency.recent import RecentTiles
 from .errors import FormatError, ReadOnlyError, RripError
-from .family import decode_tile, needed_levels
+from .family.decode import decode_tile, needed_levels
 from .spec.metadata import Coding, parse_coding
 from .spec.zarr_layout import tile_key
 from .storage.zarr_stores import get_async, get_sync, is_synchronous

@@ -21,8 +21,8 @@ from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode
 from .container import total_bytes
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
-from .jpeg import encode
-from .overview import OverviewBuilder
+from .family.jpeg import encode
+from .family.overviews import OverviewBuilder
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
 from .sources import Source, open_source
 from .spec.attachments import ASSOCIATED_NAMES

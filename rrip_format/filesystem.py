@@ -27,7 +27,7 @@ from .concurrency.pool import OwnThreads
 from .container import Container, Place, open_container
 from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
 from .extras import needs
-from .family import decode_tile, needed_levels
+from .family.decode import decode_tile, needed_levels
 from .hierarchy import Hierarchy
 from .picture import decode_picture
 from .spec.zarr_layout import ICC_KEY, dump

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .core import predict
 from .core.predict import Taps
 from .encoder import UNFITTED, ChromaFit, Settings
-from .family import EncodedFamily, StreamCoder, encode_family, encode_level
+from .family.encode import EncodedFamily, StreamCoder, encode_family, encode_level
 from .losses import Original
 from .sampling import Levels
 from .spec.geometry import BASE_LEVEL, Geometry

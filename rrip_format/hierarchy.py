@@ -12,8 +12,8 @@ from functools import cached_property
 
 from .container import Container, Place, open_container, read_attachment
 from .errors import FormatError, MissingTileError
-from .family import needed_levels
-from .packet import join_packet
+from .family.decode import needed_levels
+from .family.packet import join_packet
 from .spec.attachments import ICC_NAME, known_attachments
 from .spec.metadata import Coding
 from .spec.tile import split_tile

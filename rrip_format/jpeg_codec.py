@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Jpeg"]
 
 _UNIT = 16
-"""Sides of base tiles, and of all that :func:`rrip_format.jpeg.decode_ycc` takes, are multiples of it."""
+"""Sides of base tiles, and of all that :func:`rrip_format.family.jpeg.decode_ycc` takes, are multiples of it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
 def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Decode a chunk that is like a base tile."""
     from .core.colour import ycc_to_rgb  # loads the compiled core, which looking at metadata does not need
-    from .jpeg import decode_ycc
+    from .family.jpeg import decode_ycc
 
     rgb = np.empty(shape, np.uint8)
     ycc_to_rgb(decode_ycc(jpeg_of_base(data), shape[0]), None, (rgb, 0, 0))

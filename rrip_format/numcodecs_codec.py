@@ -8,7 +8,7 @@ from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ndarray_copy
 
 from .errors import FormatError, ReadOnlyError
-from .packet import decode_packet
+from .family.packet import decode_packet
 from .spec.metadata import parse_coding
 
 __all__ = ["RripPacket"]

@@ -11,9 +11,9 @@ from .container import Container, Place
 from .core import colour, predict
 from .core.difference import centred
 from .core.jpeg_encoder import Quantiser, encode_ycc
-from .family import decode_base, decode_tile
+from .family.decode import decode_base, decode_tile
+from .family.overviews import pad
 from .hierarchy import check_tile
-from .overview import pad
 from .spec.geometry import BASE_LEVEL
 from .spec.metadata import SHARP, Coding
 from .spec.tile import join_tile

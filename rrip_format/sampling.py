@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import colour, predict
-from .overview import pad
+from .family.overviews import pad
 from .sources import Source
 from .spec.geometry import Geometry
 

@@ -252,7 +252,10 @@ class Slide:
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        from .family import decode_tile, needed_levels  # loads the kernels, which looking at metadata does not need
+        from .family.decode import (  # loads the kernels, which looking at metadata does not need
+            decode_tile,
+            needed_levels,
+        )
 
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]

@@ -24,10 +24,10 @@ from .concurrency.pool import in_order
 from .container import Container, Place, open_container
 from .documents import check_attachments, check_documents
 from .errors import NotFoundError, RripError, StorageError
-from .family import decode_base, decode_tile
+from .family.decode import decode_base, decode_tile
+from .family.jpeg import decode_gray
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy, check_tile
-from .jpeg import decode_gray
 from .salvage import open_damaged
 from .spec.geometry import BASE_LEVEL
 from .spec.metadata import Coding

@@ -14,7 +14,7 @@ from . import __version__
 from .blocks import Block, Family, encode_block, halve_block, read_block
 from .errors import RripError, SourceError
 from .extras import needs
-from .family import StreamCoder
+from .family.encode import StreamCoder
 from .sampling import Image
 from .sources import Source
 from .spec.geometry import Geometry

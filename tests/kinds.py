@@ -14,7 +14,7 @@ import numpy as np
 from conftest import SUFFIXES, tissue
 
 from rrip_format.container import open_container
-from rrip_format.jpeg import encode
+from rrip_format.family.jpeg import encode
 from rrip_format.transmux import transmux
 from rrip_format.writing import open_writer
 

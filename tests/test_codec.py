@@ -40,8 +40,8 @@ from rrip_format.errors import (
     RripError,
     StorageError,
 )
-from rrip_format.family import decode_family, decode_tile, needed_levels
-from rrip_format.jpeg import encode
+from rrip_format.family.decode import decode_family, decode_tile, needed_levels
+from rrip_format.family.jpeg import encode
 from rrip_format.jpeg_codec import Jpeg, _Jpeg
 from rrip_format.spec.tile import join_tile, split_tile
 

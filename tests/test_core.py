@@ -39,7 +39,8 @@ from rrip_format.core.jpeg_decoder import decode_stream
 from rrip_format.core.jpeg_encoder import Quantiser, encode_gray, encode_ycc
 from rrip_format.core.tile_decoder import decode_rgb
 from rrip_format.errors import DamagedError, LimitError, RripError
-from rrip_format.family import Quality, decode_tile, encode_base, encode_family, needed_levels
+from rrip_format.family.decode import decode_tile, needed_levels
+from rrip_format.family.encode import Quality, encode_base, encode_family
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, ResidualCoding
 from rrip_format.spec.tile import join_tile, split_tile

@@ -23,7 +23,8 @@ from rrip_format.core.difference import centred, difference
 from rrip_format.demo import luma_psnr
 from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
-from rrip_format.family import decode_planes, encode_family
+from rrip_format.family.decode import decode_planes
+from rrip_format.family.encode import encode_family
 from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
 from rrip_format.losses import EDGE, Original
 from rrip_format.sampling import halve_twice

@@ -19,7 +19,7 @@ from rrip_format.container import ZarrContainer
 from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
 from rrip_format.export_tiles import export_side
 from rrip_format.exporting import export
-from rrip_format.jpeg import encode
+from rrip_format.family.jpeg import encode
 from rrip_format.spec.geometry import Geometry
 from rrip_format.writing import open_writer
 

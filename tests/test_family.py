@@ -16,19 +16,11 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import jpeg
 from rrip_format.core import colour, library, predict
 from rrip_format.errors import ChecksumError, DamagedError, LimitError, MissingTileError
-from rrip_format.family import (
-    Quality,
-    decode_base,
-    decode_family,
-    decode_planes,
-    decode_tile,
-    encode_base,
-    encode_family,
-    needed_levels,
-)
+from rrip_format.family import jpeg
+from rrip_format.family.decode import decode_base, decode_family, decode_planes, decode_tile, needed_levels
+from rrip_format.family.encode import Quality, encode_base, encode_family
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, ResidualCoding
 from rrip_format.spec.tile import join_tile, split_tile

@@ -12,8 +12,8 @@ from conftest import tissue
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rrip_format import jpeg
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError
+from rrip_format.family import jpeg
 
 SIDE = 64
 RGB = tissue(SIDE, SIDE)

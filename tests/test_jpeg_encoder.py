@@ -20,9 +20,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain.dct import inverse_dct
 
-from rrip_format import jpeg
 from rrip_format.core import colour
 from rrip_format.core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
+from rrip_format.family import jpeg
 from rrip_format.spec.geometry import TILE_SIZES
 
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from kinds import make_kinds, serve
 
 import rrip_format
-from rrip_format import family
 from rrip_format.container import open_container
 from rrip_format.errors import RripError
-from rrip_format.jpeg import encode
+from rrip_format.family import decode as family
+from rrip_format.family.jpeg import encode
 from rrip_format.openslide_api import ClosedSlideError, RripSlide, RripSlideError, UnsupportedSlideError
 from rrip_format.spec.metadata import SlideMetadata
 from rrip_format.writing import open_writer

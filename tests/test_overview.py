@@ -11,7 +11,7 @@ from conftest import tissue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format.overview import OverviewBuilder, pad
+from rrip_format.family.overviews import OverviewBuilder, pad
 from rrip_format.spec.geometry import Geometry
 
 

@@ -29,10 +29,10 @@ from rrip_format.errors import (
     RripError,
     StorageError,
 )
-from rrip_format.family import needed_levels
+from rrip_format.family.decode import needed_levels
+from rrip_format.family.packet import join_packet, split_packet
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
-from rrip_format.packet import join_packet, split_packet
 from rrip_format.spec.tile import join_tile
 from rrip_format.store import RripStore
 

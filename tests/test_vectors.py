@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rrip_format import errors
 from rrip_format.container import open_container
 from rrip_format.core import colour, predict
-from rrip_format.family import decode_base, decode_tile, needed_levels
-from rrip_format.jpeg import decode_gray, decode_ycc
+from rrip_format.family.decode import decode_base, decode_tile, needed_levels
+from rrip_format.family.jpeg import decode_gray, decode_ycc
 from rrip_format.spec.geometry import BASE_LEVEL
 from rrip_format.spec.metadata import Coding, parse_coding, parse_metadata, seal
 from rrip_format.spec.tile import join_tile, split_tile

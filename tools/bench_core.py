@@ -65,7 +65,7 @@ class _Stored:
     """The stored tiles of a level in memory, as the JPEG tiles are."""
 
     def __init__(self, slide: rrip_format.Slide, level: int) -> None:
-        from rrip_format.family import needed_levels
+        from rrip_format.family.decode import needed_levels
 
         self.coding, self.level, self.side = slide.metadata.coding, level, slide.geometry.tile_side(level)
         needed = needed_levels(level)
@@ -76,7 +76,7 @@ class _Stored:
 
     def read(self, y: int, x: int, square: np.ndarray) -> None:
         """All tiles of a square of `SIDE` px."""
-        from rrip_format.family import decode_tile
+        from rrip_format.family.decode import decode_tile
 
         for top in range(0, SIDE, self.side):
             for left in range(0, SIDE, self.side):

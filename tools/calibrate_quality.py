@@ -35,7 +35,7 @@ from rrip_format.calibration import FAMILIES, keep_promise
 from rrip_format.core import colour, predict
 from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
-from rrip_format.family import encode_family
+from rrip_format.family.encode import encode_family
 from rrip_format.fitting import fit_chroma
 from rrip_format.sampling import tissue_families
 from rrip_format.sources import open_source

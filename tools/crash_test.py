@@ -39,9 +39,9 @@ import numpy as np
 
 from rrip_format import RripError, Settings, blocks, convert
 from rrip_format import open as open_slide
-from rrip_format.family import decode_planes
+from rrip_format.family.decode import decode_planes
+from rrip_format.family.overviews import pad
 from rrip_format.fitting import fit_chroma
-from rrip_format.overview import pad
 from rrip_format.sampling import halve_twice
 from rrip_format.sources import open_source
 from rrip_format.spec.geometry import Geometry

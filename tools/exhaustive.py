@@ -32,7 +32,7 @@ from damage.specimens import MAIN_FILE, Slides, picture, slides
 
 import rrip_format
 from rrip_format.errors import RripError
-from rrip_format.family import decode_tile, needed_levels
+from rrip_format.family.decode import decode_tile, needed_levels
 
 KINDS = ("folder", "zip", "tiff")
 

@@ -83,7 +83,7 @@ def _tile() -> Target:
     """A stored tile of level 0 with a right checksum, and the input as its stream under a right trailer."""
     from damage.edit import reseal_tile
 
-    from rrip_format.family import decode_tile
+    from rrip_format.family.decode import decode_tile
     from rrip_format.spec.tile import join_tile
 
     truth = _slide().truth
@@ -102,7 +102,7 @@ def _packet() -> Target:
     """A packet of level 1, as it is, and with the checksums of its tiles made again."""
     from damage.edit import reseal_tile
 
-    from rrip_format.packet import decode_packet, join_packet, split_packet
+    from rrip_format.family.packet import decode_packet, join_packet, split_packet
 
     coding = _slide().truth.coding
 
@@ -154,7 +154,7 @@ def _container(kind: Callable[[Any], Any]) -> Target:
 
 def _jpeg() -> Target:
     """One stream, as gray and as colour."""
-    from rrip_format.jpeg import decode_gray, decode_ycc
+    from rrip_format.family.jpeg import decode_gray, decode_ycc
 
     def run(data: bytes) -> None:
         _ours(decode_gray, data, SIDE)
@@ -192,7 +192,7 @@ def seeds(target: str) -> list[bytes]:
     from damage.edit import members_of, with_members
     from damage.specimens import MAIN_FILE, picture
 
-    from rrip_format.jpeg import encode
+    from rrip_format.family.jpeg import encode
     from rrip_format.spec.tile import split_tile
 
     if target == "jpeg":

@@ -35,7 +35,7 @@ from damage.streams import mutate_stream
 from damage.workplaces import SUFFIXES, Desk, Workplaces, mutate_workplace, workplaces
 
 from rrip_format.errors import RripError
-from rrip_format.jpeg import decode_gray, decode_ycc
+from rrip_format.family.jpeg import decode_gray, decode_ycc
 from rrip_format.spec.tile import split_tile
 from rrip_format.validation import validate
 

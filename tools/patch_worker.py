@@ -63,7 +63,7 @@ def run(method: str, key: str, path: str, shape: tuple[int, int], workers: int) 
     open_reader(key, path)(0, 0)
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["numpy", "openslide" if key == "openslide" else "rrip_format.family"])
+        context.set_forkserver_preload(["numpy", "openslide" if key == "openslide" else "rrip_format.family.decode"])
     started = time.monotonic()
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         jobs = [pool.submit(first_batch, key, path, shape, seed, started) for seed in range(workers)]

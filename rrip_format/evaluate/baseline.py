@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..conversion import convert
 from ..describing import describe
 from ..errors import TargetError
-from ..jpeg import libvips
+from ..family.jpeg import libvips
 from ..slide import open_slide
 from ..spec.geometry import BASE_LEVEL
 from ..storage.workplace import as_target_error

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ..encoder import Settings
-from ..family import Quality, StreamCoder, decode_family, encode_family
+from ..family.decode import decode_family
+from ..family.encode import Quality, StreamCoder, encode_family
 from ..plan import Plan, make_plan
 from ..spec.geometry import Geometry
 from ..spec.metadata import BILINEAR, Coding, ResidualCoding

@@ -120,7 +120,7 @@ def _jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
 
 def _flat_jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
     """By mozjpeg in libvips: flat tables, trellis quantisation, optimised Huffman, baseline."""
-    from ..jpeg import has_trellis, libvips
+    from ..family.jpeg import has_trellis, libvips
 
     if not has_trellis():
         raise RripError("libvips has no mozjpeg; install pyvips-binary")

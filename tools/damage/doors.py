@@ -25,12 +25,12 @@ import rrip_format
 from rrip_format.cli import main
 from rrip_format.codec import RripCodec
 from rrip_format.errors import DamagedError, RripError
+from rrip_format.family.packet import split_packet
 from rrip_format.jpeg_codec import Jpeg
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
 from rrip_format.numcodecs_codec import RripPacket
 from rrip_format.openslide_api import RripSlide
-from rrip_format.packet import split_packet
 from rrip_format.slide import Slide
 from rrip_format.store import RripStore
 from rrip_format.tile_cache import CachingSlide

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rrip_format.errors import DamagedError
-from rrip_format.packet import split_packet
+from rrip_format.family.packet import split_packet
 from rrip_format.spec.geometry import BASE_LEVEL
 from rrip_format.spec.metadata import Coding, seal
 from rrip_format.spec.tiff_layout import Tag

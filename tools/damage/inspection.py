@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import rrip_format
 from rrip_format.cli import main
 from rrip_format.errors import RripError
-from rrip_format.family import needed_levels
+from rrip_format.family.decode import needed_levels
 from rrip_format.repairing import Repair
 from rrip_format.slide import Slide
 

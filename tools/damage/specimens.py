@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import rrip_format
 from rrip_format.container import open_container, read_associated, read_icc_profile
-from rrip_format.jpeg import encode
+from rrip_format.family.jpeg import encode
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
 from rrip_format.spec.metadata import Coding

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rrip_format.errors import RULES
-from rrip_format.family import decode_base, decode_planes, decode_tile, needed_levels
-from rrip_format.jpeg import decode_gray
+from rrip_format.family.decode import decode_base, decode_planes, decode_tile, needed_levels
+from rrip_format.family.jpeg import decode_gray
 from rrip_format.spec.geometry import BASE_LEVEL
 from rrip_format.spec.metadata import Coding, parse_coding
 from rrip_format.spec.tile import split_tile

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.jpeg import decode_gray
+from rrip_format.family.jpeg import decode_gray
 
 from .case import Image
 

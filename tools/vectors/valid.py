@@ -10,8 +10,8 @@ from uuid import UUID
 import numpy as np
 import reference
 
-from rrip_format.jpeg import decode_gray, decode_ycc
-from rrip_format.overview import pad
+from rrip_format.family.jpeg import decode_gray, decode_ycc
+from rrip_format.family.overviews import pad
 from rrip_format.spec.geometry import BASE_LEVEL, Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, Metadata, ResidualCoding, SlideMetadata, seal
 from rrip_format.spec.tile import join_tile

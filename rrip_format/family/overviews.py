@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import predict
-from .spec.geometry import BASE_LEVEL, Geometry
+from ..core import predict
+from ..spec.geometry import BASE_LEVEL, Geometry
 
 __all__ = ["OverviewBuilder", "pad"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.jpeg_decoder import decode_stream
-from .errors import RripError
-from .extras import needs
+from ..core.jpeg_decoder import decode_stream
+from ..errors import RripError
+from ..extras import needs
 
 __all__ = ["decode_gray", "decode_ycc", "encode", "has_trellis", "libvips", "ordinary_jpeg"]
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DamagedError
-from .family import decode_tile, needed_levels
-from .spec.metadata import Coding
-from .spec.tile import TRAILER_BYTES
+from ..errors import DamagedError
+from ..spec.metadata import Coding
+from ..spec.tile import TRAILER_BYTES
+from .decode import decode_tile, needed_levels
 
 __all__ = ["decode_packet", "join_packet", "split_packet"]
 
