@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .containers.writer import ContainerWriter
 from .errors import DamagedError, RripError
 from .family.decode import decode_base, decode_residual, decode_samples
 from .family.encode import StreamCoder, encode_base, encode_family
@@ -20,7 +21,6 @@ from .spec.geometry import BASE_LEVEL, Geometry
 from .spec.metadata import Coding
 from .spec.tile import crc32c, split_tile
 from .storage.workplace import Span
-from .writing import ContainerWriter
 
 __all__ = [
     "Block",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .concurrency.pool import in_order
-from .container import Container
+from .containers.base import Container
 from .errors import RripError
 from .extras import needs
 from .findings import Finding

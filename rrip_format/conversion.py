@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
-from .container import total_bytes
+from .containers.base import total_bytes
+from .containers.writer import ContainerWriter, check_room, check_target, open_writer
 from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
 from .family.jpeg import encode
@@ -29,7 +30,6 @@ from .spec.attachments import ASSOCIATED_NAMES
 from .spec.geometry import BASE_LEVEL, Geometry
 from .storage.journal import Journal, read_journal
 from .workers import SharedSource, result_of, submit, work
-from .writing import ContainerWriter, check_room, check_target, open_writer
 
 __all__ = ["Conversion", "convert"]
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .container import Container, load_json, read_attachment
+from .containers.base import Container, load_json, read_attachment
+from .containers.pictures import decode_picture
 from .errors import ExtraMissingError, RripError, shown
 from .findings import Finding, findings_of
 from .hierarchy import Hierarchy
-from .picture import decode_picture
 from .spec.attachments import ICC_NAME, attachment_title, known_attachments
 from .spec.zarr_layout import attachment_key
 

@@ -24,12 +24,12 @@ from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 from .concurrency.pool import OwnThreads
-from .container import Container, Place, open_container
+from .containers.base import Container, Place, open_container
+from .containers.pictures import decode_picture
 from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
 from .extras import needs
 from .family.decode import decode_tile, needed_levels
 from .hierarchy import Hierarchy
-from .picture import decode_picture
 from .spec.zarr_layout import ICC_KEY, dump
 
 with needs("remote", "the protocol rrip"):

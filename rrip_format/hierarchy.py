@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from .container import Container, Place, open_container, read_attachment
+from .containers.base import Container, Place, open_container, read_attachment
 from .errors import FormatError, MissingTileError
 from .family.decode import needed_levels
 from .family.packet import join_packet

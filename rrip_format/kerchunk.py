@@ -6,7 +6,7 @@ import base64
 import os
 from typing import Any
 
-from .container import Container
+from .containers.base import Container
 from .errors import StorageError
 from .hierarchy import open_hierarchy
 

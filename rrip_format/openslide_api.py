@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .container import open_container
+from .containers.base import open_container
+from .containers.pictures import AssociatedImages
 from .errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
 from .extras import needs
-from .picture import AssociatedImages
 from .rgba import read_rgba
 from .tile_cache import CachingSlide
 

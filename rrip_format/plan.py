@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .calibration import FAMILIES, find_quality, keep_promise
-from .container import load_json
+from .containers.base import load_json
 from .encoder import ChromaFit, Settings, Target
 from .errors import RripError, SourceError
 from .fitting import Fits

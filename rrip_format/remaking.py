@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from .container import Container, Place
+from .containers.base import Container, Place
 from .core import colour, predict
 from .core.difference import centred
 from .core.jpeg_encoder import Quantiser, encode_ycc

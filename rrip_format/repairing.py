@@ -19,7 +19,8 @@ import rfc8785
 
 from . import __version__
 from .concurrency.pool import in_order
-from .container import Container, Place, load_json, read_attachment
+from .containers.base import Container, Place, load_json, read_attachment
+from .containers.writer import check_room, open_writer
 from .errors import RULES, DamagedError, RripError, TargetError
 from .findings import Finding
 from .hierarchy import check_tile
@@ -31,7 +32,6 @@ from .spec.metadata import Coding, Metadata, parse_metadata, seal
 from .spec.tile import join_tile, split_tile
 from .spec.zarr_layout import documents
 from .validation import Unit, batches, check_batch, read_each
-from .writing import check_room, open_writer
 
 __all__ = ["Repair", "repair"]
 

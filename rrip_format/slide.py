@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import Container, ZarrContainer, open_container, read_icc_profile
+from .containers.base import Container, ZarrContainer, open_container, read_icc_profile
+from .containers.pictures import AssociatedImages
 from .errors import LimitError, RripError, one_line, shown
-from .picture import AssociatedImages
 from .properties import make_properties
 from .spec.geometry import Geometry
 
@@ -180,7 +180,7 @@ class Slide:
         """Arrays (height, width, 3) uint8 by name: ``macro``, ``thumbnail``, ``label``, as far as the slide has them.
 
         Each is read and decoded when it is asked for, which needs ``rrip-format[openslide]``; errors are those of
-        :class:`~rrip_format.picture.AssociatedImages`.
+        :class:`~rrip_format.containers.pictures.AssociatedImages`.
         """
         return AssociatedImages(self.container)
 
@@ -252,10 +252,7 @@ class Slide:
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        from .family.decode import (  # loads the kernels, which looking at metadata does not need
-            decode_tile,
-            needed_levels,
-        )
+        from .family.decode import decode_tile, needed_levels
 
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]

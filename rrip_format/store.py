@@ -16,7 +16,7 @@ from zarr.abc.store import (
 )
 
 from .concurrency.pool import OwnThreads
-from .container import Container
+from .containers.base import Container
 from .errors import ReadOnlyError
 from .hierarchy import open_hierarchy
 

@@ -12,7 +12,7 @@ from .core.colour import interleave
 from .slide import Slide
 
 if TYPE_CHECKING:
-    from .container import Container
+    from .containers.base import Container
     from .core.colour import Corner, Window
 
 __all__ = ["CachingSlide"]

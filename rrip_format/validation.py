@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .concurrency.pool import in_order
-from .container import Container, Place, open_container
+from .containers.base import Container, Place, open_container
+from .containers.tiff_reader import INDEX_KEY
 from .documents import check_attachments, check_documents
 from .errors import NotFoundError, RripError, StorageError
 from .family.decode import decode_base, decode_tile
@@ -34,7 +35,6 @@ from .spec.metadata import Coding
 from .spec.tile import TRAILER_BYTES, split_tile
 from .spec.zarr_layout import parse_tile_key
 from .storage.byte_source import is_url
-from .tiff_reader import INDEX_KEY
 
 __all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
 

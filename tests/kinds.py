@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 from conftest import SUFFIXES, tissue
 
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import open_writer
 from rrip_format.family.jpeg import encode
-from rrip_format.transmux import transmux
-from rrip_format.writing import open_writer
 
 ICC = bytes(range(256)) * 3
 MPP = (0.2431, 0.25)

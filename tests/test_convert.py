@@ -16,6 +16,8 @@ from conftest import WHITE, hash_tree, tissue
 
 import rrip_format
 from rrip_format import Settings
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import check_target
 from rrip_format.core.predict import box2
 from rrip_format.demo import luma_psnr
 from rrip_format.errors import RripError, SourceError, TargetError
@@ -23,8 +25,6 @@ from rrip_format.family.decode import decode_family
 from rrip_format.sources import open_source
 from rrip_format.spec.geometry import BASE_LEVEL, ceil_div
 from rrip_format.spec.zarr_layout import tile_key
-from rrip_format.transmux import transmux
-from rrip_format.writing import check_target
 
 SLIDES = [
     "CMU-1-Small-Region.svs",

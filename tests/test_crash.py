@@ -22,10 +22,10 @@ from conftest import SUFFIXES, contents, hash_tree, tissue
 import rrip_format
 from rrip_format import Settings, blocks, workers
 from rrip_format.cli import main
+from rrip_format.containers.copying import transmux
 from rrip_format.errors import DamagedError, RripError, SourceError, TargetError
 from rrip_format.storage import workplace as disk
 from rrip_format.storage.journal import Journal, read_journal
-from rrip_format.transmux import transmux
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 

@@ -14,9 +14,9 @@ from kinds import SUFFIXES
 
 import rrip_format
 from rrip_format import conversion
+from rrip_format.containers.copying import transmux
 from rrip_format.errors import TargetError
 from rrip_format.storage import sinks
-from rrip_format.transmux import transmux
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from conftest import tile_path
 from damaging import change_metadata, changed_root
 
 import rrip_format
-from rrip_format.container import load_json, open_container
+from rrip_format.containers.base import load_json, open_container
 from rrip_format.errors import FormatError, LimitError, RripError
 from rrip_format.hierarchy import Hierarchy
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment

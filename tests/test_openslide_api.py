@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from kinds import make_kinds, serve
 
 import rrip_format
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
+from rrip_format.containers.writer import open_writer
 from rrip_format.errors import RripError
 from rrip_format.family import decode as family
 from rrip_format.family.jpeg import encode
 from rrip_format.openslide_api import ClosedSlideError, RripSlide, RripSlideError, UnsupportedSlideError
 from rrip_format.spec.metadata import SlideMetadata
-from rrip_format.writing import open_writer
 
 openslide = pytest.importorskip("openslide")
 ImageCms = pytest.importorskip("PIL.ImageCms")

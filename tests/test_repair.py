@@ -18,7 +18,7 @@ from kinds import ICC, SUFFIXES
 import rrip_format
 from rrip_format import remaking, repairing
 from rrip_format.cli import main
-from rrip_format.container import ZarrContainer, open_container
+from rrip_format.containers.base import ZarrContainer, open_container
 from rrip_format.core import colour, predict
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
 from rrip_format.repairing import repair

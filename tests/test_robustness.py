@@ -25,7 +25,9 @@ from kinds import ICC, SUFFIXES, serve
 from zarr.core.buffer import default_buffer_prototype
 
 import rrip_format
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import open_writer
 from rrip_format.errors import (
     ChecksumError,
     DamagedError,
@@ -40,8 +42,6 @@ from rrip_format.spec.metadata import parse_metadata
 from rrip_format.storage import workplace as disk
 from rrip_format.storage.zarr_stores import get_sync
 from rrip_format.store import RripStore
-from rrip_format.transmux import transmux
-from rrip_format.writing import open_writer
 
 HUGE = 1 << 42
 """4 TiB: more than any machine here can allocate."""
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_nothing(kinds, tmp_path, suffix):
     program = (
         "import resource, signal, sys\n"
         "from rrip_format.errors import TargetError\n"
-        "from rrip_format.transmux import transmux\n"
+        "from rrip_format.containers.copying import transmux\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try: transmux(sys.argv[1], sys.argv[2])\n"
@@ -397,7 +397,7 @@ def test_what_is_not_ours_stays(tmp_path, suffix, content):
 @pytest.mark.skipif(os.name != "posix", reason="permissions")
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_permissions(kinds, tmp_path, mask):
-    program = "import os, sys; from rrip_format.transmux import transmux; os.umask(int(sys.argv[3]))\n"
+    program = "import os, sys; from rrip_format.containers.copying import transmux; os.umask(int(sys.argv[3]))\n"
     for suffix in SUFFIXES:
         run(f"{program}transmux(sys.argv[1], sys.argv[2])", kinds.zarr, tmp_path / f"a{suffix}", mask)
         made = tmp_path / f"a{suffix}"

@@ -18,13 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rrip_format
+from rrip_format.containers.writer import open_writer
 from rrip_format.core.predict import box2
 from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, RripError, StorageError
 from rrip_format.family.encode import Quality, encode_family
 from rrip_format.slide import Level, Slide
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
-from rrip_format.writing import open_writer
 
 ICC = bytes(range(256)) * 12 + b"end"
 DESCRIBED = SlideMetadata(

@@ -19,7 +19,7 @@ from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteReques
 from zarr.core.buffer import default_buffer_prototype
 
 import rrip_format
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
 from rrip_format.errors import (
     ChecksumError,
     DamagedError,

@@ -14,10 +14,10 @@ from conftest import WHITE
 from kinds import ICC, MPP, serve, tiny_image
 
 import rrip_format
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import open_writer
 from rrip_format.errors import ChecksumError, DamagedError, FormatError, LimitError, MissingTileError, RripError
-from rrip_format.transmux import transmux
-from rrip_format.writing import open_writer
 
 METADATA, RESIDUALS, ASSOCIATED, ICC_CHECKSUM = 65380, 65381, 65382, 65383
 BASE_MPP = (MPP[0] * 4, MPP[1] * 4)
@@ -538,7 +538,7 @@ def test_large_tables_take_one_more_request(wide):
 
 
 def test_huge_tables_are_read_entry_by_entry(wide, monkeypatch):
-    from rrip_format import tiff_parse
+    from rrip_format.containers import tiff_parser as tiff_parse
     from rrip_format.spec.tile import split_tile
 
     monkeypatch.setattr(tiff_parse, "WINDOW_BYTES", 1000)

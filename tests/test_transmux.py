@@ -12,10 +12,10 @@ from conftest import hash_tree, tile_path
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import open_writer
 from rrip_format.errors import DamagedError, FormatError, MissingTileError, RripError, TargetError
-from rrip_format.transmux import transmux
-from rrip_format.writing import open_writer
 
 
 def all_tiles(path):

@@ -15,11 +15,12 @@ from damaging import all_places, change_metadata, flip, forge
 from kinds import serve
 
 import rrip_format
-from rrip_format import container as container_module
 from rrip_format import validation
 from rrip_format.cli import main
 from rrip_format.comparison import compare
-from rrip_format.container import open_container
+from rrip_format.containers import base as container_module
+from rrip_format.containers.base import open_container
+from rrip_format.containers.copying import transmux
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
 from rrip_format.kerchunk import references
@@ -27,7 +28,6 @@ from rrip_format.sources import open_source
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment
 from rrip_format.spec.tile import split_tile
 from rrip_format.spec.zarr_layout import tile_key
-from rrip_format.transmux import transmux
 from rrip_format.validation import DEPTHS, validate
 
 

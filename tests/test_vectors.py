@@ -19,7 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from rrip_format import errors
-from rrip_format.container import open_container
+from rrip_format.containers.base import open_container
 from rrip_format.core import colour, predict
 from rrip_format.family.decode import decode_base, decode_tile, needed_levels
 from rrip_format.family.jpeg import decode_gray, decode_ycc

@@ -17,9 +17,9 @@ from benchlib import Json
 from numpy.typing import NDArray
 
 import rrip_format
+from rrip_format.containers.copying import transmux
 from rrip_format.describing import describe
 from rrip_format.evaluate.peers import ANCHOR, Method, OneStream, peers
-from rrip_format.transmux import transmux
 
 __all__ = ["CODECS", "JPEG_QUALITY", "Coded", "Inputs", "make_inputs", "read_inputs"]
 

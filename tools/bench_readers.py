@@ -13,7 +13,7 @@ import numpy as np
 from bench_tissue import Image, all_tissue, mosaic, pyramid, write_ordinary_tiff
 
 import rrip_format
-from rrip_format.transmux import transmux
+from rrip_format.containers.copying import transmux
 
 __all__ = ["LABELS", "OURS", "Files", "Reader", "check_readers", "make_files", "open_reader"]
 

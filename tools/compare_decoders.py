@@ -22,7 +22,7 @@ import numpy as np
 from plain.slide import Slide, open_container
 
 import rrip_format
-from rrip_format.transmux import transmux
+from rrip_format.containers.copying import transmux
 
 SUFFIXES = (".rrip.tif", ".rrip.zarr", ".rrip.zarr.zip")
 

@@ -32,7 +32,7 @@ from plain.metadata import Metadata, read_coding, read_metadata
 from plain.slide import Slide, open_container
 from vectors import containers, valid
 
-from rrip_format.container import load_json, read_attachment
+from rrip_format.containers.base import load_json, read_attachment
 from rrip_format.errors import RripError
 from rrip_format.family.decode import decode_tile, needed_levels
 from rrip_format.slide import open_slide

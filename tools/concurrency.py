@@ -34,11 +34,11 @@ from damage.specimens import MAIN_FILE, Truth, pair
 from numpy.typing import NDArray
 
 import rrip_format
+from rrip_format.containers.copying import transmux
 from rrip_format.errors import RripError
 from rrip_format.openslide_api import RripSlide
 from rrip_format.slide import Slide
 from rrip_format.store import RripStore
-from rrip_format.transmux import transmux
 
 KINDS = ("folder", "zip", "tiff")
 SIDE = 600

@@ -44,7 +44,7 @@ def _metadata() -> Target:
     """A root document as it is, and with its seals made again."""
     from damage.edit import seal_all
 
-    from rrip_format.container import parse_root
+    from rrip_format.containers.base import parse_root
     from rrip_format.spec.metadata import parse_metadata
 
     def run(data: bytes) -> None:
@@ -117,14 +117,14 @@ def _packet() -> Target:
 
 def _tiff() -> Target:
     """A whole TIFF file."""
-    from rrip_format.tiff_reader import TiffContainer
+    from rrip_format.containers.tiff_reader import TiffContainer
 
     return _container(TiffContainer)
 
 
 def _zip() -> Target:
     """A whole zip archive."""
-    from rrip_format.zip_reader import Archive, ZipContainer
+    from rrip_format.containers.zip_reader import Archive, ZipContainer
 
     return _container(lambda source: ZipContainer(Archive(source)))
 
@@ -132,7 +132,7 @@ def _zip() -> Target:
 def _container(kind: Callable[[Any], Any]) -> Target:
     from damage.edit import MemoryBytes
 
-    from rrip_format.container import read_associated, read_icc_profile
+    from rrip_format.containers.base import read_associated, read_icc_profile
     from rrip_format.slide import Slide
 
     def run(data: bytes) -> None:

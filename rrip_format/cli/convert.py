@@ -167,7 +167,7 @@ def _convert(
 
 def _is_container(source: str) -> bool:
     """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
-    from ..container import open_container
+    from ..containers.base import open_container
 
     try:
         open_container(source).close()
@@ -178,7 +178,7 @@ def _is_container(source: str) -> bool:
 
 def _is_there(source: str, dest: str, settings: Settings) -> bool:
     """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
-    from ..container import open_container
+    from ..containers.base import open_container
     from ..sources import open_source
 
     try:
@@ -195,9 +195,9 @@ def _is_there(source: str, dest: str, settings: Settings) -> bool:
 
 def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
-    from ..container import total_bytes
+    from ..containers.base import total_bytes
+    from ..containers.copying import transmux
     from ..describing import format_bytes
-    from ..transmux import transmux
 
     with progress_bar("copying", quiet=as_json) as progress:
         stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)

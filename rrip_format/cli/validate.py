@@ -87,7 +87,7 @@ def _compare(
 ) -> Comparison | None:
     """Compare a container with its source; None where it cannot be opened, which is told, or has another size."""
     from ..comparison import check_size, compare
-    from ..container import open_container
+    from ..containers.base import open_container
     from ..sources import open_source
 
     with open_source(source) as opened:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 import rrip_format
 from rrip_format.cli import main
 from rrip_format.codec import RripCodec
+from rrip_format.containers.copying import transmux
 from rrip_format.errors import DamagedError, RripError
 from rrip_format.family.packet import split_packet
 from rrip_format.jpeg_codec import Jpeg
@@ -34,7 +35,6 @@ from rrip_format.openslide_api import RripSlide
 from rrip_format.slide import Slide
 from rrip_format.store import RripStore
 from rrip_format.tile_cache import CachingSlide
-from rrip_format.transmux import transmux
 
 from .specimens import MAIN_FILE, Place, Truth
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rrip_format.containers.tiff_parser import Field, Ifd, Index, read_ifd, read_start
 from rrip_format.errors import DamagedError
 from rrip_format.family.packet import split_packet
 from rrip_format.spec.geometry import BASE_LEVEL
@@ -17,7 +18,6 @@ from rrip_format.spec.tiff_layout import Tag
 from rrip_format.spec.tile import crc32c
 from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.spec.zarr_v2_layout import parse_tile_key_v2
-from rrip_format.tiff_parse import Field, Ifd, Index, read_ifd, read_start
 
 from .specimens import MAIN_FILE, Files, Place
 

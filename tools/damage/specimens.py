@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rrip_format
-from rrip_format.container import open_container, read_associated, read_icc_profile
+from rrip_format.containers.base import open_container, read_associated, read_icc_profile
+from rrip_format.containers.copying import transmux
+from rrip_format.containers.writer import open_writer
 from rrip_format.family.jpeg import encode
 from rrip_format.kerchunk import references
 from rrip_format.mapping import RripMapping
 from rrip_format.spec.metadata import Coding
-from rrip_format.transmux import transmux
-from rrip_format.writing import open_writer
 
 __all__ = ["KINDS", "MAIN_FILE", "Bench", "Files", "Place", "Slides", "Truth", "pair", "picture", "slides", "truth_of"]
 

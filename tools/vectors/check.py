@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from rrip_format.container import read_attachment
+from rrip_format.containers.base import read_attachment
 from rrip_format.errors import RripError
 from rrip_format.family.decode import decode_tile, needed_levels
 from rrip_format.slide import Slide, open_slide

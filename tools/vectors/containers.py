@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from rrip_format.containers.writer import open_writer
 from rrip_format.slide import open_slide
 from rrip_format.spec.metadata import Coding, Metadata, SlideMetadata
 from rrip_format.spec.tile import join_tile
-from rrip_format.writing import open_writer
 
 from .case import BASE_READER, FULL_READER, VALIDATOR, Json, dump, refusal, sha256
 from .pictures import Quality, encode, smooth

@@ -12,13 +12,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .container import Place, parse_root, reopen
-from .errors import RULES, DamagedError, FormatError, LimitError
-from .spec.attachments import attachment_title, check_attachment
-from .spec.limits import limit
-from .spec.metadata import Metadata
-from .spec.zarr_layout import attachment_key, parse_tile_key, tile_key
-from .storage.byte_source import ByteSource
+from ..errors import RULES, DamagedError, FormatError, LimitError
+from ..spec.attachments import attachment_title, check_attachment
+from ..spec.limits import limit
+from ..spec.metadata import Metadata
+from ..spec.zarr_layout import attachment_key, parse_tile_key, tile_key
+from ..storage.byte_source import ByteSource
+from .base import Place, parse_root, reopen
 
 __all__ = ["Archive", "ZipContainer"]
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from .errors import ChecksumError, FormatError, LimitError, NewerFormatError, NotFoundError, StorageError
-from .spec.attachments import ICC_NAME, attachment_checksum, attachment_title, check_attachment, known_attachments
-from .spec.limits import check_limit, limit
-from .spec.metadata import Metadata, parse_metadata
-from .spec.zarr_layout import attachment_key, tile_key
-from .storage.byte_source import is_url, open_bytes
-from .storage.zarr_stores import get_sync, is_synchronous, list_sizes, open_store
+from ..errors import ChecksumError, FormatError, LimitError, NewerFormatError, NotFoundError, StorageError
+from ..spec.attachments import ICC_NAME, attachment_checksum, attachment_title, check_attachment, known_attachments
+from ..spec.limits import check_limit, limit
+from ..spec.metadata import Metadata, parse_metadata
+from ..spec.zarr_layout import attachment_key, tile_key
+from ..storage.byte_source import is_url, open_bytes
+from ..storage.zarr_stores import get_sync, is_synchronous, list_sizes, open_store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store

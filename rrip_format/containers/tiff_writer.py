@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .core.jpeg_encoder import Quantiser, encode_ycc
-from .errors import RripError
-from .spec.attachments import seal_attachment
-from .spec.geometry import BASE_LEVEL
-from .spec.metadata import Coding, Metadata
-from .spec.tiff_layout import (
+from ..core.jpeg_encoder import Quantiser, encode_ycc
+from ..errors import RripError
+from ..spec.attachments import seal_attachment
+from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import Coding, Metadata
+from ..spec.tiff_layout import (
     HEADER,
     Kind,
     Tag,
@@ -27,10 +27,10 @@ from .spec.tiff_layout import (
     picture_tags,
     resolution_tags,
 )
-from .spec.tile import crc32c
-from .storage.sinks import PartialFile
-from .storage.workplace import Span, Workplace, as_target_error
-from .writing import ContainerWriter
+from ..spec.tile import crc32c
+from ..storage.sinks import PartialFile
+from ..storage.workplace import Span, Workplace, as_target_error
+from .writer import ContainerWriter
 
 __all__ = ["TiffWriter"]
 

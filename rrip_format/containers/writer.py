@@ -14,15 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
-from .spec.attachments import ICC_NAME, attachment_checksum, check_associated, known_attachments
-from .spec.geometry import Geometry
-from .spec.limits import limit
-from .spec.metadata import Metadata
-from .spec.zarr_layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
-from .storage.journal import read_journal
-from .storage.sinks import DirectorySink, Sink, ZipSink
-from .storage.workplace import Span, Workplace, as_target_error, recover
+from ..errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
+from ..spec.attachments import ICC_NAME, attachment_checksum, check_associated, known_attachments
+from ..spec.geometry import Geometry
+from ..spec.limits import limit
+from ..spec.metadata import Metadata
+from ..spec.zarr_layout import associated_documents, documents, icc_documents, parse_tile_key, tile_key
+from ..storage.journal import read_journal
+from ..storage.sinks import DirectorySink, Sink, ZipSink
+from ..storage.workplace import Span, Workplace, as_target_error, recover
 
 __all__ = [
     "ContainerWriter",
@@ -99,7 +99,7 @@ def check_room(target: Path, geometry: Geometry, is_empty: Callable[[int, int, i
 
 def _is_container(target: Path) -> bool:
     """Whether a target is what this package writes, damaged or not, so that replacing it loses nothing else."""
-    from .container import open_container
+    from .base import open_container
 
     try:
         open_container(target).close()

@@ -8,11 +8,11 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import Container, read_associated, read_attachment
-from .errors import DamagedError, LimitError
-from .extras import needs
-from .spec.attachments import ICC_NAME, jpeg_shape, known_attachments
-from .spec.limits import check_limit
+from ..errors import DamagedError, LimitError
+from ..extras import needs
+from ..spec.attachments import ICC_NAME, jpeg_shape, known_attachments
+from ..spec.limits import check_limit
+from .base import Container, read_associated, read_attachment
 
 __all__ = ["AssociatedImages", "decode_picture"]
 

@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .container import Place, load_json, reopen
-from .errors import ChecksumError, DamagedError, FormatError, LimitError, all_of
-from .spec.attachments import ASSOCIATED_NAMES, ICC_NAME, check_attachment, check_attachment_size
-from .spec.geometry import BASE_LEVEL
-from .spec.limits import check_limit
-from .spec.metadata import Metadata, parse_metadata
-from .spec.tiff_layout import Kind, Tag, Value, level_tags
-from .spec.tile import crc32c
-from .spec.zarr_layout import ICC_KEY, associated_key, tile_key
-from .storage.byte_source import ByteSource
-from .tiff_parse import Field, Ifd, Index, read_ifd, read_start, walk
+from ..errors import ChecksumError, DamagedError, FormatError, LimitError, all_of
+from ..spec.attachments import ASSOCIATED_NAMES, ICC_NAME, check_attachment, check_attachment_size
+from ..spec.geometry import BASE_LEVEL
+from ..spec.limits import check_limit
+from ..spec.metadata import Metadata, parse_metadata
+from ..spec.tiff_layout import Kind, Tag, Value, level_tags
+from ..spec.tile import crc32c
+from ..spec.zarr_layout import ICC_KEY, associated_key, tile_key
+from ..storage.byte_source import ByteSource
+from .base import Place, load_json, reopen
+from .tiff_parser import Field, Ifd, Index, read_ifd, read_start, walk
 
 __all__ = ["INDEX_KEY", "TiffContainer"]
 

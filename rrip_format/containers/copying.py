@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from .container import Container, Place, open_container, read_associated, read_icc_profile
-from .errors import DamagedError, MissingTileError
-from .spec.geometry import BASE_LEVEL
-from .spec.tile import split_tile
-from .storage.workplace import Span
-from .writing import ContainerWriter, check_room, open_writer
+from ..errors import DamagedError, MissingTileError
+from ..spec.geometry import BASE_LEVEL
+from ..spec.tile import split_tile
+from ..storage.workplace import Span
+from .base import Container, Place, open_container, read_associated, read_icc_profile
+from .writer import ContainerWriter, check_room, open_writer
 
 __all__ = ["transmux"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .errors import DamagedError, FormatError
-from .spec.tiff_layout import ENTRY, HEADER, Kind, Value
-from .storage.byte_source import ByteSource
+from ..errors import DamagedError, FormatError
+from ..spec.tiff_layout import ENTRY, HEADER, Kind, Value
+from ..storage.byte_source import ByteSource
 
 __all__ = ["Field", "Ifd", "Index", "read_ifd", "read_start", "walk"]
 
