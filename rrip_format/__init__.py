@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from .describing import info
     from .encoder import Settings
     from .exporting import export
-    from .kerchunk import references
     from .openslide_api import RripSlide
     from .reading import imread
     from .repairing import repair
     from .slide import Slide
     from .slide import open_slide as open  # noqa: A004
-    from .store import RripStore
     from .validation import validate
+    from .zarr_views.kerchunk import references
+    from .zarr_views.store import RripStore
 
 # No module may have the name of a function that is here: importing it would put it in the function's place.
 _LAZY = {

@@ -14,9 +14,9 @@ from .containers.base import Container, load_json, read_attachment
 from .containers.pictures import decode_picture
 from .errors import ExtraMissingError, RripError, shown
 from .findings import Finding, findings_of
-from .hierarchy import Hierarchy
 from .spec.attachments import ICC_NAME, attachment_title, known_attachments
 from .spec.zarr_layout import attachment_key
+from .zarr_views.hierarchy import Hierarchy
 
 __all__ = ["check_attachments", "check_documents"]
 

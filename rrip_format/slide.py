@@ -161,7 +161,7 @@ class Slide:
         """The container as a read-only Zarr store."""
         if isinstance(self.container, ZarrContainer):
             return self.container.store
-        from .store import RripStore
+        from .zarr_views.store import RripStore
 
         return RripStore(self.container)
 

@@ -30,7 +30,6 @@ from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 
 import rrip_format
-from rrip_format.codec import RripCodec
 from rrip_format.errors import (
     ChecksumError,
     DamagedError,
@@ -42,8 +41,9 @@ from rrip_format.errors import (
 )
 from rrip_format.family.decode import decode_family, decode_tile, needed_levels
 from rrip_format.family.jpeg import encode
-from rrip_format.jpeg_codec import Jpeg, _Jpeg
 from rrip_format.spec.tile import join_tile, split_tile
+from rrip_format.zarr_views.base_codec import Jpeg, _Jpeg
+from rrip_format.zarr_views.codec import RripCodec
 
 FUSED = "zarr.core.codec_pipeline.FusedCodecPipeline"
 PIPELINES = ["zarr.core.codec_pipeline.BatchedCodecPipeline"]
@@ -180,7 +180,7 @@ def test_steps_backwards_are_refused_by_zarr(container):
 
 def test_channel_by_channel_is_decoded_once(container, monkeypatch):
     """Some readers ask for one channel of a chunk after the other."""
-    from rrip_format import codec
+    from rrip_format.zarr_views import codec
 
     decoded = []
     decode = codec.decode_tile
@@ -196,7 +196,7 @@ def test_channel_by_channel_is_decoded_once(container, monkeypatch):
 
 
 def test_a_small_patch_is_all_that_is_decoded(container, monkeypatch):
-    from rrip_format import codec
+    from rrip_format.zarr_views import codec
 
     windows = []
     decode = codec.decode_tile

@@ -20,7 +20,7 @@ from rrip_format.errors import ChecksumError, FormatError, MissingTileError, Rea
 
 fsspec = pytest.importorskip("fsspec")
 
-from rrip_format.filesystem import RripFileSystem  # noqa: E402
+from rrip_format.zarr_views.fsspec_raw import RripFileSystem  # noqa: E402
 
 KINDS = ("zarr", "zip", "tif")
 

@@ -37,11 +37,11 @@ from rrip_format.errors import (
     StorageError,
     TargetError,
 )
-from rrip_format.hierarchy import Hierarchy
 from rrip_format.spec.metadata import parse_metadata
 from rrip_format.storage import workplace as disk
 from rrip_format.storage.zarr_stores import get_sync
-from rrip_format.store import RripStore
+from rrip_format.zarr_views.hierarchy import Hierarchy
+from rrip_format.zarr_views.store import RripStore
 
 HUGE = 1 << 42
 """4 TiB: more than any machine here can allocate."""
@@ -65,7 +65,7 @@ def test_a_synchronous_file_system_does_not_wait_for_itself(kinds, kind):
         "import asyncio, sys, zarr\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from zarr.core.sync import _get_loop, sync\n"
-        "from rrip_format.store import RripStore\n"
+        "from rrip_format.zarr_views.store import RripStore\n"
         "async def few_threads(): asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))\n"
         "sync(few_threads())\n"
         "print(int(zarr.open_group(RripStore(sys.argv[1]), mode='r')['0'][:].sum()))\n"

@@ -31,10 +31,10 @@ from rrip_format.errors import (
 )
 from rrip_format.family.decode import needed_levels
 from rrip_format.family.packet import join_packet, split_packet
-from rrip_format.kerchunk import references
-from rrip_format.mapping import RripMapping
 from rrip_format.spec.tile import join_tile
-from rrip_format.store import RripStore
+from rrip_format.zarr_views.kerchunk import references
+from rrip_format.zarr_views.mapping import RripMapping
+from rrip_format.zarr_views.store import RripStore
 
 KINDS = ("zarr", "zip", "tif")
 

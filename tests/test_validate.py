@@ -23,12 +23,12 @@ from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
 from rrip_format.errors import RULES, StorageError
 from rrip_format.findings import EXPECTED, SEVERITIES, Finding
-from rrip_format.kerchunk import references
 from rrip_format.sources import open_source
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment
 from rrip_format.spec.tile import split_tile
 from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.validation import DEPTHS, validate
+from rrip_format.zarr_views.kerchunk import references
 
 
 def run(*arguments):

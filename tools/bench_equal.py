@@ -240,7 +240,7 @@ def _write_zarr(path: Path, streams: Sequence[Sequence[bytes]], shapes: Sequence
     """Plain Zarr v3, arrays ``0`` and ``1`` of (h, w, 3): the JPEG streams are the chunks of ``imagecodecs_jpeg``."""
     import zarr
 
-    from rrip_format.jpeg_codec import Jpeg
+    from rrip_format.zarr_views.base_codec import Jpeg
 
     group = zarr.create_group(path)
     for level, (height, width) in enumerate(shapes):

@@ -96,7 +96,7 @@ def check_reading(folder: Path) -> None:
     import zarr
 
     import rrip_format
-    from rrip_format.store import RripStore
+    from rrip_format.zarr_views.store import RripStore
 
     for path, case in containers():
         with rrip_format.open(path) as slide:
@@ -194,7 +194,7 @@ def check_calls() -> None:
     from rrip_format.errors import ExtraMissingError
 
     def chunk_of_another_shape() -> None:
-        from rrip_format.jpeg_codec import Jpeg
+        from rrip_format.zarr_views.base_codec import Jpeg
 
         prototype = default_buffer_prototype()
         spec: Any = SimpleNamespace(shape=(30, 40, 3), prototype=prototype)
@@ -211,7 +211,7 @@ def check_calls() -> None:
         ("convert", chunk_of_another_shape),
         ("openslide", lambda: rrip_format.RripSlide),
         ("napari", read_in_napari),
-        ("remote", lambda: importlib.import_module("rrip_format.filesystem")),
+        ("remote", lambda: importlib.import_module("rrip_format.zarr_views.fsspec_raw")),
     )
     for extra, door in doors:
         said = ""

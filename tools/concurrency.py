@@ -38,7 +38,7 @@ from rrip_format.containers.copying import transmux
 from rrip_format.errors import RripError
 from rrip_format.openslide_api import RripSlide
 from rrip_format.slide import Slide
-from rrip_format.store import RripStore
+from rrip_format.zarr_views.store import RripStore
 
 KINDS = ("folder", "zip", "tiff")
 SIDE = 600
@@ -188,7 +188,7 @@ def run(seconds: float, processes: int, threads: int, *, is_replaced: bool) -> d
     """Readers of unchanging containers, or of ones that are replaced while they are read; what they saw."""
     context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
-        context.set_forkserver_preload(["concurrency", "rrip_format.codec"])
+        context.set_forkserver_preload(["concurrency", "rrip_format.zarr_views.codec"])
     pictures = pair(SIDE)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:

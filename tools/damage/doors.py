@@ -23,18 +23,18 @@ from numpy.typing import NDArray
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.codec import RripCodec
 from rrip_format.containers.copying import transmux
 from rrip_format.errors import DamagedError, RripError
 from rrip_format.family.packet import split_packet
-from rrip_format.jpeg_codec import Jpeg
-from rrip_format.kerchunk import references
-from rrip_format.mapping import RripMapping
-from rrip_format.numcodecs_codec import RripPacket
 from rrip_format.openslide_api import RripSlide
 from rrip_format.slide import Slide
-from rrip_format.store import RripStore
 from rrip_format.tile_cache import CachingSlide
+from rrip_format.zarr_views.base_codec import Jpeg
+from rrip_format.zarr_views.codec import RripCodec
+from rrip_format.zarr_views.kerchunk import references
+from rrip_format.zarr_views.mapping import RripMapping
+from rrip_format.zarr_views.numcodecs_codec import RripPacket
+from rrip_format.zarr_views.store import RripStore
 
 from .specimens import MAIN_FILE, Place, Truth
 

@@ -18,9 +18,9 @@ from rrip_format.containers.base import open_container, read_associated, read_ic
 from rrip_format.containers.copying import transmux
 from rrip_format.containers.writer import open_writer
 from rrip_format.family.jpeg import encode
-from rrip_format.kerchunk import references
-from rrip_format.mapping import RripMapping
 from rrip_format.spec.metadata import Coding
+from rrip_format.zarr_views.kerchunk import references
+from rrip_format.zarr_views.mapping import RripMapping
 
 __all__ = ["KINDS", "MAIN_FILE", "Bench", "Files", "Place", "Slides", "Truth", "pair", "picture", "slides", "truth_of"]
 

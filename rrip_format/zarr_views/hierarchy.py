@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from .containers.base import Container, Place, open_container, read_attachment
-from .errors import FormatError, MissingTileError
-from .family.decode import needed_levels
-from .family.packet import join_packet
-from .spec.attachments import ICC_NAME, known_attachments
-from .spec.metadata import Coding
-from .spec.tile import split_tile
-from .spec.zarr_layout import (
+from ..containers.base import Container, Place, open_container, read_attachment
+from ..errors import FormatError, MissingTileError
+from ..family.decode import needed_levels
+from ..family.packet import join_packet
+from ..spec.attachments import ICC_NAME, known_attachments
+from ..spec.metadata import Coding
+from ..spec.tile import split_tile
+from ..spec.zarr_layout import (
     associated_documents,
     associated_group,
     attachment_key,
@@ -26,7 +26,7 @@ from .spec.zarr_layout import (
     parse_tile_key,
     tile_key,
 )
-from .spec.zarr_v2_layout import documents_v2, parse_tile_key_v2, tile_key_v2
+from ..spec.zarr_v2_layout import documents_v2, parse_tile_key_v2, tile_key_v2
 
 __all__ = ["Hierarchy", "check_tile", "open_hierarchy"]
 

@@ -15,9 +15,9 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 
-from .concurrency.pool import OwnThreads
-from .containers.base import Container
-from .errors import ReadOnlyError
+from ..concurrency.pool import OwnThreads
+from ..containers.base import Container
+from ..errors import ReadOnlyError
 from .hierarchy import open_hierarchy
 
 if TYPE_CHECKING:

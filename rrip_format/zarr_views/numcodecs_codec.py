@@ -7,9 +7,9 @@ from typing import Any, NoReturn, Self
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ndarray_copy
 
-from .errors import FormatError, ReadOnlyError
-from .family.packet import decode_packet
-from .spec.metadata import parse_coding
+from ..errors import FormatError, ReadOnlyError
+from ..family.packet import decode_packet
+from ..spec.metadata import parse_coding
 
 __all__ = ["RripPacket"]
 

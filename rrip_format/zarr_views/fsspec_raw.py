@@ -23,14 +23,14 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
-from .concurrency.pool import OwnThreads
-from .containers.base import Container, Place, open_container
-from .containers.pictures import decode_picture
-from .errors import FormatError, NotFoundError, ReadOnlyError, RripError
-from .extras import needs
-from .family.decode import decode_tile, needed_levels
+from ..concurrency.pool import OwnThreads
+from ..containers.base import Container, Place, open_container
+from ..containers.pictures import decode_picture
+from ..errors import FormatError, NotFoundError, ReadOnlyError, RripError
+from ..extras import needs
+from ..family.decode import decode_tile, needed_levels
+from ..spec.zarr_layout import ICC_KEY, dump
 from .hierarchy import Hierarchy
-from .spec.zarr_layout import ICC_KEY, dump
 
 with needs("remote", "the protocol rrip"):
     from fsspec.asyn import AsyncFileSystem

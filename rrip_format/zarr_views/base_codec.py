@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 from zarr.abc.codec import ArrayBytesCodec
 
-from .errors import DamagedError, FormatError, LimitError, ReadOnlyError, RripError, shown
-from .extras import needs
-from .spec.attachments import jpeg_shape
-from .spec.tile import jpeg_of_base
+from ..errors import DamagedError, FormatError, LimitError, ReadOnlyError, RripError, shown
+from ..extras import needs
+from ..spec.attachments import jpeg_shape
+from ..spec.tile import jpeg_of_base
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,8 +88,8 @@ def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
 
 def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Decode a chunk that is like a base tile."""
-    from .core.colour import ycc_to_rgb  # loads the compiled core, which looking at metadata does not need
-    from .family.jpeg import decode_ycc
+    from ..core.colour import ycc_to_rgb  # loads the compiled core, which looking at metadata does not need
+    from ..family.jpeg import decode_ycc
 
     rgb = np.empty(shape, np.uint8)
     ycc_to_rgb(decode_ycc(jpeg_of_base(data), shape[0]), None, (rgb, 0, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from .containers.base import Container
+from ..containers.base import Container
 from .hierarchy import open_hierarchy
 
 __all__ = ["RripMapping"]

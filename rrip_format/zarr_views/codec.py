@@ -20,12 +20,12 @@ from zarr.abc.codec import (
 )
 from zarr.storage import FsspecStore, LocalStore, StorePath
 
-from .concurrency.recent import RecentTiles
-from .errors import FormatError, ReadOnlyError, RripError
-from .family.decode import decode_tile, needed_levels
-from .spec.metadata import Coding, parse_coding
-from .spec.zarr_layout import tile_key
-from .storage.zarr_stores import get_async, get_sync, is_synchronous
+from ..concurrency.recent import RecentTiles
+from ..errors import FormatError, ReadOnlyError, RripError
+from ..family.decode import decode_tile, needed_levels
+from ..spec.metadata import Coding, parse_coding
+from ..spec.zarr_layout import tile_key
+from ..storage.zarr_stores import get_async, get_sync, is_synchronous
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, NDBuffer
 
-    from .core.colour import Window
+    from ..core.colour import Window
 
 __all__ = ["RripCodec"]
 

@@ -6,8 +6,8 @@ import base64
 import os
 from typing import Any
 
-from .containers.base import Container
-from .errors import StorageError
+from ..containers.base import Container
+from ..errors import StorageError
 from .hierarchy import open_hierarchy
 
 __all__ = ["references"]
