@@ -34,14 +34,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .conversion import convert
-    from .describing import info
     from .encoder import Settings
     from .exporting import export
     from .openslide_api import RripSlide
-    from .reading import imread
     from .repairing import repair
-    from .slide import Slide
-    from .slide import open_slide as open  # noqa: A004
+    from .slides.describing import info
+    from .slides.reading import imread
+    from .slides.slide import Slide
+    from .slides.slide import open_slide as open  # noqa: A004
     from .validation import validate
     from .zarr_views.kerchunk import references
     from .zarr_views.store import RripStore

@@ -16,7 +16,7 @@ from .errors import RripError
 from .extras import needs
 from .findings import Finding
 from .sampling import read_families
-from .slide import Slide
+from .slides.slide import Slide
 from .sources import Source
 
 __all__ = ["Comparison", "check_size", "compare"]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .conversion import convert
 from .core.predict import box2
-from .describing import describe
 from .encoder import Settings
 from .extras import needs
-from .slide import open_slide
+from .slides.describing import describe
+from .slides.slide import open_slide
 from .storage.workplace import as_target_error
 
 __all__ = ["format_demo", "luma_psnr", "run_demo"]

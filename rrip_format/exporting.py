@@ -16,7 +16,7 @@ from .export_deepzoom import files_folder, write_deepzoom
 from .export_tiff import write_tiff
 from .export_tiles import ExportJob, total_tiles
 from .extras import load_module
-from .slide import Slide, open_slide
+from .slides.slide import Slide, open_slide
 from .storage.workplace import as_target_error, flush, move, temporary_folder
 
 __all__ = ["export"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .extras import needs
-from .slide import open_slide
+from .slides.slide import open_slide
 
 __all__ = ["get_reader", "read_layers"]
 

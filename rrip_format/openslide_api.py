@@ -20,7 +20,7 @@ from .containers.pictures import AssociatedImages
 from .errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
 from .extras import needs
 from .rgba import read_rgba
-from .tile_cache import CachingSlide
+from .slides.tile_cache import CachingSlide
 
 with needs("openslide", "RripSlide"):
     import openslide

@@ -21,8 +21,9 @@ from conftest import SUFFIXES, tile_path, tissue
 from kinds import MPP, serve
 
 import rrip_format
-from rrip_format import Settings, preview
+from rrip_format import Settings
 from rrip_format.errors import FormatError, NotFoundError, RripError, SourceError, StorageError
+from rrip_format.slides import preview
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

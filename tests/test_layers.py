@@ -209,7 +209,9 @@ def test_the_command_line_answers_without_what_it_does_not_need():
 def test_metadata_need_no_compiled_core(container):
     """So they can be looked at on a machine for which there is none."""
     path = str(container.path)
-    shown = f"import rrip_format; from rrip_format.describing import describe; describe(rrip_format.open({path!r}))"
+    shown = (
+        f"import rrip_format; from rrip_format.slides.describing import describe; describe(rrip_format.open({path!r}))"
+    )
     assert "rrip_format.core.library" not in loaded_by(shown)
 
 

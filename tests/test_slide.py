@@ -22,7 +22,7 @@ from rrip_format.containers.writer import open_writer
 from rrip_format.core.predict import box2
 from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, RripError, StorageError
 from rrip_format.family.encode import Quality, encode_family
-from rrip_format.slide import Level, Slide
+from rrip_format.slides.slide import Level, Slide
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
 

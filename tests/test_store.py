@@ -454,7 +454,7 @@ def test_xarray(kinds):
 
 
 def test_info_of_every_kind(kinds):
-    from rrip_format.describing import describe
+    from rrip_format.slides.describing import describe
 
     found = {}
     for path in kinds.all:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import rrip_format
 from rrip_format.containers.copying import transmux
-from rrip_format.describing import describe
 from rrip_format.evaluate.peers import ANCHOR, Method, OneStream, peers
+from rrip_format.slides.describing import describe
 
 __all__ = ["CODECS", "JPEG_QUALITY", "Coded", "Inputs", "make_inputs", "read_inputs"]
 

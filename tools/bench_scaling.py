@@ -30,8 +30,8 @@ from benchlib import Child, Json, Spread
 
 import rrip_format
 from rrip_format.containers.copying import transmux
-from rrip_format.describing import describe
 from rrip_format.evaluate.tables import markdown_table
+from rrip_format.slides.describing import describe
 
 GIGAPIXELS = (0.25, 1.0, 4.0, 16.0)
 QUICK_GIGAPIXELS = (0.002, 0.008)

@@ -35,7 +35,7 @@ from vectors import containers, valid
 from rrip_format.containers.base import load_json, read_attachment
 from rrip_format.errors import RripError
 from rrip_format.family.decode import decode_tile, needed_levels
-from rrip_format.slide import open_slide
+from rrip_format.slides.slide import open_slide
 from rrip_format.spec.metadata import parse_coding, parse_metadata, seal
 from rrip_format.spec.tile import crc32c
 

@@ -133,7 +133,7 @@ def _container(kind: Callable[[Any], Any]) -> Target:
     from damage.edit import MemoryBytes
 
     from rrip_format.containers.base import read_associated, read_icc_profile
-    from rrip_format.slide import Slide
+    from rrip_format.slides.slide import Slide
 
     def run(data: bytes) -> None:
         container = _ours(kind, MemoryBytes(data))

@@ -140,8 +140,8 @@ def _convert(
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # beside all that follows
     from ..conversion import convert as run
-    from ..describing import format_bytes
     from ..encoder import Settings
+    from ..slides.describing import format_bytes
     from ..sources import open_source
 
     settings = Settings(**given)
@@ -197,7 +197,7 @@ def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: boo
     """Copy a container to one of the same or another kind."""
     from ..containers.base import total_bytes
     from ..containers.copying import transmux
-    from ..describing import format_bytes
+    from ..slides.describing import format_bytes
 
     with progress_bar("copying", quiet=as_json) as progress:
         stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)

@@ -27,8 +27,8 @@ def export(
 
     DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
     """
-    from ..describing import format_bytes
     from ..exporting import export as run
+    from ..slides.describing import format_bytes
 
     with progress_bar("exporting", quiet=as_json) as progress:
         size = run(path, dest, quality=quality, label=label, workers=workers, overwrite=overwrite, progress=progress)

@@ -16,8 +16,8 @@ __all__ = ["info"]
 @AS_JSON
 def info(*, path: str, as_json: bool) -> None:
     """Show levels, sizes and metadata of the container PATH."""
-    from ..describing import format_info
-    from ..describing import info as run
+    from ..slides.describing import format_info
+    from ..slides.describing import info as run
 
     found = run(path)
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else format_info(found))

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conversion import convert
-from ..describing import describe
 from ..errors import TargetError
 from ..family.jpeg import libvips
-from ..slide import open_slide
+from ..slides.describing import describe
+from ..slides.slide import open_slide
 from ..spec.geometry import BASE_LEVEL
 from ..storage.workplace import as_target_error
 

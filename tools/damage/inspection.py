@@ -21,7 +21,7 @@ from rrip_format.cli import main
 from rrip_format.errors import RripError
 from rrip_format.family.decode import needed_levels
 from rrip_format.repairing import Repair
-from rrip_format.slide import Slide
+from rrip_format.slides.slide import Slide
 
 from .doors import DOORS, Door, ForeignError, Judge, WrongError, true_tile
 from .specimens import Place, Truth

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from rrip_format.containers.writer import open_writer
-from rrip_format.slide import open_slide
+from rrip_format.slides.slide import open_slide
 from rrip_format.spec.metadata import Coding, Metadata, SlideMetadata
 from rrip_format.spec.tile import join_tile
 

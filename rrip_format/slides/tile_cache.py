@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .concurrency.recent import RecentTiles
-from .core.colour import interleave
+from ..concurrency.recent import RecentTiles
+from ..core.colour import interleave
 from .slide import Slide
 
 if TYPE_CHECKING:
-    from .containers.base import Container
-    from .core.colour import Corner, Window
+    from ..containers.base import Container
+    from ..core.colour import Corner, Window
 
 __all__ = ["CachingSlide"]
 

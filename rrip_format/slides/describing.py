@@ -7,10 +7,10 @@ import os
 from collections import Counter
 from typing import Any
 
-from .errors import printable
+from ..errors import printable
+from ..spec.geometry import BASE_LEVEL
+from ..spec.zarr_layout import ICC_ARRAY, parse_tile_key
 from .slide import Slide, open_slide
-from .spec.geometry import BASE_LEVEL
-from .spec.zarr_layout import ICC_ARRAY, parse_tile_key
 
 __all__ = ["describe", "format_bytes", "format_info", "info"]
 

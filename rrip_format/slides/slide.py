@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers.base import Container, ZarrContainer, open_container, read_icc_profile
-from .containers.pictures import AssociatedImages
-from .errors import LimitError, RripError, one_line, shown
+from ..containers.base import Container, ZarrContainer, open_container, read_icc_profile
+from ..containers.pictures import AssociatedImages
+from ..errors import LimitError, RripError, one_line, shown
+from ..spec.geometry import Geometry
 from .properties import make_properties
-from .spec.geometry import Geometry
 
 if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-    from .core.colour import Corner, Window
+    from ..core.colour import Corner, Window
 
 __all__ = ["Level", "Slide", "open_slide"]
 
@@ -161,7 +161,7 @@ class Slide:
         """The container as a read-only Zarr store."""
         if isinstance(self.container, ZarrContainer):
             return self.container.store
-        from .zarr_views.store import RripStore
+        from ..zarr_views.store import RripStore
 
         return RripStore(self.container)
 
@@ -252,7 +252,7 @@ class Slide:
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        from .family.decode import decode_tile, needed_levels
+        from ..family.decode import decode_tile, needed_levels
 
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]

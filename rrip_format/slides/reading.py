@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import shown
+from ..errors import shown
 from .slide import open_slide
 
 __all__ = ["imread"]

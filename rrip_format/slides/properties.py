@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .spec.metadata import Metadata
+from ..spec.metadata import Metadata
 
 __all__ = ["make_properties"]
 

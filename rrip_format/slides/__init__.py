@@ -1,0 +1,1 @@
+"""An open slide as arrays: what ``rrip_format.open`` gives."""
