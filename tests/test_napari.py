@@ -14,7 +14,7 @@ from rrip_format.errors import FormatError
 
 pytest.importorskip("dask.array")
 
-from rrip_format.napari_reader import get_reader, read_layers
+from rrip_format.viewers.napari_reader import get_reader, read_layers
 
 
 def check(layers, decoded):

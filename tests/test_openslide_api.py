@@ -21,8 +21,8 @@ from rrip_format.containers.writer import open_writer
 from rrip_format.errors import RripError
 from rrip_format.family import decode as family
 from rrip_format.family.jpeg import encode
-from rrip_format.openslide_api import ClosedSlideError, RripSlide, RripSlideError, UnsupportedSlideError
 from rrip_format.spec.metadata import SlideMetadata
+from rrip_format.viewers.openslide_api import ClosedSlideError, RripSlide, RripSlideError, UnsupportedSlideError
 
 openslide = pytest.importorskip("openslide")
 ImageCms = pytest.importorskip("PIL.ImageCms")

@@ -202,7 +202,7 @@ def check_calls() -> None:
         codec._decode_sync(prototype.buffer.from_bytes(b"\xff\xd8"), spec)  # noqa: SLF001
 
     def read_in_napari() -> None:
-        from rrip_format.napari_reader import read_layers
+        from rrip_format.viewers.napari_reader import read_layers
 
         read_layers(str(next((VECTORS / "tiff").glob("slide.*"))))
 

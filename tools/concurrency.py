@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 import rrip_format
 from rrip_format.containers.copying import transmux
 from rrip_format.errors import RripError
-from rrip_format.openslide_api import RripSlide
 from rrip_format.slides.slide import Slide
+from rrip_format.viewers.openslide_api import RripSlide
 from rrip_format.zarr_views.store import RripStore
 
 KINDS = ("folder", "zip", "tiff")

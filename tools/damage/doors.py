@@ -26,9 +26,9 @@ from rrip_format.cli import main
 from rrip_format.containers.copying import transmux
 from rrip_format.errors import DamagedError, RripError
 from rrip_format.family.packet import split_packet
-from rrip_format.openslide_api import RripSlide
 from rrip_format.slides.slide import Slide
 from rrip_format.slides.tile_cache import CachingSlide
+from rrip_format.viewers.openslide_api import RripSlide
 from rrip_format.zarr_views.base_codec import Jpeg
 from rrip_format.zarr_views.codec import RripCodec
 from rrip_format.zarr_views.kerchunk import references

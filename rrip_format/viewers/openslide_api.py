@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .containers.base import open_container
-from .containers.pictures import AssociatedImages
-from .errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
-from .extras import needs
+from ..containers.base import open_container
+from ..containers.pictures import AssociatedImages
+from ..errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
+from ..extras import needs
+from ..slides.tile_cache import CachingSlide
 from .rgba import read_rgba
-from .slides.tile_cache import CachingSlide
 
 with needs("openslide", "RripSlide"):
     import openslide

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .extras import needs
-from .slides.slide import open_slide
+from ..extras import needs
+from ..slides.slide import open_slide
 
 __all__ = ["get_reader", "read_layers"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .slides.slide import Slide
+from ..slides.slide import Slide
 
 __all__ = ["read_rgba"]
 
