@@ -34,13 +34,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .conversion import convert
-    from .encoder import Settings
     from .exporting import export
     from .repairing import repair
     from .slides.describing import info
     from .slides.reading import imread
     from .slides.slide import Slide
     from .slides.slide import open_slide as open  # noqa: A004
+    from .tuning.settings import Settings
     from .validation import validate
     from .viewers.openslide_api import RripSlide
     from .zarr_views.kerchunk import references

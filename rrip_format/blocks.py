@@ -15,12 +15,12 @@ from .errors import DamagedError, RripError
 from .family.decode import decode_base, decode_residual, decode_samples
 from .family.encode import StreamCoder, encode_base, encode_family
 from .family.overviews import pad
-from .sampling import Image, Levels, halve_twice, pad_levels, read_families
 from .sources import Source
 from .spec.geometry import BASE_LEVEL, Geometry
 from .spec.metadata import Coding
 from .spec.tile import crc32c, split_tile
 from .storage.workplace import Span
+from .tuning.sampling import Image, Levels, halve_twice, pad_levels, read_families
 
 __all__ = [
     "Block",

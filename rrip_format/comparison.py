@@ -15,9 +15,9 @@ from .containers.base import Container
 from .errors import RripError
 from .extras import needs
 from .findings import Finding
-from .sampling import read_families
 from .slides.slide import Slide
 from .sources import Source
+from .tuning.sampling import read_families
 
 __all__ = ["Comparison", "check_size", "compare"]
 

@@ -20,7 +20,6 @@ import numpy as np
 from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
 from .containers.base import total_bytes
 from .containers.writer import ContainerWriter, check_room, check_target, open_writer
-from .encoder import Settings, Steps
 from .errors import RripError, SourceError, shown
 from .family.jpeg import encode
 from .family.overviews import OverviewBuilder
@@ -29,6 +28,7 @@ from .sources import Source, open_source
 from .spec.attachments import ASSOCIATED_NAMES
 from .spec.geometry import BASE_LEVEL, Geometry
 from .storage.journal import Journal, read_journal
+from .tuning.settings import Settings, Steps
 from .workers import SharedSource, result_of, submit, work
 
 __all__ = ["Conversion", "convert"]
@@ -63,7 +63,7 @@ class Conversion:
     source_bytes : int or None
         Size of the source.
     steps : three floats or None
-        Quantiser steps that were found for the slide, as in :class:`rrip_format.encoder.Settings`.
+        Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         What those reach of the target of the settings, on a sample.
     """

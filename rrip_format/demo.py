@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from .conversion import convert
 from .core.predict import box2
-from .encoder import Settings
 from .extras import needs
 from .slides.describing import describe
 from .slides.slide import open_slide
 from .storage.workplace import as_target_error
+from .tuning.settings import Settings
 
 __all__ = ["format_demo", "luma_psnr", "run_demo"]
 

@@ -15,10 +15,10 @@ from .blocks import Block, Family, encode_block, halve_block, read_block
 from .errors import RripError, SourceError
 from .extras import needs
 from .family.encode import StreamCoder
-from .sampling import Image
 from .sources import Source
 from .spec.geometry import Geometry
 from .spec.metadata import Coding
+from .tuning.sampling import Image
 
 __all__ = ["SharedSource", "cluster", "result_of", "submit", "work"]
 

@@ -16,20 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rrip_format
-from rrip_format import Settings, calibration
-from rrip_format.calibration import find_quality, keep_promise
+from rrip_format import Settings
 from rrip_format.core import colour
 from rrip_format.core.difference import centred, difference
 from rrip_format.demo import luma_psnr
-from rrip_format.encoder import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.family.decode import decode_planes
 from rrip_format.family.encode import encode_family
-from rrip_format.fitting import encode_sample, fit_chroma, legal_taps
-from rrip_format.losses import EDGE, Original
-from rrip_format.sampling import halve_twice
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding
+from rrip_format.tuning import calibration
+from rrip_format.tuning.calibration import find_quality, keep_promise
+from rrip_format.tuning.chroma_fit import encode_sample, fit_chroma, legal_taps
+from rrip_format.tuning.losses import EDGE, Original
+from rrip_format.tuning.sampling import halve_twice
+from rrip_format.tuning.settings import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
 
 UNFITTED_LEVELS = (UNFITTED, UNFITTED)
 

@@ -9,8 +9,8 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
 from rrip_format.core import colour
-from rrip_format.losses import EDGE, Original, _ciede2000, _lab
-from rrip_format.sampling import halve_twice
+from rrip_format.tuning.losses import EDGE, Original, _ciede2000, _lab
+from rrip_format.tuning.sampling import halve_twice
 
 
 def noisy(rgb, amount):

@@ -11,8 +11,8 @@ from cores import CORES, using
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format import losses
 from rrip_format.core import colour, difference, predict
+from rrip_format.tuning import losses
 
 
 @st.composite

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import tissue
 
-from rrip_format.sampling import TISSUE_DEVIATION, luma_deviation, tissue_families
 from rrip_format.sources import open_source
+from rrip_format.tuning.sampling import TISSUE_DEVIATION, luma_deviation, tissue_families
 
 SIDE = 256
 GLASS = 242

@@ -31,16 +31,16 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from rrip_format.calibration import FAMILIES, keep_promise
 from rrip_format.core import colour, predict
 from rrip_format.core.jpeg_encoder import EFFORTS
-from rrip_format.encoder import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 from rrip_format.family.encode import encode_family
-from rrip_format.fitting import fit_chroma
-from rrip_format.sampling import tissue_families
 from rrip_format.sources import open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
+from rrip_format.tuning.calibration import FAMILIES, keep_promise
+from rrip_format.tuning.chroma_fit import fit_chroma
+from rrip_format.tuning.sampling import tissue_families
+from rrip_format.tuning.settings import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
 
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]

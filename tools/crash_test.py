@@ -41,14 +41,14 @@ from rrip_format import RripError, Settings, blocks, convert
 from rrip_format import open as open_slide
 from rrip_format.family.decode import decode_planes
 from rrip_format.family.overviews import pad
-from rrip_format.fitting import fit_chroma
-from rrip_format.sampling import halve_twice
 from rrip_format.sources import open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
 from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.storage import journal, sinks
 from rrip_format.storage import workplace as disk
+from rrip_format.tuning.chroma_fit import fit_chroma
+from rrip_format.tuning.sampling import halve_twice
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))

@@ -26,14 +26,15 @@ from uuid import UUID
 import click
 from bench_convert import PEERS
 
-from rrip_format import blocks, encoder
+from rrip_format import blocks
 from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
-from rrip_format.encoder import UNFITTED, Settings
 from rrip_format.family import decode as family
 from rrip_format.sources import Source, open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding
+from rrip_format.tuning import settings as encoder
+from rrip_format.tuning.settings import UNFITTED, Settings
 
 STEPS = (5.9, 6.2, 4.4)
 """About what quality 90 takes."""

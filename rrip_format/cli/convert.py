@@ -19,8 +19,8 @@ from .options import AS_JSON, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from ..encoder import Settings
     from ..sources import Source
+    from ..tuning.settings import Settings
 
 __all__ = ["convert"]
 
@@ -140,9 +140,9 @@ def _convert(
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # beside all that follows
     from ..conversion import convert as run
-    from ..encoder import Settings
     from ..slides.describing import format_bytes
     from ..sources import open_source
+    from ..tuning.settings import Settings
 
     settings = Settings(**given)
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):

@@ -47,9 +47,9 @@ def evaluate(
     OUT gets report.md with plots, summary.json, samples.csv and the container. Everything is really encoded and
     decoded; it takes some minutes.
     """
-    from ..encoder import Settings
     from ..evaluate import evaluate as run
     from ..evaluate import format_summary
+    from ..tuning.settings import Settings
 
     settings = Settings(**given)
     with progress_bar("measuring", quiet=as_json) as progress:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..encoder import Settings
 from ..errors import TargetError
 from ..extras import load_module
 from ..sources import open_source
 from ..storage.workplace import as_target_error
+from ..tuning.settings import Settings
 from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
 from .environment import environment
 from .metrics import has_ssimulacra2

@@ -20,8 +20,8 @@ from ..spec.geometry import BASE_LEVEL
 from ..storage.workplace import as_target_error
 
 if TYPE_CHECKING:
-    from ..encoder import Settings
     from ..sources import Source
+    from ..tuning.settings import Settings
 
 __all__ = ["DEEP_ZOOMS", "Sizes", "check_scratch", "container_sizes", "deep_zoom_sizes", "savings"]
 

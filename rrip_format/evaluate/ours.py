@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from ..encoder import Settings
 from ..family.decode import decode_family
 from ..family.encode import Quality, StreamCoder, encode_family
 from ..plan import Plan, make_plan
 from ..spec.geometry import Geometry
 from ..spec.metadata import BILINEAR, Coding, ResidualCoding
+from ..tuning.settings import Settings
 from .peers import Stored
 from .sample import Family
 

@@ -15,8 +15,8 @@ from .rate_distortion import Curve, Progress, Row, curves, deltas, measure, time
 from .sample import Sample, choose
 
 if TYPE_CHECKING:
-    from ..encoder import Settings
     from ..sources import Source
+    from ..tuning.settings import Settings
 
 __all__ = ["Measurement", "measure_source", "method_keys"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import RripError
-from ..sampling import TISSUE_DEVIATION, Image, Levels, halve_twice, luma_deviation, pad_levels
 from ..spec.geometry import Geometry
+from ..tuning.sampling import TISSUE_DEVIATION, Image, Levels, halve_twice, luma_deviation, pad_levels
 
 if TYPE_CHECKING:
     from ..sources import Source

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import colour
-from .core import library as lib
+from ..core import colour
+from ..core import library as lib
 from .sampling import Image, Levels
 
 __all__ = ["EDGE", "Original"]

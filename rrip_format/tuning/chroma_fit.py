@@ -15,14 +15,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import predict
-from .core.predict import Taps
-from .encoder import UNFITTED, ChromaFit, Settings
-from .family.encode import EncodedFamily, StreamCoder, encode_family, encode_level
+from ..core import predict
+from ..core.predict import Taps
+from ..family.encode import EncodedFamily, StreamCoder, encode_family, encode_level
+from ..spec.geometry import BASE_LEVEL, Geometry
+from ..spec.metadata import SHARP, Coding, ResidualCoding
 from .losses import Original
 from .sampling import Levels
-from .spec.geometry import BASE_LEVEL, Geometry
-from .spec.metadata import SHARP, Coding, ResidualCoding
+from .settings import UNFITTED, ChromaFit, Settings
 
 __all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit_chroma", "fit_to_luma", "legal_taps"]
 

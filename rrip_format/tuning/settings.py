@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.difference import centred
-from .core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
-from .core.predict import Taps
-from .errors import RripError
-from .spec.geometry import TILE_SIZES
-from .spec.metadata import BILINEAR, SHARP, ResidualCoding
+from ..core.difference import centred
+from ..core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
+from ..core.predict import Taps
+from ..errors import RripError
+from ..spec.geometry import TILE_SIZES
+from ..spec.metadata import BILINEAR, SHARP, ResidualCoding
 
 __all__ = [
     "CHROMA_RATIO",

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import colour
-from .encoder import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
-from .errors import RripError
-from .extras import needs
-from .family.jpeg import ordinary_jpeg
-from .fitting import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
+from ..core import colour
+from ..errors import RripError
+from ..extras import needs
+from ..family.jpeg import ordinary_jpeg
+from .chroma_fit import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
 from .losses import EDGE, Original
 from .sampling import Image, Levels
+from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 
 __all__ = ["FAMILIES", "find_quality", "keep_promise"]
 
@@ -90,7 +90,7 @@ class _Sample:
         return fit_to_luma(few.originals, luma, self.settings.with_steps(steps), self.executor)
 
     def encode_luma(self, steps: Steps, coarser: Iterable[Luma | None] = repeat(None)) -> list[Luma]:
-        """All families by :func:`rrip_format.fitting.encode_luma`."""
+        """All families by :func:`rrip_format.tuning.chroma_fit.encode_luma`."""
         settings = self.settings.with_steps(steps)
         return list(self.executor.map(encode_luma, self.originals, repeat(settings), coarser))
 

@@ -10,10 +10,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import colour, predict
-from .family.overviews import pad
-from .sources import Source
-from .spec.geometry import Geometry
+from ..core import colour, predict
+from ..family.overviews import pad
+from ..sources import Source
+from ..spec.geometry import Geometry
 
 __all__ = [
     "TISSUE_DEVIATION",
