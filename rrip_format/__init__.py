@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .conversion import convert
+    from .conversion.run import convert
     from .exporting import export
     from .repairing import repair
     from .slides.describing import info

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .conversion import convert
+from .conversion.run import convert
 from .core.predict import box2
 from .extras import needs
 from .slides.describing import describe

@@ -196,7 +196,7 @@ def test_an_unexpected_error_is_one_line_too(picture, tmp_path, monkeypatch):
     def broken(*_args, **_options):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("rrip_format.conversion.convert", broken)
+    monkeypatch.setattr("rrip_format.conversion.run.convert", broken)
     result = run("convert", picture, tmp_path / "a.rrip.zarr")
     assert result.exit_code == 70
     assert "--debug" in result.stderr

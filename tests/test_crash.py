@@ -20,9 +20,11 @@ from conftest import BRIEF as SETTINGS
 from conftest import SUFFIXES, contents, hash_tree, tissue
 
 import rrip_format
-from rrip_format import Settings, blocks, workers
+from rrip_format import Settings
 from rrip_format.cli import main
 from rrip_format.containers.copying import transmux
+from rrip_format.conversion import blocks
+from rrip_format.conversion import executors as workers
 from rrip_format.errors import DamagedError, RripError, SourceError, TargetError
 from rrip_format.storage import workplace as disk
 from rrip_format.storage.journal import Journal, read_journal
@@ -227,7 +229,7 @@ def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monke
     with pytest.raises(RripError, match="label image was False and is True"):
         rrip_format.convert(source, target, SETTINGS, resume=True, label=True)
     with monkeypatch.context() as patch:
-        patch.setattr("rrip_format.plan.__version__", "9.9")
+        patch.setattr("rrip_format.conversion.plan.__version__", "9.9")
         with pytest.raises(RripError, match=r"rrip_format version was .* and is 9\.9"):
             rrip_format.convert(source, target, SETTINGS, resume=True)
     assert hash_tree(tmp_path) == before
@@ -243,7 +245,7 @@ def test_the_settings_that_were_found_are_not_looked_for_again(slide, tmp_path, 
     settings = Settings(tile=64, effort="fast", target="psnr=36")
     plain = rrip_format.convert(slide, tmp_path / "plain.rrip.zarr", settings)
     begin(slide, tmp_path / "a.rrip.zarr", 4, settings)
-    monkeypatch.setattr("rrip_format.conversion.make_plan", None)
+    monkeypatch.setattr("rrip_format.conversion.run.make_plan", None)
     done = rrip_format.convert(slide, tmp_path / "a.rrip.zarr", settings, resume=True)
     assert (done.steps, done.reached) == (plain.steps, plain.reached)
     assert hash_tree(tmp_path / "a.rrip.zarr") == hash_tree(tmp_path / "plain.rrip.zarr")
@@ -403,7 +405,7 @@ def test_signals_end_in_one_line(number, code, tmp_path):
     rgb = np.random.default_rng(0).integers(0, 255, (2048, 3072, 3), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
-    program = "import rrip_format.blocks as b; b._BLOCK_PX = 512; from rrip_format.cli import main; main()"
+    program = "import rrip_format.conversion.blocks as b; b._BLOCK_PX = 512; from rrip_format.cli import main; main()"
     command = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "1"]
     process = subprocess.Popen(
         [*command, "--preset", "notebook"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -424,7 +426,7 @@ def test_an_interrupt_before_anything_is_done_leaves_nothing(slide, tmp_path, mo
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rrip_format.conversion.make_plan", stop)
+    monkeypatch.setattr("rrip_format.conversion.run.make_plan", stop)
     result = CliRunner().invoke(main, ["convert", str(slide), str(tmp_path / "a.rrip.zarr")])
     assert result.exit_code == 130
     assert result.stderr == "rrip: interrupted; nothing was left at the target\n"

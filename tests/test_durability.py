@@ -13,8 +13,8 @@ from conftest import tissue
 from kinds import SUFFIXES
 
 import rrip_format
-from rrip_format import conversion
 from rrip_format.containers.copying import transmux
+from rrip_format.conversion import run as conversion
 from rrip_format.errors import TargetError
 from rrip_format.storage import sinks
 

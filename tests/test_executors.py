@@ -22,10 +22,13 @@ from click.testing import CliRunner
 from conftest import BRIEF, contents, tissue
 
 import rrip_format
-from rrip_format import Settings, blocks, conversion, processes, workers
+from rrip_format import Settings
 from rrip_format.cli import convert as command
 from rrip_format.cli import main
 from rrip_format.cli.ending import ending_politely
+from rrip_format.conversion import blocks, processes
+from rrip_format.conversion import executors as workers
+from rrip_format.conversion import run as conversion
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError
 from rrip_format.sources import open_source
 from rrip_format.storage.journal import read_journal
@@ -349,7 +352,7 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
     program = (
-        "import rrip_format.blocks as b; import rrip_format.cli.convert as c; b._BLOCK_PX = 512; c._LARGE_PX = 1;"
+        "import rrip_format.conversion.blocks as b; import rrip_format.cli.convert as c; b._BLOCK_PX = 512; c._LARGE_PX = 1;"
         "from rrip_format.cli import main; main()"
     )
     arguments = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "2"]

@@ -37,8 +37,9 @@ from uuid import UUID
 
 import numpy as np
 
-from rrip_format import RripError, Settings, blocks, convert
+from rrip_format import RripError, Settings, convert
 from rrip_format import open as open_slide
+from rrip_format.conversion import blocks
 from rrip_format.family.decode import decode_planes
 from rrip_format.family.overviews import pad
 from rrip_format.sources import open_source

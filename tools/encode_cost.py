@@ -26,7 +26,7 @@ from uuid import UUID
 import click
 from bench_convert import PEERS
 
-from rrip_format import blocks
+from rrip_format.conversion import blocks
 from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
 from rrip_format.family import decode as family

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rrip_format import Settings, blocks, convert
+from rrip_format import Settings, convert
+from rrip_format.conversion import blocks
 
 _lock = threading.Lock()
 _spent = [0.0]

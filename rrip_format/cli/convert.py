@@ -105,7 +105,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
     if scheduler is None:
         yield None
         return
-    from ..workers import cluster
+    from ..conversion.executors import cluster
 
     with cluster(scheduler) as found:
         yield found
@@ -117,7 +117,7 @@ def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
     if workers == 1 or not source.is_tiled or source.info.width * source.info.height < _LARGE_PX:
         yield None
         return
-    from ..processes import process_pool
+    from ..conversion.processes import process_pool
 
     with process_pool(workers) as pool:
         yield pool
@@ -127,7 +127,7 @@ def _convert(
     source: str, dest: str, given: dict[str, Any], *, as_json: bool, cluster: Executor | None, **options: Any
 ) -> None:
     """Convert or copy one source, and say what came of it."""
-    from ..processes import prepare
+    from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
 
     if _is_container(source):
@@ -139,7 +139,7 @@ def _convert(
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # beside all that follows
-    from ..conversion import convert as run
+    from ..conversion.run import convert as run
     from ..slides.describing import format_bytes
     from ..sources import open_source
     from ..tuning.settings import Settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conversion import convert
+from ..conversion.run import convert
 from ..errors import TargetError
 from ..family.jpeg import libvips
 from ..slides.describing import describe

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ..conversion.plan import Plan, make_plan
 from ..family.decode import decode_family
 from ..family.encode import Quality, StreamCoder, encode_family
-from ..plan import Plan, make_plan
 from ..spec.geometry import Geometry
 from ..spec.metadata import BILINEAR, Coding, ResidualCoding
 from ..tuning.settings import Settings

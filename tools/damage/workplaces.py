@@ -20,7 +20,8 @@ import numpy as np
 import tifffile
 
 import rrip_format
-from rrip_format import Settings, blocks
+from rrip_format import Settings
+from rrip_format.conversion import blocks
 from rrip_format.spec.tile import crc32c
 
 from .specimens import picture

@@ -15,17 +15,17 @@ import numpy as np
 import rfc8785
 from numpy.typing import NDArray
 
-from . import __version__
-from .containers.base import load_json
-from .errors import RripError, SourceError
-from .sources import Source
-from .spec.geometry import Geometry
-from .spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
-from .spec.zarr_layout import dump
-from .tuning.calibration import FAMILIES, find_quality, keep_promise
-from .tuning.chroma_fit import Fits
-from .tuning.sampling import even_families, pad_levels, tissue_families
-from .tuning.settings import ChromaFit, Settings, Target
+from .. import __version__
+from ..containers.base import load_json
+from ..errors import RripError, SourceError
+from ..sources import Source
+from ..spec.geometry import Geometry
+from ..spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
+from ..spec.zarr_layout import dump
+from ..tuning.calibration import FAMILIES, find_quality, keep_promise
+from ..tuning.chroma_fit import Fits
+from ..tuning.sampling import even_families, pad_levels, tissue_families
+from ..tuning.settings import ChromaFit, Settings, Target
 
 __all__ = ["Plan", "make_metadata", "make_plan", "note_plan", "recall_plan"]
 

@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 
+from ..containers.base import total_bytes
+from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
+from ..errors import RripError, SourceError, shown
+from ..family.jpeg import encode
+from ..family.overviews import OverviewBuilder
+from ..sources import Source, open_source
+from ..spec.attachments import ASSOCIATED_NAMES
+from ..spec.geometry import BASE_LEVEL, Geometry
+from ..storage.journal import Journal, read_journal
+from ..tuning.settings import Settings, Steps
 from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
-from .containers.base import total_bytes
-from .containers.writer import ContainerWriter, check_room, check_target, open_writer
-from .errors import RripError, SourceError, shown
-from .family.jpeg import encode
-from .family.overviews import OverviewBuilder
+from .executors import SharedSource, result_of, submit, work
 from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
-from .sources import Source, open_source
-from .spec.attachments import ASSOCIATED_NAMES
-from .spec.geometry import BASE_LEVEL, Geometry
-from .storage.journal import Journal, read_journal
-from .tuning.settings import Settings, Steps
-from .workers import SharedSource, result_of, submit, work
 
 __all__ = ["Conversion", "convert"]
 

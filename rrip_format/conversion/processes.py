@@ -72,7 +72,7 @@ def _load() -> None:
         return
     from multiprocessing import forkserver, resource_tracker
 
-    forkserver.set_forkserver_preload(["rrip_format.blocks"])
+    forkserver.set_forkserver_preload(["rrip_format.conversion.blocks"])
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         with _same_modules():

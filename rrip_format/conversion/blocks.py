@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers.writer import ContainerWriter
-from .errors import DamagedError, RripError
-from .family.decode import decode_base, decode_residual, decode_samples
-from .family.encode import StreamCoder, encode_base, encode_family
-from .family.overviews import pad
-from .sources import Source
-from .spec.geometry import BASE_LEVEL, Geometry
-from .spec.metadata import Coding
-from .spec.tile import crc32c, split_tile
-from .storage.workplace import Span
-from .tuning.sampling import Image, Levels, halve_twice, pad_levels, read_families
+from ..containers.writer import ContainerWriter
+from ..errors import DamagedError, RripError
+from ..family.decode import decode_base, decode_residual, decode_samples
+from ..family.encode import StreamCoder, encode_base, encode_family
+from ..family.overviews import pad
+from ..sources import Source
+from ..spec.geometry import BASE_LEVEL, Geometry
+from ..spec.metadata import Coding
+from ..spec.tile import crc32c, split_tile
+from ..storage.workplace import Span
+from ..tuning.sampling import Image, Levels, halve_twice, pad_levels, read_families
 
 __all__ = [
     "Block",

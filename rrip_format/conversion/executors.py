@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from . import __version__
+from .. import __version__
+from ..errors import RripError, SourceError
+from ..extras import needs
+from ..family.encode import StreamCoder
+from ..sources import Source
+from ..spec.geometry import Geometry
+from ..spec.metadata import Coding
+from ..tuning.sampling import Image
 from .blocks import Block, Family, encode_block, halve_block, read_block
-from .errors import RripError, SourceError
-from .extras import needs
-from .family.encode import StreamCoder
-from .sources import Source
-from .spec.geometry import Geometry
-from .spec.metadata import Coding
-from .tuning.sampling import Image
 
 __all__ = ["SharedSource", "cluster", "result_of", "submit", "work"]
 
