@@ -35,13 +35,13 @@ __all__ = [
 if TYPE_CHECKING:
     from .conversion.run import convert
     from .exporting import export
-    from .repairing import repair
+    from .integrity.repairing import repair
+    from .integrity.validation import validate
     from .slides.describing import info
     from .slides.reading import imread
     from .slides.slide import Slide
     from .slides.slide import open_slide as open  # noqa: A004
     from .tuning.settings import Settings
-    from .validation import validate
     from .viewers.openslide_api import RripSlide
     from .zarr_views.kerchunk import references
     from .zarr_views.store import RripStore

@@ -20,12 +20,12 @@ from damaging import change_metadata, changed_root
 import rrip_format
 from rrip_format.containers.base import load_json, open_container
 from rrip_format.errors import FormatError, LimitError, RripError
+from rrip_format.integrity.validation import find_problems
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment
 from rrip_format.spec.limits import LIMITS, limit
 from rrip_format.spec.metadata import seal
 from rrip_format.spec.tile import join_tile, split_tile
 from rrip_format.spec.zarr_layout import dump, tile_key
-from rrip_format.validation import find_problems
 from rrip_format.zarr_views.hierarchy import Hierarchy
 
 MIB = 1 << 20

@@ -21,7 +21,7 @@ from damage.workplaces import SUFFIXES, workplaces
 from misbehaviour import misbehave
 
 from rrip_format.errors import DamagedError
-from rrip_format.findings import Finding
+from rrip_format.integrity.findings import Finding
 from rrip_format.spec.tile import split_tile
 
 
@@ -125,14 +125,14 @@ def damaged(tmp_path):
 def test_a_blind_validator_is_seen(damaged, monkeypatch):
     ALL_DOORS["rrip validate"].read(*damaged)
     assert "tile.missing" in str(damaged[1].refused)
-    monkeypatch.setattr("rrip_format.validation.check_batch", lambda *_, **__: [])
+    monkeypatch.setattr("rrip_format.integrity.validation.check_batch", lambda *_, **__: [])
     with pytest.raises(WrongError, match=r"finds nothing, but open: .* is missing"):
         ALL_DOORS["rrip validate"].read(*damaged)
 
 
 def test_a_validator_that_cries_wolf_is_seen(damaged, monkeypatch):
     finding = Finding("tile.checksum", "0/c/0/1/1", "is wrong", (0, 1, 1))
-    monkeypatch.setattr("rrip_format.validation.check_batch", lambda *_, **__: [finding])
+    monkeypatch.setattr("rrip_format.integrity.validation.check_batch", lambda *_, **__: [finding])
     with pytest.raises(WrongError, match="but that tile reads"):
         ALL_DOORS["rrip validate"].read(*damaged)
 
@@ -142,7 +142,7 @@ def test_a_repair_in_silence_is_seen(damaged, monkeypatch):
         damaged[1].turn = turn
         ALL_DOORS["repair"].read(*damaged)
         assert done in str(damaged[1].refused.pop())
-    monkeypatch.setattr("rrip_format.repairing._metadata", lambda old, _: old)
+    monkeypatch.setattr("rrip_format.integrity.repairing._metadata", lambda old, _: old)
     with pytest.raises(WrongError, match="the metadata of a repair say"):
         ALL_DOORS["repair"].read(*damaged)
 

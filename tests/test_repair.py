@@ -16,16 +16,16 @@ from damaging import all_places, flip, forge
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format import remaking, repairing
 from rrip_format.cli import main
 from rrip_format.containers.base import ZarrContainer, open_container
 from rrip_format.core import colour, predict
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
-from rrip_format.repairing import repair
-from rrip_format.salvage import _scan_members as scan_members
+from rrip_format.integrity import remaking, repairing
+from rrip_format.integrity.repairing import repair
+from rrip_format.integrity.salvage import _scan_members as scan_members
+from rrip_format.integrity.validation import validate
 from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.storage.byte_source import LocalBytes
-from rrip_format.validation import validate
 
 
 @pytest.fixture

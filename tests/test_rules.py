@@ -13,7 +13,7 @@ from conftest import tile_path
 import rrip_format
 from rrip_format import errors
 from rrip_format.errors import RULES, ChecksumError, DamagedError, FormatError, MissingTileError, RripError
-from rrip_format.findings import SEVERITIES
+from rrip_format.integrity.findings import SEVERITIES
 
 PACKAGE = Path(rrip_format.__file__).parent
 SPEC = (Path(__file__).parents[1] / "spec" / "rrip.md").read_text(encoding="utf-8")

@@ -15,19 +15,19 @@ from damaging import all_places, change_metadata, flip, forge
 from kinds import serve
 
 import rrip_format
-from rrip_format import validation
 from rrip_format.cli import main
-from rrip_format.comparison import compare
 from rrip_format.containers import base as container_module
 from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
 from rrip_format.errors import RULES, StorageError
-from rrip_format.findings import EXPECTED, SEVERITIES, Finding
+from rrip_format.integrity import validation
+from rrip_format.integrity.comparison import compare
+from rrip_format.integrity.findings import EXPECTED, SEVERITIES, Finding
+from rrip_format.integrity.validation import DEPTHS, validate
 from rrip_format.sources import open_source
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment
 from rrip_format.spec.tile import split_tile
 from rrip_format.spec.zarr_layout import tile_key
-from rrip_format.validation import DEPTHS, validate
 from rrip_format.zarr_views.kerchunk import references
 
 

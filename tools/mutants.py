@@ -36,8 +36,8 @@ from damage.workplaces import SUFFIXES, Desk, Workplaces, mutate_workplace, work
 
 from rrip_format.errors import RripError
 from rrip_format.family.jpeg import decode_gray, decode_ycc
+from rrip_format.integrity.validation import validate
 from rrip_format.spec.tile import split_tile
-from rrip_format.validation import validate
 
 SIDE = 272
 """Width and height of the slides, px: four families, of which one is empty, and a fourth level."""

@@ -26,7 +26,7 @@ def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: i
     Documents and tables are made again, and lost tiles of level 3 and coarser from the level below. Other lost tiles
     are left out, so that reading fails there and nowhere else, or filled. Exit code: 0 complete, 1 parts are lost.
     """
-    from ..repairing import repair as run
+    from ..integrity.repairing import repair as run
 
     with progress_bar("repairing", quiet=as_json) as progress:
         done = run(path, dest, fill_lost=fill_lost, overwrite=overwrite, workers=workers, progress=progress)

@@ -16,9 +16,9 @@ from .options import WORKERS
 from .progress import progress_bar
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
-    from ..findings import Finding
-    from ..validation import Depth
+    from ..integrity.comparison import Comparison
+    from ..integrity.findings import Finding
+    from ..integrity.validation import Depth
 
 __all__ = ["validate"]
 
@@ -48,8 +48,8 @@ def validate(
     header: metadata and seals. index: what is there and what is not. checksums: CRC, place and trailer of every tile.
     pixels: every stream is decoded. Exit code: 0 valid, 1 findings, 2 usage or input and output, 3 a limit.
     """
-    from ..findings import Tally
-    from ..validation import find_problems
+    from ..integrity.findings import Tally
+    from ..integrity.validation import find_problems
 
     tally, compared = Tally(), None
 
@@ -86,8 +86,8 @@ def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
 ) -> Comparison | None:
     """Compare a container with its source; None where it cannot be opened, which is told, or has another size."""
-    from ..comparison import check_size, compare
     from ..containers.base import open_container
+    from ..integrity.comparison import check_size, compare
     from ..sources import open_source
 
     with open_source(source) as opened:

@@ -20,7 +20,7 @@ import rrip_format
 from rrip_format.cli import main
 from rrip_format.errors import RripError
 from rrip_format.family.decode import needed_levels
-from rrip_format.repairing import Repair
+from rrip_format.integrity.repairing import Repair
 from rrip_format.slides.slide import Slide
 
 from .doors import DOORS, Door, ForeignError, Judge, WrongError, true_tile

@@ -10,9 +10,9 @@ from pathlib import Path
 from rrip_format.containers.base import read_attachment
 from rrip_format.errors import RripError
 from rrip_format.family.decode import decode_tile, needed_levels
+from rrip_format.integrity.validation import validate
 from rrip_format.slides.slide import Slide, open_slide
 from rrip_format.spec.metadata import parse_coding, parse_metadata
-from rrip_format.validation import validate
 
 from .case import Json, expected, sha256
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .containers.base import Container, ZarrContainer, load_json, open_container
-from .containers.zip_reader import Archive, ZipContainer
-from .errors import DamagedError, FormatError, NewerFormatError, RripError
-from .spec.attachments import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
-from .spec.limits import check_limit, limit
-from .spec.metadata import Coding, Metadata, SlideMetadata, parse_coding
-from .storage.byte_source import ByteSource, is_url, open_bytes
-from .storage.zarr_stores import get_sync, open_store
+from ..containers.base import Container, ZarrContainer, load_json, open_container
+from ..containers.zip_reader import Archive, ZipContainer
+from ..errors import DamagedError, FormatError, NewerFormatError, RripError
+from ..spec.attachments import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
+from ..spec.limits import check_limit, limit
+from ..spec.metadata import Coding, Metadata, SlideMetadata, parse_coding
+from ..storage.byte_source import ByteSource, is_url, open_bytes
+from ..storage.zarr_stores import get_sync, open_store
 
 __all__ = ["open_damaged"]
 

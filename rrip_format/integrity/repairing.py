@@ -17,21 +17,21 @@ from uuid import UUID
 
 import rfc8785
 
-from . import __version__
-from .concurrency.pool import in_order
-from .containers.base import Container, Place, load_json, read_attachment
-from .containers.writer import check_room, open_writer
-from .errors import RULES, DamagedError, RripError, TargetError
+from .. import __version__
+from ..concurrency.pool import in_order
+from ..containers.base import Container, Place, load_json, read_attachment
+from ..containers.writer import check_room, open_writer
+from ..errors import RULES, DamagedError, RripError, TargetError
+from ..spec.attachments import ICC_NAME, attachment_title, check_associated, known_attachments
+from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import Coding, Metadata, parse_metadata, seal
+from ..spec.tile import join_tile, split_tile
+from ..spec.zarr_layout import documents
+from ..zarr_views.hierarchy import check_tile
 from .findings import Finding
 from .remaking import Overviews, coarser, fill_from_coarser, under
 from .salvage import open_damaged
-from .spec.attachments import ICC_NAME, attachment_title, check_associated, known_attachments
-from .spec.geometry import BASE_LEVEL
-from .spec.metadata import Coding, Metadata, parse_metadata, seal
-from .spec.tile import join_tile, split_tile
-from .spec.zarr_layout import documents
 from .validation import Unit, batches, check_batch, read_each
-from .zarr_views.hierarchy import check_tile
 
 __all__ = ["Repair", "repair"]
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .concurrency.pool import in_order
-from .containers.base import Container
-from .errors import RripError
-from .extras import needs
+from ..concurrency.pool import in_order
+from ..containers.base import Container
+from ..errors import RripError
+from ..extras import needs
+from ..slides.slide import Slide
+from ..sources import Source
+from ..tuning.sampling import read_families
 from .findings import Finding
-from .slides.slide import Slide
-from .sources import Source
-from .tuning.sampling import read_families
 
 __all__ = ["Comparison", "check_size", "compare"]
 

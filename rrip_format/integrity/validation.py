@@ -20,21 +20,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .concurrency.pool import in_order
-from .containers.base import Container, Place, open_container
-from .containers.tiff_reader import INDEX_KEY
+from ..concurrency.pool import in_order
+from ..containers.base import Container, Place, open_container
+from ..containers.tiff_reader import INDEX_KEY
+from ..errors import NotFoundError, RripError, StorageError
+from ..family.decode import decode_base, decode_tile
+from ..family.jpeg import decode_gray
+from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import Coding
+from ..spec.tile import TRAILER_BYTES, split_tile
+from ..spec.zarr_layout import parse_tile_key
+from ..storage.byte_source import is_url
+from ..zarr_views.hierarchy import Hierarchy, check_tile
 from .documents import check_attachments, check_documents
-from .errors import NotFoundError, RripError, StorageError
-from .family.decode import decode_base, decode_tile
-from .family.jpeg import decode_gray
 from .findings import Finding, findings_of
 from .salvage import open_damaged
-from .spec.geometry import BASE_LEVEL
-from .spec.metadata import Coding
-from .spec.tile import TRAILER_BYTES, split_tile
-from .spec.zarr_layout import parse_tile_key
-from .storage.byte_source import is_url
-from .zarr_views.hierarchy import Hierarchy, check_tile
 
 __all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
 

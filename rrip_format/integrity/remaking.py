@@ -7,16 +7,16 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from .containers.base import Container, Place
-from .core import colour, predict
-from .core.difference import centred
-from .core.jpeg_encoder import Quantiser, encode_ycc
-from .family.decode import decode_base, decode_tile
-from .family.overviews import pad
-from .spec.geometry import BASE_LEVEL
-from .spec.metadata import SHARP, Coding
-from .spec.tile import join_tile
-from .zarr_views.hierarchy import check_tile
+from ..containers.base import Container, Place
+from ..core import colour, predict
+from ..core.difference import centred
+from ..core.jpeg_encoder import Quantiser, encode_ycc
+from ..family.decode import decode_base, decode_tile
+from ..family.overviews import pad
+from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import SHARP, Coding
+from ..spec.tile import join_tile
+from ..zarr_views.hierarchy import check_tile
 
 __all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .errors import RripError, printable
-from .spec.zarr_layout import tile_key
+from ..errors import RripError, printable
+from ..spec.zarr_layout import tile_key
 
 __all__ = ["EXPECTED", "SEVERITIES", "Finding", "Place", "Severity", "Tally", "findings_of"]
 

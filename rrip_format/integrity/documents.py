@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .containers.base import Container, load_json, read_attachment
-from .containers.pictures import decode_picture
-from .errors import ExtraMissingError, RripError, shown
+from ..containers.base import Container, load_json, read_attachment
+from ..containers.pictures import decode_picture
+from ..errors import ExtraMissingError, RripError, shown
+from ..spec.attachments import ICC_NAME, attachment_title, known_attachments
+from ..spec.zarr_layout import attachment_key
+from ..zarr_views.hierarchy import Hierarchy
 from .findings import Finding, findings_of
-from .spec.attachments import ICC_NAME, attachment_title, known_attachments
-from .spec.zarr_layout import attachment_key
-from .zarr_views.hierarchy import Hierarchy
 
 __all__ = ["check_attachments", "check_documents"]
 

@@ -1,0 +1,1 @@
+"""Validate, repair and compare containers."""
