@@ -34,7 +34,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .conversion.run import convert
-    from .exporting import export
+    from .exporters.run import export
     from .integrity.repairing import repair
     from .integrity.validation import validate
     from .slides.describing import info

@@ -18,8 +18,8 @@ from rrip_format.cli import main
 from rrip_format.containers.base import ZarrContainer
 from rrip_format.containers.writer import open_writer
 from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
-from rrip_format.export_tiles import export_side
-from rrip_format.exporting import export
+from rrip_format.exporters.run import export
+from rrip_format.exporters.tiles import export_side
 from rrip_format.family.jpeg import encode
 from rrip_format.spec.geometry import Geometry
 

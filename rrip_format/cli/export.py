@@ -27,7 +27,7 @@ def export(
 
     DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
     """
-    from ..exporting import export as run
+    from ..exporters.run import export as run
     from ..slides.describing import format_bytes
 
     with progress_bar("exporting", quiet=as_json) as progress:

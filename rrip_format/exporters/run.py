@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import RripError, TargetError
-from .export_deepzoom import files_folder, write_deepzoom
-from .export_tiff import write_tiff
-from .export_tiles import ExportJob, total_tiles
-from .extras import load_module
-from .slides.slide import Slide, open_slide
-from .storage.workplace import as_target_error, flush, move, temporary_folder
+from ..errors import RripError, TargetError
+from ..extras import load_module
+from ..slides.slide import Slide, open_slide
+from ..storage.workplace import as_target_error, flush, move, temporary_folder
+from .deepzoom import files_folder, write_deepzoom
+from .tiff import write_tiff
+from .tiles import ExportJob, total_tiles
 
 __all__ = ["export"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__
-from .concurrency.pool import in_order_on
-from .export_tiles import ExportJob, export_side, level_grid
-from .extras import needs
+from .. import __version__
+from ..concurrency.pool import in_order_on
+from ..extras import needs
+from .tiles import ExportJob, export_side, level_grid
 
 __all__ = ["write_tiff"]
 

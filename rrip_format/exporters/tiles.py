@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .slides.slide import Slide
-from .spec.geometry import Geometry, ceil_div
+from ..slides.slide import Slide
+from ..spec.geometry import Geometry, ceil_div
 
 __all__ = ["ExportJob", "export_side", "level_grid", "total_tiles"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .concurrency.pool import in_order_on
-from .core.predict import box2
-from .export_tiles import ExportJob, export_side, level_grid
-from .extras import needs
+from ..concurrency.pool import in_order_on
+from ..core.predict import box2
+from ..extras import needs
+from .tiles import ExportJob, export_side, level_grid
 
 __all__ = ["files_folder", "write_deepzoom"]
 

@@ -1,0 +1,1 @@
+"""Other formats out: pyramidal TIFF, OME-TIFF and Deep Zoom."""
