@@ -19,8 +19,8 @@ from rrip_format import Settings
 from rrip_format.containers.copying import transmux
 from rrip_format.containers.writer import check_target
 from rrip_format.core.predict import box2
-from rrip_format.demo import luma_psnr
 from rrip_format.errors import RripError, SourceError, TargetError
+from rrip_format.evaluate.demo import luma_psnr
 from rrip_format.family.decode import decode_family
 from rrip_format.sources import open_source
 from rrip_format.spec.geometry import BASE_LEVEL, ceil_div

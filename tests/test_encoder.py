@@ -19,8 +19,8 @@ import rrip_format
 from rrip_format import Settings
 from rrip_format.core import colour
 from rrip_format.core.difference import centred, difference
-from rrip_format.demo import luma_psnr
 from rrip_format.errors import ExtraMissingError, RripError
+from rrip_format.evaluate.demo import luma_psnr
 from rrip_format.family.decode import decode_planes
 from rrip_format.family.encode import encode_family
 from rrip_format.spec.geometry import Geometry

@@ -18,7 +18,7 @@ __all__ = ["demo"]
 @AS_JSON
 def demo(*, out: str, as_json: bool) -> None:
     """Convert a tissue picture that is part of the installation, and compare it with a JPEG pyramid."""
-    from ..demo import format_demo, run_demo
+    from ..evaluate.demo import format_demo, run_demo
 
     found = run_demo(out)
     click.echo(json.dumps(found) if as_json else format_demo(found))

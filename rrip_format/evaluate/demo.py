@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .conversion.run import convert
-from .core.predict import box2
-from .extras import needs
-from .slides.describing import describe
-from .slides.slide import open_slide
-from .storage.workplace import as_target_error
-from .tuning.settings import Settings
+from ..conversion.run import convert
+from ..core.predict import box2
+from ..extras import needs
+from ..slides.describing import describe
+from ..slides.slide import open_slide
+from ..storage.workplace import as_target_error
+from ..tuning.settings import Settings
 
 __all__ = ["format_demo", "luma_psnr", "run_demo"]
 
