@@ -46,20 +46,20 @@ if TYPE_CHECKING:
     from .zarr_views.kerchunk import references
     from .zarr_views.store import RripStore
 
-# No module may have the name of a function that is here: importing it would put it in the function's place.
+# No package may have the name of a function that is here: importing it would put it in the function's place.
 _LAZY = {
-    "RripSlide": "openslide_api",
-    "RripStore": "store",
-    "Settings": "encoder",
-    "Slide": "slide",
-    "convert": "conversion",
-    "export": "exporting",
-    "imread": "reading",
-    "info": "describing",
-    "open": "slide",
-    "references": "kerchunk",
-    "repair": "repairing",
-    "validate": "validation",
+    "RripSlide": "viewers.openslide_api",
+    "RripStore": "zarr_views.store",
+    "Settings": "tuning.settings",
+    "Slide": "slides.slide",
+    "convert": "conversion.run",
+    "export": "exporters.run",
+    "imread": "slides.reading",
+    "info": "slides.describing",
+    "open": "slides.slide",
+    "references": "zarr_views.kerchunk",
+    "repair": "integrity.repairing",
+    "validate": "integrity.validation",
 }
 
 

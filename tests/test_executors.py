@@ -352,7 +352,8 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
     program = (
-        "import rrip_format.conversion.blocks as b; import rrip_format.cli.convert as c; b._BLOCK_PX = 512; c._LARGE_PX = 1;"
+        "import rrip_format.conversion.blocks as b; import rrip_format.cli.convert as c;"
+        "b._BLOCK_PX = 512; c._LARGE_PX = 1;"
         "from rrip_format.cli import main; main()"
     )
     arguments = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "2"]

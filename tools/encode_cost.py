@@ -29,7 +29,7 @@ from bench_convert import PEERS
 from rrip_format.conversion import blocks
 from rrip_format.core import predict
 from rrip_format.core.jpeg_encoder import EFFORTS
-from rrip_format.family import decode as family
+from rrip_format.family import encode as family
 from rrip_format.sources import Source, open_source
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding

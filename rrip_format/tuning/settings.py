@@ -138,7 +138,7 @@ UNFITTED = ChromaFit()
 
 @dataclass(frozen=True)
 class Streams:
-    """Our own JPEG encoder, set up for every stream of a container: a :class:`rrip_format.family.decode.StreamCoder`.
+    """Our own JPEG encoder, set up for every stream of a container: a :class:`rrip_format.family.encode.StreamCoder`.
 
     Parameters
     ----------
@@ -155,13 +155,13 @@ class Streams:
     effort: str
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
-        """As :meth:`rrip_format.family.decode.StreamCoder.encode_base`."""
+        """As :meth:`rrip_format.family.encode.StreamCoder.encode_base`."""
         return encode_ycc(centred(rgb), *self.base, effort=self.effort, samples=samples)
 
     def encode_residual(
         self, missing: NDArray[np.float32], level: int, plane: int, samples: NDArray[np.uint8] | None = None
     ) -> bytes:
-        """As :meth:`rrip_format.family.decode.StreamCoder.encode_residual`."""
+        """As :meth:`rrip_format.family.encode.StreamCoder.encode_residual`."""
         quantiser = (self.chroma if plane else self.luma)[level]
         return encode_gray(missing, quantiser, effort=self.effort, optional=plane == 0, samples=samples)
 

@@ -1,7 +1,7 @@
 """What an interrupted conversion has left, damaged, and the run that is to go on from there.
 
-A workplace is the hidden folder beside a target (:class:`rrip_format.storage.workplace.Workplace`): a journal, a lock, and the
-container as far as it is written.
+A workplace is the hidden folder beside a target (:class:`rrip_format.storage.workplace.Workplace`): a journal, a lock,
+and the container as far as it is written.
 """
 
 from __future__ import annotations
