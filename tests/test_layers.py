@@ -187,8 +187,8 @@ def test_metadata_need_no_compiled_core(container):
 def test_reading_needs_no_encoder(container):
     """Neither libvips nor any slide reader nor another JPEG decoder has to be installed to read."""
     loaded = loaded_by(f"import rrip_format; rrip_format.open({str(container.path)!r}).read_region(0, 300, 300, 9, 9)")
-    assert {"rrip_format.core.library", "zarr"} <= loaded
-    assert not loaded & {"imagecodecs", "pyvips", "openslide", "tifffile", "skimage", "dask"}
+    assert "rrip_format.core.library" in loaded
+    assert not loaded & {"zarr", "imagecodecs", "pyvips", "openslide", "tifffile", "skimage", "dask"}
 
 
 def test_public_names():

@@ -19,7 +19,7 @@ from ..spec.limits import check_limit, limit
 from ..spec.metadata import Metadata, parse_metadata
 from ..spec.zarr_layout import attachment_key, tile_key
 from ..storage.byte_source import is_url, open_bytes
-from ..storage.zarr_stores import get_sync, is_synchronous, list_sizes, open_store
+from ..storage.zarr_stores import Folder, get_sync, is_synchronous, list_sizes, open_store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -97,7 +97,7 @@ class ZarrContainer:
 
     Parameters
     ----------
-    store : zarr.abc.store.Store
+    store : zarr.abc.store.Store or Folder
     name : str
         What to call it in errors.
     metadata : Metadata, optional
@@ -109,15 +109,20 @@ class ZarrContainer:
         If there is no RRIP container, or its metadata break a rule of the spec.
     """
 
-    def __init__(self, store: Store, name: str, metadata: Metadata | None = None) -> None:
-        self.store = store
+    def __init__(self, store: Store | Folder, name: str, metadata: Metadata | None = None) -> None:
+        self._store = store
         self.name = name
         self.metadata = metadata or parse_root(self.document("zarr.json"), name)
 
     @property
+    def store(self) -> Store:
+        """The Zarr store."""
+        return open_store(self._store.root) if isinstance(self._store, Folder) else self._store
+
+    @property
     def is_local(self) -> bool:
         """Whether the store answers without an event loop."""
-        return is_synchronous(self.store)
+        return is_synchronous(self._store)
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
         """A stored tile, unchecked, None where there is none."""
@@ -126,24 +131,24 @@ class ZarrContainer:
     def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
         """Several tiles, at the same time where the store can."""
         limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
-        return get_sync(self.store, [tile_key(*place) for place in places], limits)
+        return get_sync(self._store, [tile_key(*place) for place in places], limits)
 
     def document(self, key: str) -> bytes | None:
         """A ``zarr.json`` as it is stored, None where there is none."""
-        return get_sync(self.store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
+        return get_sync(self._store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = get_sync(self.store, [attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
+        (stored,) = get_sync(self._store, [attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """(key, bytes) of everything in the store."""
-        return list_sizes(self.store)
+        return list_sizes(self._store)
 
     def close(self) -> None:
         """Release the store."""
-        self.store.close()
+        self._store.close()
 
 
 def read_attachment(container: Container, name: str) -> bytes:
@@ -256,7 +261,7 @@ def open_container(path: str | bytes | os.PathLike[str]) -> Container:
     if is_url(name):
         return _open_url(name)
     if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        return ZarrContainer(open_store(name), str(Path(name).absolute()))
+        return ZarrContainer(Folder(name), str(Path(name).absolute()))
     return _open_file(name)
 
 

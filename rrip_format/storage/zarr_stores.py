@@ -16,7 +16,25 @@ from .workplace import READ
 if TYPE_CHECKING:
     from zarr.abc.store import Store
 
-__all__ = ["get_async", "get_sync", "is_synchronous", "list_sizes", "open_store"]
+__all__ = ["Folder", "get_async", "get_sync", "is_synchronous", "list_sizes", "open_store"]
+
+
+class Folder:
+    """A local folder whose files are read by key without Zarr, whose import takes longer than to read a tile.
+
+    Parameters
+    ----------
+    path : str or path
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.root = Path(path).absolute()  # the working directory may change
+
+    def __str__(self) -> str:
+        return f"file://{self.root.as_posix()}"
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
@@ -42,8 +60,10 @@ def open_store(path: str | os.PathLike[str]) -> Store:
         raise StorageError(f"{name}: cannot be opened: {type(error).__name__}: {error}") from error
 
 
-def is_synchronous(store: Store) -> bool:
+def is_synchronous(store: Store | Folder) -> bool:
     """Whether bytes can be had from a store without an event loop."""
+    if isinstance(store, Folder):
+        return True
     from zarr.storage import LocalStore, MemoryStore
 
     return isinstance(store, LocalStore | MemoryStore) or getattr(store, "answers_at_once", False)
@@ -91,11 +111,11 @@ async def get_async(
 
 
 def get_sync(
-    store: Store, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
+    store: Store | Folder, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
 ) -> list[bytes | None]:
     """As :func:`get_async`, from synchronous code in any thread."""
-    if type(store) is _local_store():
-        read = partial(_read_file, os.fspath(store.root))  # type: ignore[attr-defined]
+    if isinstance(store, Folder) or type(store) is _local_store():
+        read = partial(_read_file, os.fspath(store.root))  # type: ignore[union-attr]
     elif not is_synchronous(store):
         from zarr.core.sync import sync
 
@@ -149,7 +169,7 @@ def _read_file(root: str, key: str, most: int) -> bytes | None:
 
 
 def _check_sizes(
-    store: Store,
+    store: Store | Folder,
     keys: Sequence[str],
     limits: Sequence[int],
     found: Sequence[bytes | None],
@@ -162,7 +182,7 @@ def _check_sizes(
             )
 
 
-def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
+def list_sizes(store: Store | Folder) -> Iterator[tuple[str, int]]:
     """(key, size in bytes) of everything in a store.
 
     Raises
@@ -170,6 +190,13 @@ def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
     StorageError
         If the store cannot be listed.
     """
+    try:
+        yield from _walk(str(store.root)) if isinstance(store, Folder) else _list_store(store)
+    except Exception as error:  # each store has its own exceptions
+        raise StorageError(f"{store}: cannot be listed: {error}") from error
+
+
+def _list_store(store: Store) -> Iterator[tuple[str, int]]:
     from zarr.core.sync import sync
     from zarr.storage import FsspecStore, LocalStore
 
@@ -180,10 +207,7 @@ def list_sizes(store: Store) -> Iterator[tuple[str, int]]:
                 return [(name.removeprefix(f"{store.path}/"), entry["size"]) for name, entry in found.items()]
         return [(key, await store.getsize(key)) async for key in store.list()]
 
-    try:
-        yield from _walk(str(store.root)) if isinstance(store, LocalStore) else sync(collect())
-    except Exception as error:  # each store has its own exceptions
-        raise StorageError(f"{store}: cannot be listed: {error}") from error
+    yield from _walk(str(store.root)) if isinstance(store, LocalStore) else sync(collect())
 
 
 def _walk(root: str) -> Iterator[tuple[str, int]]:

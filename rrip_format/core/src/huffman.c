@@ -3,15 +3,15 @@
 
 enum { END_OF_BLOCK = 0x00, SIXTEEN_ZEROS = 0xF0 }; /* EOB and ZRL of T.81 F.1.2.2.1 */
 
-/* Append a symbol whose size is that of `value`, and the bits of that (T.81 F.1.2.1.1). */
-static inline uint32_t *append(uint32_t symbol, int32_t value, uint32_t *coded, uint32_t *counts)
+/* Append a symbol whose size is that of `value`, and the bits of that (T.81 F.1.2.1.1), if it is kept: 1 or 0. */
+static inline uint32_t *append(uint32_t symbol, int32_t value, int32_t is_kept, uint32_t *coded, uint32_t *counts)
 {
     uint32_t size = (uint32_t)bits_of(magnitude_of(value));
     uint32_t amplitude = (uint32_t)(value + ((value >> 31) & (int32_t)((1u << size) - 1))); /* negative ones less 1 */
     symbol |= size;
-    counts[symbol]++;
+    counts[symbol] += (uint32_t)is_kept;
     *coded = symbol | size << 10 | amplitude << 14;
-    return coded + 1;
+    return coded + is_kept;
 }
 
 size_t rrip_list_symbols(const struct blocks *blocks, uint32_t *coded, symbol_counts *counts)
@@ -25,20 +25,18 @@ size_t rrip_list_symbols(const struct blocks *blocks, uint32_t *coded, symbol_co
             const int32_t *first = blocks->first + (ptrdiff_t)c * (blocks->count + 1) + n;
             const int32_t dc = blocks->dc_level[(ptrdiff_t)c * blocks->count + n];
             int32_t last = 0;
-            at = append(table, dc - previous[c], at, of);
+            at = append(table, dc - previous[c], 1, at, of);
             previous[c] = dc;
-            for (int32_t k = first[0]; k < first[1]; k++) {
-                const int32_t value = blocks->ac_level[k];
-                if (value == 0)
-                    continue;
-                int32_t run = blocks->place[k] - last - 1;
-                last = blocks->place[k];
-                for (; run > 15; run -= 16)
-                    at = append(table | 256 | SIXTEEN_ZEROS, 0, at, of);
-                at = append(table | 256 | (uint32_t)run << 4, value, at, of);
+            for (int32_t k = first[0]; k < first[1]; k++) { /* about every second level is 0: no branch foresees that */
+                const int32_t value = blocks->ac_level[k], is_kept = value != 0, place = blocks->place[k];
+                int32_t run = place - last - 1;
+                for (; run > 15 && is_kept; run -= 16)
+                    at = append(table | 256 | SIXTEEN_ZEROS, 0, 1, at, of);
+                at = append(table | 256 | (uint32_t)(run & 15) << 4, value, is_kept, at, of);
+                last = is_kept ? place : last;
             }
             if (last < 63)
-                at = append(table | 256 | END_OF_BLOCK, 0, at, of);
+                at = append(table | 256 | END_OF_BLOCK, 0, 1, at, of);
         }
     }
     return (size_t)(at - coded);
@@ -162,8 +160,9 @@ void rrip_symbol_costs(const uint32_t counts[256], float bits[256])
     uint32_t total = 0;
     for (int k = 0; k < 256; k++)
         total += 2 * counts[k];
+    const int32_t of_total = log2_of(total ? total : 1);
     for (int k = 0; k < 256; k++) { /* what never occurred counts as half an occurrence */
-        int32_t found = log2_of(total ? total : 1) - log2_of(counts[k] ? 2 * counts[k] : 1);
+        int32_t found = of_total - (counts[k] ? log2_of(2 * counts[k]) : 0);
         bits[k] = (float)least32(most32(found, 256), 18 * 256) / 256.0f;
     }
 }

@@ -137,16 +137,19 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
             const float bound = error + (with_high < with_low ? with_high : with_low);
             float least = 1e30f;
             int32_t prior = 0, level = high;
+            const float *cost_high = cost[size_high], *cost_low = cost[size_low];
             for (int32_t j = t - 1; j >= 0 && !(least <= floor[j] + bound); j--) {
                 const float path = best[j] + (error - skipped[j]);
                 const int32_t run = k - where[j] - 1;
-                float total = path + (error_high + cost[size_high][run]);
+                float total = path + (error_high + cost_high[run]);
                 if (total < least) {
                     least = total;
                     prior = j;
                     level = high;
                 }
-                total = path + (error_low + cost[size_low][run]);
+                if (low == high) /* which would give the same total */
+                    continue;
+                total = path + (error_low + cost_low[run]);
                 if (total < least) {
                     least = total;
                     prior = j;
