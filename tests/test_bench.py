@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from conftest import tissue
 
 import rrip_format
+from rrip_format.core.library import core_name, list_cores
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 
@@ -203,22 +204,47 @@ def test_viewers_ask_for_no_tile_that_is_on_screen():
 
 def test_start(fields, given_steps, monkeypatch):
     import bench_start
+    import benchlib
 
     started = []
 
-    def note(code: str, cache: Path) -> None:
+    def note(code: str) -> benchlib.Child:
         compile(code, "program", "exec")
-        started.append((code, cache))
+        started.append(code)
+        return benchlib.Child("", 1.0, 1.0, 50 << 20, 50 << 20)
 
     real = bench_start.start
     monkeypatch.setattr(bench_start, "start", note)
     found = run("bench_start", fields)
-    check_requirements(found, "import rrip_format")
-    assert set(found["first_pixel_seconds"]) == {"open", "start", "start_cold"}
-    caches = {cache for code, cache in started if ".read_region" in code}
-    assert len(caches) == 1 + bench_start.QUICK_COLD_ROUNDS  # a warm one, and a new one each time
-    assert sum(code == "import numpy, rrip_format" for code, _ in started) == 2  # one to warm up, one round
-    real("import numpy", fields)
+    check_requirements(found, "first pixels, direct reader", "first pixels through zarr", "peak memory", "import rrip")
+    assert set(found["first_pixel_seconds"]) == {"open", "start"}
+    assert started.count("import numpy, rrip_format") == 2  # one to warm up
+    assert sum(".read_region" in code for code in started) >= 3 * 2
+    assert real("import os; assert os.environ['HOME'] == '/nonexistent'").peak_bytes > 1 << 20
+
+
+def test_variants_of_the_core(fields, given_steps):
+    found = run("bench_core", fields, "--megapixels", "1", "--kinds", "fields")
+    assert found["call_microseconds"]["median"] > 0
+    for levels in found["kinds"].values():
+        assert "0" in levels
+        for row in levels.values():
+            assert row["jpeg"]["median"] > 0
+            assert {f"{core} to jpeg" for core in list_cores()} <= row.keys()
+    assert core_name() == list_cores()[-1]
+
+
+def test_workers(fields, given_steps, monkeypatch):
+    import bench_workers
+
+    monkeypatch.setattr(bench_workers, "METHODS", ("spawn",))
+    found = run("bench_workers", fields)
+    check_requirements(found, "4 spawned workers")
+    assert set(found["runs"]) == {"spawn rrip", "spawn rrip-slide", "spawn openslide"}
+    for runs in found["runs"].values():
+        for workers in runs:
+            assert len(workers) == bench_workers.WORKERS
+            assert all(cpu > 0 and seconds > 0 for cpu, seconds, _ in workers)
 
 
 def test_convert(fields, given_steps, monkeypatch):

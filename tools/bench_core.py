@@ -91,7 +91,7 @@ def measure(testdata: Path, kind: str, megapixels: float, rounds: int, scratch: 
     rrip_format.convert(rgb, path)
     found: dict[str, dict[str, Spread]] = {}
     for level in LEVELS:
-        if min(levels[level].shape[:2]) < SIDE:
+        if level >= len(levels) or min(levels[level].shape[:2]) < SIDE:
             continue
         ours, jpeg, squares = cases_of(path, levels, level)
         taken: dict[str, list[float]] = {}
@@ -133,14 +133,17 @@ def call_cost() -> Spread:
 @click.command()
 @benchlib.common_options
 @click.option("--megapixels", type=float, help="Size of level 0.")
-def main(*, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None) -> None:
+@click.option("--kinds", default=",".join(KINDS), show_default=True, help="Of tissue, comma-separated.")
+def main(
+    *, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None, kinds: str
+) -> None:
     """Measure the variants of the compiled core on tiles of all levels, beside JPEG tiles."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     size = megapixels or (QUICK_MEGAPIXELS if quick else MEGAPIXELS)
     data: dict[str, Json] = {"machine": benchlib.machine(), "rounds": rounds, "kinds": {}, "must_hold": []}
     tables, best = [], list_cores()[-1]
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as scratch:
-        for kind in KINDS:
+        for kind in kinds.split(","):
             benchlib.say(kind, quiet=as_json)
             found = measure(testdata, kind, size, rounds, Path(scratch))
             data["kinds"][kind] = {
