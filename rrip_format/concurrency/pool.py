@@ -8,10 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["OwnThreads", "in_order", "in_order_on"]
+__all__ = ["OwnThreads", "in_order", "in_order_on", "usable_cores"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
@@ -59,11 +64,11 @@ class OwnThreads:
     ----------
     name : str
         What the names of the threads begin with.
-    most : int, optional
-        How many there may be, if not as many as Python thinks fit.
+    most : callable, optional
+        Says how many there may be when they begin, if not as many as Python thinks fit.
     """
 
-    def __init__(self, name: str, most: int | None = None) -> None:
+    def __init__(self, name: str, most: Callable[[], int] | None = None) -> None:
         self._name = name
         self._most = most
         self._made: tuple[int, ThreadPoolExecutor] | None = None
@@ -72,5 +77,6 @@ class OwnThreads:
     def executor(self) -> ThreadPoolExecutor:
         """Those of this process."""
         if self._made is None or self._made[0] != os.getpid():
-            self._made = os.getpid(), ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
+            most = None if self._most is None else self._most()
+            self._made = os.getpid(), ThreadPoolExecutor(most, thread_name_prefix=self._name)
         return self._made[1]

@@ -23,7 +23,7 @@ __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 _AT_ONCE = 8
 """A disk makes what several threads wait for durable at once, which takes about a third of the time of one by one."""
 
-_flushing = OwnThreads("rrip-flush", _AT_ONCE)
+_flushing = OwnThreads("rrip-flush", lambda: _AT_ONCE)
 
 _MOST_UNSETTLED = 8192
 """Files of a folder that wait to be flushed to the disk, and are remembered: more than a conversion has under way."""

@@ -8,6 +8,7 @@ and an error everywhere else. It does not write: a change of one pixel would hav
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from zarr.abc.codec import (
 )
 from zarr.storage import FsspecStore, LocalStore, StorePath
 
+from ..concurrency.pool import OwnThreads, usable_cores
 from ..concurrency.recent import RecentTiles
 from ..errors import FormatError, ReadOnlyError, RripError
 from ..family.decode import decode_tile, needed_levels
@@ -98,12 +100,20 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
 
     # The two shapes of the same read. A store that answers at once is read and decoded in one thread hop.
 
+    async def decode_partial(self, batch_info: Iterable[tuple[Any, Any, ArraySpec]]) -> Iterable[NDBuffer | None]:
+        """Decode parts of chunks; Zarr mostly hands over one at a time, which needs no gathering."""
+        batch = list(batch_info)
+        if len(batch) == 1:
+            return [await self._decode_partial_single(*batch[0])]
+        return await super().decode_partial(batch)
+
     async def _decode_partial_single(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
         source = _Chunk.locate(byte_getter, self.level)
+        work = asyncio.get_running_loop().run_in_executor
         if is_synchronous(source.store):
-            return await asyncio.to_thread(self._read, source, selection, chunk_spec)
+            return await work(_threads.executor, self._read, source, selection, chunk_spec)
         tiles = await get_async(source.store, *self._wanted(source)) if self._has_tiles(source) else []
-        return await asyncio.to_thread(self._decode, source, tiles, selection, chunk_spec)
+        return await work(_threads.executor, self._decode, source, tiles, selection, chunk_spec)
 
     def _decode_partial_sync(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
         return self._read(_Chunk.locate(byte_getter, self.level), selection, chunk_spec)
@@ -159,6 +169,16 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         """Raise: with other codecs around it, this one is not told where its chunk is."""
         _refuse_other_codecs()
 
+
+def _most_threads() -> int:
+    """As many as there are cores, for more only take turns; fewer if Zarr is told so (``threading.max_workers``)."""
+    import zarr
+
+    told: int | None = zarr.config.get("threading.max_workers", None)
+    return min(usable_cores(), told or sys.maxsize)
+
+
+_threads = OwnThreads("rrip-zarr", _most_threads)
 
 _recent = RecentTiles(1 << 25)
 """Tiles of which only some channels were read. Their keys are what they were decoded from, so none gets out of date."""

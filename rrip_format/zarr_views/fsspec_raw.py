@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +22,7 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
-from ..concurrency.pool import OwnThreads
+from ..concurrency.pool import OwnThreads, usable_cores
 from ..containers.base import Container, Place, open_container
 from ..containers.pictures import decode_picture
 from ..errors import FormatError, NotFoundError, ReadOnlyError, RripError
@@ -118,7 +117,7 @@ def _plain(document: bytes) -> bytes:
     return dump(found)
 
 
-_threads = OwnThreads("rrip-files", os.cpu_count())
+_threads = OwnThreads("rrip-files", usable_cores)
 
 
 def _url(target: str, protocol: str, options: dict[str, Any]) -> str:
