@@ -88,6 +88,12 @@ static void predict_rows(const rrip_core *core, const prediction *job, int32_t n
 
 /* ---- Streams ---------------------------------------------------------------------------------------------------- */
 
+/* Decode the next row of blocks. */
+static int scan_row(const rrip_core *core, scan *scan, uint8_t *const out[3], int32_t side, int64_t numbers[4])
+{
+    return (scan->planes == 1 ? core->scan_gray : core->scan_colour)(scan, out, (size_t)side, numbers);
+}
+
 static int decode_rows(const rrip_core *core, scan *scan, int32_t begin, int32_t end, int32_t side, uint8_t *out,
                        int64_t numbers[4])
 {
@@ -95,7 +101,7 @@ static int decode_rows(const rrip_core *core, scan *scan, int32_t begin, int32_t
         uint8_t *planes[3];
         for (int c = 0; c < 3; c++)
             planes[c] = out + ((size_t)c * (size_t)side + 8 * (size_t)row) * (size_t)side;
-        int problem = core->scan_row(scan, row < begin ? NULL : planes, (size_t)side, numbers);
+        int problem = scan_row(core, scan, row < begin ? NULL : planes, side, numbers);
         if (problem)
             return problem;
     }
@@ -176,7 +182,7 @@ static int decode_base(const rrip_core *core, arena memory, stream in, int32_t s
     for (int32_t top = 0; top < window->bottom; top += 8) {
         uint8_t *const out[3] = {strip, strip + row_size, strip + 2 * row_size};
         const int is_wanted = top + 8 > window->top;
-        problem = core->scan_row(&scan, is_wanted ? out : NULL, (size_t)side, fault->numbers);
+        problem = scan_row(core, &scan, is_wanted ? out : NULL, side, fault->numbers);
         if (problem)
             return problem;
         for (int32_t y = most32(top, window->top); y < least32(top + 8, window->bottom); y++) {
@@ -215,7 +221,7 @@ static int decode_residual(const rrip_core *core, arena memory, const stream str
                 continue;
             fault->plane = c;
             uint8_t *const out[3] = {strips[c], NULL, NULL};
-            int problem = core->scan_row(&scans[c], is_wanted ? out : NULL, (size_t)side, fault->numbers);
+            int problem = scan_row(core, &scans[c], is_wanted ? out : NULL, side, fault->numbers);
             if (problem)
                 return problem;
         }

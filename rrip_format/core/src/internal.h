@@ -203,8 +203,10 @@ struct blocks; /* jpeg_encode.c */
 struct rrip_core {
     const char *name;
     uint32_t (*crc32c)(uint32_t crc, const uint8_t *data, size_t size);
-    /* Decode one row of blocks; with `out`, its samples to rows `stride` apart of each plane. */
-    int (*scan_row)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
+    /* Decode one row of blocks of a scan of one plane, or of three; with `out`, its samples to rows `stride` apart of
+     * each plane. */
+    int (*scan_gray)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
+    int (*scan_colour)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
     /* Fine rows 2 n and 2 n + 1; residuals[half][plane] is NULL for a row of 128, out[half] NULL where not wanted. */
     void (*predict_pair)(const prediction *job, int32_t n, const uint8_t *const residuals[2][3],
                          const line *const out[2]);
@@ -230,6 +232,7 @@ struct rrip_core {
 extern const rrip_core rrip_plain;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const rrip_core rrip_sse2, rrip_avx2, rrip_avx512;
+int rrip_avx2_scan_colour(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
 #elif defined(__aarch64__)
 extern const rrip_core rrip_neon;
 #elif defined(__wasm_simd128__)

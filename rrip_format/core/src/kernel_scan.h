@@ -149,7 +149,7 @@ RRIP_INLINE void clear_blocks(int16_t *coefficients, int32_t count)
             v_store(coefficients + n * END + k, v_set(0));
 }
 
-/* As scan_row() of struct rrip_core, of so many planes and with a look of so many bits: numbers that are known take no
+/* A row of blocks, as struct rrip_core has it, of so many planes and with a look of so many bits: numbers that are known take no
  * registers. */
 RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint8_t *const out[3], size_t stride,
                             int64_t numbers[4])
@@ -210,11 +210,17 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
     return rrip_interval_problem(scan) == RRIP_EARLY ? RRIP_EARLY : 0;
 }
 
-static int scan_row(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])
+static int scan_gray(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])
 {
-    if (scan->planes == 1)
-        return scan->looked == LOOKED ? scan_row_of(scan, 1, LOOKED, out, stride, numbers)
-                                      : scan_row_of(scan, 1, FEW_LOOKED, out, stride, numbers);
+    return scan->looked == LOOKED ? scan_row_of(scan, 1, LOOKED, out, stride, numbers)
+                                  : scan_row_of(scan, 1, FEW_LOOKED, out, stride, numbers);
+}
+
+#ifndef SCAN_COLOUR
+#define SCAN_COLOUR scan_colour
+static int scan_colour(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])
+{
     return scan->looked == LOOKED ? scan_row_of(scan, 3, LOOKED, out, stride, numbers)
                                   : scan_row_of(scan, 3, FEW_LOOKED, out, stride, numbers);
 }
+#endif

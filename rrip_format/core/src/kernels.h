@@ -1,5 +1,6 @@
 /* kernels.h: all kernels of one variant, and the table of them: included at the end of each variant_*.c, which defines
- * the vector operations, VARIANT (the table's name), VARIANT_NAME (its name in the contract) and CRC32C. */
+ * the vector operations, VARIANT (the table's name), VARIANT_NAME (its name in the contract) and CRC32C; and SCAN_COLOUR
+ * where another variant's serves better. */
 #include "kernel_idct.h"
 #include "kernel_predict.h"
 #include "kernel_scan.h"
@@ -11,7 +12,8 @@
 const rrip_core VARIANT = {
     .name = VARIANT_NAME,
     .crc32c = CRC32C,
-    .scan_row = scan_row,
+    .scan_gray = scan_gray,
+    .scan_colour = SCAN_COLOUR,
     .predict_pair = predict_pair,
     .up2 = up2,
     .convert_line = convert_line,

@@ -12,6 +12,11 @@ RRIP_TARGET("avx2,bmi,bmi2,lzcnt,popcnt,sse4.2,crc32")
 #define VARIANT_NAME "avx2"
 #define CRC32C crc32c_x86
 #include "kernels.h"
+
+int rrip_avx2_scan_colour(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4])
+{
+    return scan_colour(scan, out, stride, numbers);
+}
 RRIP_TARGET_END
 #else
 typedef int rrip_no_avx2;

@@ -11,6 +11,7 @@ RRIP_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx2,bmi,bmi2,lzcnt,p
 #define VARIANT rrip_avx512
 #define VARIANT_NAME "avx512"
 #define CRC32C crc32c_x86
+#define SCAN_COLOUR rrip_avx2_scan_colour /* a base tile has 16 blocks in a row, which fill half of a group of 32 */
 #include "kernels.h"
 RRIP_TARGET_END
 #else
