@@ -310,7 +310,7 @@ def test_a_signal_that_a_callback_swallows_comes_again(number):
 
 _WAITING = """
 import os, sys, time
-from rrip_format.processes import process_pool
+from rrip_format.conversion.processes import process_pool
 
 def tell(path):
     with open(path, "w") as file:

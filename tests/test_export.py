@@ -252,7 +252,7 @@ def test_command(kinds, tmp_path):
 
 MEMORY = """
 import resource, sys
-from rrip_format.exporting import export
+from rrip_format.exporters.run import export
 export(sys.argv[1], sys.argv[2], quality=80)  # once small, for all that is loaded
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 export(sys.argv[3], sys.argv[2], quality=80, overwrite=True)

@@ -253,7 +253,7 @@ files, _ = fsspec.url_to_fs("rrip::file://{kinds.tif}")
 files.cat_file("0/c/0/1/1")
 child = os.fork()
 if child == 0:
-    from rrip_format.filesystem import RawHierarchy
+    from rrip_format.zarr_views.fsspec_raw import RawHierarchy
     again, _ = fsspec.url_to_fs("rrip::file://{kinds.tif}")
     os._exit(0 if len(again.cat_file("0/c/0/1/1")) == 3 * 256 * 256 else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def _imread(path: str, judge: Judge) -> None:
         truth = judge.truth(slide)
         wanted = [_some(slide, truth, level) for level in range(slide.geometry.levels)]
     for level, region in enumerate(wanted):
-        found = judge.attempt(rrip_format.imread, path, level, region)
+        found = judge.attempt(partial(rrip_format.imread, region=region), path, level)
         judge.compare(found, truth and truth.levels[level].transpose(1, 2, 0))
 
 
