@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..concurrency.pool import usable_cores
 from ..errors import shown
 from .slide import open_slide
 
@@ -54,7 +55,7 @@ def imread(path: str | os.PathLike[str], level: int = 0, *, region: Sequence[int
         _check_four(region)  # before any work
     with open_slide(path) as slide:
         y, x, height, width = region if region is not None else (0, 0, *slide.level_shape(level))
-        return slide.read_region(level, y, x, height, width, workers=os.cpu_count() or 1)
+        return slide.read_region(level, y, x, height, width, workers=usable_cores())
 
 
 def _check_four(region: Sequence[int]) -> None:
