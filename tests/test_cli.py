@@ -157,6 +157,15 @@ def test_damaged_slides_are_refused_or_right(testdata, tmp_path):
     assert not list(out.glob(".*"))
 
 
+def test_info_prints_settings_as_words(picture, tmp_path):
+    run("convert", picture, tmp_path / "a.rrip.zarr", "--quality", "70")
+    line = next(
+        line for line in run("info", tmp_path / "a.rrip.zarr").stdout.splitlines() if line.startswith("  settings ")
+    )
+    assert line.startswith("  settings   quality 70, tile ")
+    assert not {"{", "'", "None", "False"} & set(re.findall(r"[{']|None|False", line))
+
+
 def test_info_of_what_is_no_container(picture, tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (picture, tmp_path / "folder", tmp_path / "missing.rrip.zarr"):

@@ -294,7 +294,7 @@ def _open_file(name: str) -> Container:
             from .zip_reader import Archive, ZipContainer
 
             return ZipContainer(Archive(source))
-        raise FormatError(f"{name}: is neither a TIFF file nor a zip archive, expected an RRIP container")
+        raise FormatError(f"{name}: neither a TIFF file nor a zip archive, expected an RRIP container")
     except BaseException:
         source.close()
         raise

@@ -119,6 +119,15 @@ class _Unknown(dict[str, Json]):
         return f"({key} unknown)"
 
 
+def _settings(writer: dict[str, Json]) -> str:
+    """The settings of a writer that are set, as words; another writer may state none, or in another form."""
+    settings = writer.get("settings")
+    if not isinstance(settings, dict):
+        return "unknown" if settings is None else str(settings)
+    given = [f"{name} {value}" for name, value in settings.items() if value is not None and value is not False]
+    return ", ".join(given) or "none"
+
+
 def _level_of(key: str) -> int | None:
     """The level whose stored tile a key names, None for any other key."""
     place = parse_tile_key(key)
@@ -151,7 +160,8 @@ def format_info(found: dict[str, Json]) -> str:
     lines = [
         found["path"],
         f"  from       {slide['source']['name']} ({slide['vendor'] or 'vendor unknown'}, {objective}, {mpp})",
-        "  written by {name} {version}, settings {settings}".format_map(_Unknown(metadata["writer"])),
+        "  written by {name} {version}".format_map(_Unknown(metadata["writer"])),
+        f"  settings   {_settings(metadata['writer'])}",
         f"  families   {found['families']}, {found['empty_families']} of them empty",
         *_repaired(metadata["writer"]),
         "",
