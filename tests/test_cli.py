@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -270,7 +271,7 @@ def test_names_in_a_file_cannot_steer_the_terminal(tmp_path):
 
 def test_a_reader_that_goes_away_is_no_error(picture, tmp_path):
     run("convert", picture, tmp_path / "a.rrip.zarr")
-    command = f"{sys.executable} -m rrip_format info {tmp_path / 'a.rrip.zarr'} | true"
+    command = f"{shlex.join([sys.executable, '-m', 'rrip_format', 'info', str(tmp_path / 'a.rrip.zarr')])} | true"
     result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert result.stderr == ""
 
@@ -348,7 +349,9 @@ def test_bash_takes_the_completion_as_documented(tmp_path):
     if bash is None:
         pytest.skip("no bash")
     program = tmp_path / "rrip"
-    program.write_text(f"#!{sys.executable}\nfrom rrip_format.cli import main\nmain(prog_name='rrip')\n")
+    # Not as "#!" with Python's path, which must not hold a space.
+    code = "from rrip_format.cli import main; main(prog_name='rrip')"
+    program.write_text(f"#!/bin/sh\nexec {shlex.join([sys.executable, '-c', code])}\n")
     program.chmod(0o755)
     typed = "COMP_WORDS=(rrip info s) COMP_CWORD=2; _rrip_completion rrip; complete -p rrip"
     script = f"{line}\ncompopt() {{ printf '%s ' compopt \"$@\"; }}\n{typed}"
