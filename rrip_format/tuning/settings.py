@@ -98,7 +98,7 @@ def _annex_k(kind: int, quality: int) -> Quantiser:
 def luma_step(quality: float) -> float:
     """About the luma step that makes a container no worse than a JPEG pyramid of that quality, on demanding tissue.
 
-    A fit to what ``tools/calibrate_quality.py --fit`` prints; where a slide can be measured, it is.
+    A fit to what ``tools/benchmarks/calibrate_quality.py --fit`` prints; where a slide can be measured, it is.
     """
     return 1 + 13.8 * float(_jpeg_scale(quality) ** 0.64)
 

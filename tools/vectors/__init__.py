@@ -1,1 +1,0 @@
-"""How the conformance set in ``spec/vectors`` is made; ``tools/make_vectors.py`` is the command."""
