@@ -29,12 +29,15 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "dist", "rrip_format", "site", "tests", "tools"]
 
+smartquotes = False  # options begin with two hyphens
+
 html_theme = "furo"
 html_title = f"RRIP {version}"
 html_extra_path = ["_extra"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#5e35b1", "color-brand-content": "#5e35b1"},
     "dark_css_variables": {"color-brand-primary": "#b39ddb", "color-brand-content": "#b39ddb"},
@@ -43,7 +46,7 @@ html_theme_options = {
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "none"  # the sections of the docstrings have them
 python_maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 copybutton_prompt_text = r"\$ "
