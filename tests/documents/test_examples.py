@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import BRIEF, slide_image, tile_path
 from kinds import serve
-from pages import ALL, GUIDES, Block, blocks, words
+from pages import ALL, GUIDES, REPOSITORY, Block, blocks, words
 
 import rrip_format
 from rrip_format.cli import main
@@ -142,3 +142,11 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         path.unlink()
+
+
+def test_readme_begins_with_its_two_commands():
+    """``.ci/run`` takes them from there."""
+    first = next(block for block in blocks(REPOSITORY / "README.md") if block.language == "sh")
+    converts, tests = first.commands
+    assert converts.endswith("rrip demo")
+    assert "pytest" in tests
