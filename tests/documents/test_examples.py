@@ -7,6 +7,8 @@ The target of a command is not there yet. A block that cannot run here says why 
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import importlib.util
 import os
 import re
@@ -135,6 +137,22 @@ def test_commands(here, monkeypatch, block):
                 remove(Path(arguments[2]))
             done = invoke(arguments)
             assert done.code == expected, f"{command}\n{done.output}"
+
+
+DOCTESTS = [
+    path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    for path in sorted((REPOSITORY / "rrip_format").rglob("*.py"))
+    if ">>> " in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("name", DOCTESTS)
+def test_docstrings(here, name):
+    module = importlib.import_module(name)
+    done = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert not done.failed
+    assert done.attempted
+    assert "+SKIP" not in Path(module.__file__).read_text("utf-8")
 
 
 def remove(path: Path) -> None:

@@ -11,6 +11,9 @@ import pytest
 from pages import ALL, GUIDES, REPOSITORY, SPECIFICATION, inline_code, named_commands, words
 
 from rrip_format.cli import main
+from rrip_format.errors import RULES
+from rrip_format.integrity.findings import SEVERITIES
+from rrip_format.spec.limits import LIMITS
 
 PAGES = pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(REPOSITORY)))
 
@@ -125,6 +128,29 @@ def resolve(dotted: str) -> object:
             found = getattr(found, part)
         return found
     raise AssertionError(dotted)
+
+
+CODE = [*REPOSITORY.glob("*.py"), *REPOSITORY.glob("rrip_format/**/*.py"), *REPOSITORY.glob("tools/**/*.py")]
+
+SOURCE = "".join(path.read_text("utf-8") for path in CODE)
+
+
+@PAGES
+def test_variables_of_the_environment(page):
+    of_limits = {f"RRIP_MAX_{name.upper()}" for name in LIMITS}
+    for name in re.findall(r"\bRRIP_[A-Z_]+\b", page.read_text("utf-8")):
+        assert name in of_limits or name in SOURCE, f"{page.name} names {name}"
+
+
+@PAGES
+def test_rules(page):
+    """Code that begins like a rule of the specification is one, unless it is the name of a file."""
+    kinds = {rule.partition(".")[0] for rule in RULES} - {"container"}
+    for code in inline_code(page):
+        if re.fullmatch(rf"({'|'.join(sorted(kinds))})\.[a-z]+", code) and not code.endswith(
+            (".py", ".c", ".h", ".json")
+        ):
+            assert code in RULES | SEVERITIES, f"{page.name} names {code}"
 
 
 ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
