@@ -41,7 +41,7 @@ def test_what_is_hidden_is_what_extras_bring():
     extras = {
         name: {line.partition(">")[0].partition("[")[0] for line in lines}
         for name, lines in project["optional-dependencies"].items()
-        if name not in {"dev", "fuzz", "release", "test"}
+        if name not in {"dev", "docs", "fuzz", "release", "test"}
     }
     brought = {modules.get(package, package) for names in extras.values() for package in names - indirect}
     assert brought | {"scipy"} == check_light.EXTRAS  # of scikit-image

@@ -1,13 +1,6 @@
-"""``imread``, and every example of docs/reading.md."""
+"""``imread``: one call from a path to pixels."""
 
 from __future__ import annotations
-
-import ast
-import importlib.util
-import re
-import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,40 +86,3 @@ def test_damage(spoiled):
     assert rrip_format.imread(spoiled, 1).shape == (350, 450, 3)
     with pytest.raises(FormatError):
         rrip_format.imread(spoiled / "nothing")
-
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reading.md"
-BLOCKS = re.findall(r"^## ([^\n]+)\n.*?^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-
-
-def modules(code):
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module
-
-
-def test_the_page_has_a_block_per_section():
-    text = PAGE.read_text("utf-8")
-    assert len(BLOCKS) == text.count("\n## ") == text.count("```python")
-
-
-@pytest.mark.parametrize(("title", "code"), BLOCKS, ids=[title for title, _ in BLOCKS])
-def test_the_page(kinds, tmp_path, monkeypatch, title, code):
-    for name in modules(code):
-        if importlib.util.find_spec(name.partition(".")[0]) is None:
-            pytest.skip(f"{name} is not installed")
-    for path in kinds.all:
-        (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / path.name)
-    monkeypatch.chdir(tmp_path)
-    with serve(tmp_path) as server:
-        code = code.replace("https://example.org", server.url)
-        space = {"__name__": "__main__"}
-        exec(compile(code, f"{PAGE.name}: {title}", "exec"), space)
-    assert space.get("patch") is not None
-    patch = np.asarray(space["patch"])
-    if patch.shape[0] == 3:
-        patch = patch.transpose(1, 2, 0)
-    np.testing.assert_array_equal(patch[..., :3], kinds.decoded[0][300:556, 200:456], err_msg=title)
-    assert "rrip_format" in sys.modules

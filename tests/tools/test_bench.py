@@ -375,7 +375,7 @@ def test_the_page_takes_what_the_tools_print():
 def test_every_command_of_the_page_exists():
     import bench_page
 
-    page = (BENCHMARKS.parents[1] / "docs" / "speed.md").read_text(encoding="utf-8")
+    page = (BENCHMARKS.parents[1] / "docs" / "records" / "speed.md").read_text(encoding="utf-8")
     found = bench_page.commands(page)
     assert len(found) >= 6
     for command in found:

@@ -1,8 +1,8 @@
-"""Run the benchmarks that ``docs/speed.md`` names, and put what they print into it.
+"""Run the benchmarks that ``docs/records/speed.md`` names, and put what they print into it.
 
 ::
 
-    python tools/benchmarks/bench_page.py docs/speed.md --testdata ../shared/testdata
+    python tools/benchmarks/bench_page.py docs/records/speed.md --testdata ../shared/testdata
 
 A block of the page is what stands between ``<!-- begin: COMMAND -->`` and ``<!-- end -->``. A block ``begin must hold:
 COMMAND`` takes the table of the same run that says what must hold. All take half an hour on a quiet machine.
