@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .zarr_views.kerchunk import references
     from .zarr_views.store import RripStore
 
-# No package may have the name of a function that is here: importing it would put it in the function's place.
+# No sub-package may have the name of a function listed here: importing it would replace the function.
 _LAZY = {
     "RripSlide": "viewers.openslide_api",
     "RripStore": "zarr_views.store",
@@ -64,7 +64,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public names when they are first used: opening a container needs neither libvips nor OpenSlide."""
+    """Import a public name when it is first used, so that reading a container imports neither libvips nor OpenSlide."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
@@ -76,5 +76,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names, and no others: an editor completes from it."""
+    """List the public names alone, which editors complete."""
     return sorted(__all__)

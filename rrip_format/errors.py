@@ -13,13 +13,13 @@
     │   └── SourceNotFoundError  there is none; a FileNotFoundError too
     ├── StorageError          the store that holds a container failed: try again, or look at the disk or network
     │   └── NotFoundError     there is no such file or folder; a FormatError and a FileNotFoundError too
-    ├── TargetError           the place to write to cannot be used
-    ├── ReadOnlyError         an attempt to change a container through a reading door
+    ├── TargetError           the file or folder to write cannot be used
+    ├── ReadOnlyError         an attempt to change a container through an interface that only reads
     └── ExtraMissingError     an optional dependency is not installed
 
-Every message says what was found, what was expected and what to do. Bytes that come from a file raise nothing else, and
-such an error names the rule that they break: `rule`, an identifier of spec section 12 that stays the same when messages
-change.
+Every message says what was found, what was expected and what to do. Whatever the bytes of a file are, reading them
+raises nothing but these. An error about such bytes has an attribute `rule`, an identifier of spec section 12 that stays
+the same when messages change.
 """
 
 from __future__ import annotations
@@ -57,17 +57,18 @@ class RripError(Exception):
 
     Parameters
     ----------
-    *args
+    *args : object
         The message.
     rule : str, optional
-        What was broken, where it is not what the class stands for.
-    parts : sequence of RripError
-        The problems one by one, where the message lists several.
+        Rule of spec section 12 that was broken, if it differs from that of the class.
+    parts : sequence of RripError, optional
+        The single errors, if the message lists several.
 
     Attributes
     ----------
     rule : str or None
-        None for what is not about the bytes of a container: sources, targets, extras.
+        Rule of spec section 12 that was broken; None if the error is not about the bytes of a container, but about a
+        source, a target or an extra.
     """
 
     rule: str | None = None
@@ -82,7 +83,20 @@ class RripError(Exception):
             self.parts = parts
 
     def within(self, where: str) -> Self:
-        """The same error, of the same rule, told with where it happened: ``raise error.within(name) from error``."""
+        """Return a copy of the error whose message begins with where it happened.
+
+        Use it as ``raise error.within(name) from error``.
+
+        Parameters
+        ----------
+        where : str
+            Name of a file, tile or array.
+
+        Returns
+        -------
+        RripError
+            An error of the same class, `rule` and `parts`.
+        """
         return type(self)(f"{where}: {self}", rule=self.rule, parts=self.parts)
 
 
@@ -104,15 +118,25 @@ class ChecksumError(DamagedError):
 class MissingTileError(DamagedError):
     """A tile that the metadata promises is not in the container (spec section 7).
 
-    It is no :class:`FileNotFoundError` or :class:`KeyError` on purpose: readers above take those for "fill with the
-    fill value", which is the silent wrong picture that this class exists to prevent.
+    It is deliberately neither a :class:`FileNotFoundError` nor a :class:`KeyError`: Zarr and others answer those with
+    the fill value, so a damaged slide would show blank glass.
     """
 
     rule = "tile.missing"
 
 
 class FormatError(RripError, ValueError):
-    """Not an RRIP container, or one whose metadata breaks a rule of the spec."""
+    """Not an RRIP container, or one whose metadata breaks a rule of the spec (sections 8 to 10).
+
+    Parameters
+    ----------
+    *args : object
+        The message.
+    rule : str, optional
+        Rule of spec section 12 that was broken, if it differs from that of the class.
+    parts : sequence of RripError, optional
+        The single errors, if the message lists several.
+    """
 
     rule = "container.kind"
 
@@ -146,25 +170,25 @@ class StorageError(RripError, OSError):
 
 
 class NotFoundError(FormatError, StorageError, FileNotFoundError):
-    """There is nothing at the path or URL that was to be opened.
+    """There is nothing at the path or URL to open.
 
-    It is raised for what a caller names, never for a container that vanishes while it is open: what reads on behalf of
-    Zarr would take that for "no such chunk" (see :class:`MissingTileError`).
+    It is raised only for a path or URL that a caller passes, never for a container that vanishes while it is open: Zarr
+    would take that for "no such chunk" (see :class:`MissingTileError`).
     """
 
     errno = errno.ENOENT
 
     def __new__(cls, *args: object, **_: Any) -> Self:
-        """Make an ``OSError``: by the order of bases Python may ask ``ValueError`` for it, which refuses."""
+        """Create the object as an ``OSError``; Python might choose ``ValueError.__new__``, which refuses."""
         return OSError.__new__(cls, *args)
 
 
 class TargetError(RripError, OSError):
-    """The place to write to cannot be used."""
+    """The file or folder to write cannot be used."""
 
 
 class ReadOnlyError(RripError, TypeError):
-    """An attempt to change a container through a reading door."""
+    """An attempt to change a container through an interface that only reads."""
 
 
 class ExtraMissingError(RripError, ImportError):
@@ -211,11 +235,11 @@ RULES: dict[str, type[RripError]] = {
     "zip.method": FormatError,
     "zip.structure": FormatError,
 }
-"""What the bytes of a container can break, and the class of the error that says so (spec section 12)."""
+"""Rules that the bytes of a container can break, and the error class of each (spec section 12)."""
 
 
 def all_of(problems: Sequence[Problem]) -> Problem:
-    """Several errors of one class as one, of the rule of the first, that lists them all."""
+    """Combine errors of one class into one that lists them all and has the rule of the first."""
     first = problems[0]
     if len(problems) == 1:
         return first
@@ -229,15 +253,15 @@ _SHOWN.maxlist = _SHOWN.maxdict = 8
 
 
 def shown(value: object) -> str:
-    """What was found, for a message: of a value of any size a few characters."""
+    """Shorten the ``repr`` of a value for a message."""
     return _SHOWN.repr(value)
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an exception on one line, its type where it has no message."""
+    """Return the message of an exception on one line, or the name of its class if it has none."""
     return (" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def printable(line: str) -> str:
-    """A line without control characters: what comes from a file must not steer a terminal (spec section 13)."""
+    """Replace control characters, so that text from a file cannot control a terminal (spec section 13)."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)

@@ -1,4 +1,4 @@
-"""Packages that only some work needs: imported where it is done, and named with their extra where they are absent."""
+"""Optional packages: imported where they are used; if one is absent, the error names the extra that installs it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .errors import ExtraMissingError, one_line
 __all__ = ["load_module", "missing", "needs"]
 
 _PACKAGES = {"PIL": "Pillow", "openslide": "openslide-python", "skimage": "scikit-image"}
-"""Packages that have another name than the module that they bring."""
+"""Names of packages that differ from the name of their module."""
 
 
 def missing(extra: str, purpose: str, error: Exception) -> ExtraMissingError:
-    """Say in one line what could not be imported, and which extra brings it."""
+    """Return the error that names the package that could not be imported, and the extra that installs it."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         name = error.name.partition(".")[0]
         found = f"{_PACKAGES.get(name, name)}, which is not installed"
@@ -27,19 +27,19 @@ def missing(extra: str, purpose: str, error: Exception) -> ExtraMissingError:
 
 @contextmanager
 def needs(extra: str, purpose: str) -> Iterator[None]:
-    """Import packages of an extra inside this.
+    """Translate the failure of imports in this context to an error that names their extra.
 
     Parameters
     ----------
     extra : str
-        Which brings them.
+        Name of the extra.
     purpose : str
-        What they are for, as the beginning of the error.
+        What the packages are needed for; the message begins with it.
 
     Raises
     ------
     ExtraMissingError
-        If one of them, or its native library, is not there.
+        If a package, or its native library, is not installed.
     """
     try:
         yield

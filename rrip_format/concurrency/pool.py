@@ -1,4 +1,4 @@
-"""Work on all cores in bounded memory, and threads of our own."""
+"""Run work on several threads in bounded memory and in order."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
-    """What `work` makes of each item, in order; few results wait, and items are taken as they are needed.
+    """Apply `work` to each item in threads, and yield the results in the order of the items.
 
     Parameters
     ----------
     work : callable
-        Called in threads; what it raises comes out here, and ends the work.
+        Called in threads. If it raises, the exception is raised here and the remaining work is cancelled.
     items : iterable
+        Consumed only as far as needed.
     workers : int, optional
-        Threads; all cores if not given.
+        Number of threads; by default the number of cores.
+
+    Yields
+    ------
+    object
+        The results; at most ``2 * workers + 1`` are pending.
     """
     workers = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
@@ -41,7 +47,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], workers: int
 def in_order_on(
     executor: Executor, ahead: int, work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """As :func:`in_order`, on an executor that is left running, with at most `ahead` results under way or waiting."""
+    """Do what :func:`in_order` does on an existing executor, with at most `ahead` results pending."""
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
@@ -56,16 +62,16 @@ def in_order_on(
 
 
 class OwnThreads:
-    """Threads for work that others wait for, such as event loops, whose own may all be needed for what they wait for.
+    """A thread pool for work that other pools and event loops wait for, so that neither blocks the other.
 
-    They begin when they are first needed, and anew after a fork, which they do not survive.
+    The threads start on first use, and again in a child process after a fork, which threads do not survive.
 
     Parameters
     ----------
     name : str
-        What the names of the threads begin with.
+        Prefix of the names of the threads.
     most : callable, optional
-        Says how many there may be when they begin, if not as many as Python thinks fit.
+        Returns the largest number of threads, when they start; by default that of ``ThreadPoolExecutor``.
     """
 
     def __init__(self, name: str, most: Callable[[], int] | None = None) -> None:
@@ -75,7 +81,7 @@ class OwnThreads:
 
     @property
     def executor(self) -> ThreadPoolExecutor:
-        """Those of this process."""
+        """The pool of this process, created on first use."""
         if self._made is None or self._made[0] != os.getpid():
             most = None if self._most is None else self._most()
             self._made = os.getpid(), ThreadPoolExecutor(most, thread_name_prefix=self._name)

@@ -1,4 +1,4 @@
-"""The tiles that were decoded last, for readers that ask for the same ones again."""
+"""A bounded cache of decoded tiles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["RecentTiles"]
 
 
 class RecentTiles:
-    """Decoded tiles by key, as many as fit; thread-safe, and safe to use after a fork.
+    """A thread-safe and fork-safe cache of decoded tiles by key, bounded in bytes, that drops the least recent.
 
     Parameters
     ----------
     capacity : int
-        Bytes of pixels to keep; the last tile is always kept.
+        Bytes of pixels to keep; the most recent tile is always kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -30,7 +30,7 @@ class RecentTiles:
         self._process = os.getpid()
 
     def get(self, key: Hashable, decode: Callable[[], Any]) -> Any:
-        """The array of that key, read-only: one that is kept, or what `decode` gives."""
+        """Return the read-only array of a key, from the cache or else from `decode`."""
         if self._process != os.getpid():  # another thread may have held the lock while this process was forked
             self._start()
         with self._lock:

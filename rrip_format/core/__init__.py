@@ -1,5 +1,5 @@
-"""The compiled core and its thin Python face.
+"""The compiled core, and Python functions that call it with arrays and bytes.
 
-``src/rrip.h`` is the contract of the C library, :mod:`rrip_format.core.library` opens it, and each other module here
-wraps one part of it in functions of arrays and bytes.
+``src/rrip.h`` documents the C library, :mod:`rrip_format.core.library` loads it, and each other module wraps a part of
+it.
 """

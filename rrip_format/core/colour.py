@@ -1,4 +1,4 @@
-"""Colour: between RGB and YCbCr, and where pixels are put (spec section 5.5)."""
+"""Conversion between RGB and YCbCr (spec section 5.5), and the destination of decoded pixels."""
 
 from __future__ import annotations
 
@@ -24,19 +24,33 @@ __all__ = [
 Plane = NDArray[np.uint8]
 
 Window = tuple[int, int, int, int]
-"""First row, row behind the last, first column, column behind the last."""
+"""Rows and columns of a level, px: first row, end of the rows, first column, end of the columns (ends excluded)."""
 
 Corner = tuple[Plane, int, int]
-"""A picture, (H, W, 3) uint8 and contiguous, and the row and column of it where something begins."""
+"""A picture to write into, (H, W, 3) uint8 and contiguous, and the row and column of the upper left pixel written."""
 
 
 def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
-    """Where RGB of a window goes: new planes, or a place in a picture; and that as (3, height, width).
+    """Describe for the core where the RGB pixels of a window go: to new planes, or into a picture.
+
+    Parameters
+    ----------
+    window : Window
+        Its height and width are used.
+    corner : Corner or None
+        Where in a picture to write; None for new planes.
+
+    Returns
+    -------
+    library.Target
+        Description of the memory.
+    (3, height, width) uint8
+        The pixels: new planes, or a view of the picture.
 
     Raises
     ------
     ValueError
-        If the window does not fit into the picture there, or the picture is not contiguous RGB.
+        If the window does not fit into the picture, or the picture is not contiguous RGB.
     """
     height, width = window[1] - window[0], window[3] - window[2]
     if corner is None:
@@ -44,12 +58,12 @@ def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
         return lib.Target(lib.address(rgb), rgb.size, 0, height * width, width, 1), rgb
     picture, top, left = corner
     if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError("picture is not contiguous RGB")
+        raise ValueError(f"picture is {picture.shape} uint8, expected contiguous (height, width, 3)")
     if not picture.flags.writeable:
-        raise ValueError("picture cannot be written")
+        raise ValueError("picture is read-only, expected a writable array")
     rows, columns, _ = picture.shape
     if top + height > rows or left + width > columns or min(top, left) < 0:
-        raise ValueError(f"{height} x {width} px at ({top}, {left}) are not in {picture.shape[:2]}")
+        raise ValueError(f"{height} x {width} px at ({top}, {left}) do not fit into a picture of {rows} x {columns} px")
     row_stride = 3 * columns
     part = picture[top : top + height, left : left + width]
     start = top * row_stride + 3 * left
@@ -57,10 +71,10 @@ def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
 
 
 def checked(window: Window | None, height: int, width: int) -> Window:
-    """The window, or all of a level of `height` x `width` px."""
+    """Return the window, or the whole level if it is None, after checking it against `height` x `width` px."""
     top, bottom, left, right = window or (0, height, 0, width)
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(f"window {window} is not in {height} x {width} px")
+        raise ValueError(f"window {window} does not lie within {height} x {width} px")
     return top, bottom, left, right
 
 
@@ -74,28 +88,28 @@ def _convert(planes: Plane, wanted: Window, corner: Corner | None, *, colour: bo
 
 
 def ycc_to_rgb(planes: Plane, window: Window | None = None, corner: Corner | None = None) -> Plane:
-    """RGB of YCbCr planes, (3, h, w) uint8, or of a window of them (spec section 5.5).
+    """Convert YCbCr planes, (3, h, w) uint8, or a window of them, to RGB (spec section 5.5).
 
     Returns
     -------
     (3, height, width) uint8
-        A view of the picture, if there is a `corner` of one to put it.
+        A view of the picture, if a `corner` is given.
 
     Raises
     ------
     ValueError
-        As :func:`target`, or if the window is not in the planes.
+        As in :func:`target`, or if the window does not lie within the planes.
     """
     return _convert(planes, checked(window, *planes.shape[1:]), corner, colour=True)
 
 
 def interleave(planes: Plane, corner: Corner) -> None:
-    """Put planes, (3, h, w) uint8, to a place in a picture; errors as in :func:`target`."""
+    """Copy planes, (3, h, w) uint8, into a picture; errors as in :func:`target`."""
     _convert(planes, (0, planes.shape[1], 0, planes.shape[2]), corner, colour=False)
 
 
 def rgb_to_ycc(rgb: Plane) -> Plane:
-    """YCbCr planes, (3, h, w) uint8, of (h, w, 3) uint8 RGB, as libjpeg converts them."""
+    """Convert (h, w, 3) uint8 RGB to YCbCr planes, (3, h, w) uint8, with the rounding of libjpeg."""
     height, width, _ = rgb.shape
     rgb, out = np.ascontiguousarray(rgb), np.empty((3, height, width), np.uint8)
     lib.call(lib.library.rrip_rgb_to_ycc(lib.core(), lib.address(rgb), height, width, lib.address(out)))
@@ -103,7 +117,7 @@ def rgb_to_ycc(rgb: Plane) -> Plane:
 
 
 def rgb_to_exact_ycc(rgb: Plane) -> NDArray[np.float32]:
-    """As :func:`rgb_to_ycc` before it rounds, (3, h, w) float32: what an encoder aims at."""
+    """Convert (h, w, 3) uint8 RGB to unrounded YCbCr planes, (3, h, w) float32, for the encoder."""
     height, width, _ = rgb.shape
     rgb, out = np.ascontiguousarray(rgb), np.empty((3, height, width), np.float32)
     lib.call(lib.library.rrip_rgb_to_exact_ycc(lib.core(), lib.address(rgb), height, width, lib.address(out)))

@@ -1,4 +1,4 @@
-"""What a residual has to hold: exact YCbCr of a picture less what is predicted, for the encoder."""
+"""Residuals for the encoder: unrounded YCbCr of a picture minus a prediction."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ def _less(rgb: NDArray[np.uint8], first: int, count: int, predicted: NDArray[np.
 
 
 def difference(rgb: NDArray[np.uint8], plane: int, predicted: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """One plane of YCbCr without rounding, less a prediction.
+    """Subtract a prediction from one unrounded YCbCr plane.
 
     Parameters
     ----------
     rgb : (h, w, 3) uint8
+        The picture.
     plane : int
         0, 1, 2 for Y, Cb, Cr.
     predicted : (h, w) uint8
+        The prediction of that plane.
 
     Returns
     -------
     (h, w) float32
-        Clipped to -128 … 127, as the samples of a stream are.
+        Clipped to -128 … 127, the range of the samples of a stream.
     """
     found: NDArray[np.float32] = _less(rgb, plane, 1, predicted)[0]
     return found
 
 
 def centred(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """All three planes, less 128: what :func:`difference` gives without a prediction, (3, h, w) float32."""
+    """Convert (h, w, 3) uint8 RGB to unrounded YCbCr planes minus 128, (3, h, w) float32."""
     return _less(rgb, 0, 3, None)

@@ -1,8 +1,8 @@
-"""A baseline JPEG encoder that spends bits where they save most error (ITU-T T.81).
+"""A baseline JPEG encoder with rate-distortion optimised quantisation (ITU-T T.81).
 
-Rate-distortion optimised quantisation: a level is lowered or dropped where that saves more bits than the error it makes
-is worth. What a code costs depends on how often it occurs, so levels are chosen several times, each time with the
-statistics of the last choice. The Huffman tables are then optimal for what was chosen. Any baseline decoder reads it.
+A quantised coefficient (a level of T.81) is lowered or set to zero where the bits saved are worth more than the error
+added. The length of a code depends on how often it occurs, so the choice is repeated, each time with the statistics of
+the previous one. The Huffman tables are then optimal for the result, which any baseline decoder reads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import library as lib
 __all__ = ["EFFORTS", "ZIGZAG", "Quantiser", "encode_gray", "encode_ycc"]
 
 EFFORTS = {"fast": 0, "default": 1, "best": 3}
-"""How often levels are chosen by rate and distortion; without, coefficients are rounded towards zero."""
+"""Number of rate-distortion passes; with none, coefficients are rounded with a preference for zero."""
 
 # fmt: off
 ZIGZAG = np.array([
@@ -36,14 +36,14 @@ Samples = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Quantiser:
-    """How coefficients become levels.
+    """Quantiser steps and the weight of the bit rate.
 
     Parameters
     ----------
     table : (64,) uint8
         Quantiser steps in zigzag order, 1 … 255 (T.81 B.2.4.1).
     rate : float
-        What a bit is worth, in squared mean steps; 0 rounds to the nearest level.
+        Squared error, in units of the squared mean step, that saving one bit is worth; 0 rounds to the nearest level.
     """
 
     table: NDArray[np.uint8]
@@ -63,19 +63,20 @@ def encode_gray(
     Parameters
     ----------
     plane : (h, w) float32
-        Samples less 128, -128 … 127; sides are multiples of 8.
+        Samples minus 128, -128 … 127; h and w are multiples of 8.
     quantiser : Quantiser
+        Quantiser steps and rate.
     effort : str
         A key of ``EFFORTS``.
     optional : bool
-        The plane may be left away: it is, if that saves more bits than the error is worth and no block loses much.
+        Omit the plane if the bits saved are worth more than the error and no block loses much.
     samples : (h, w) uint8, optional
-        Gets what the stream decodes to, unless that is none.
+        Receives the decoded samples; left as it is if the result is empty.
 
     Returns
     -------
     bytes
-        One stream; none where every level is zero or the plane was left away.
+        One stream, or no bytes if every level is zero or the plane is omitted.
     """
     return _encode(plane[None], [quantiser], effort, samples, optional=optional)
 
@@ -83,7 +84,7 @@ def encode_gray(
 def encode_ycc(
     planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: str = "default", samples: Samples | None = None
 ) -> bytes:
-    """Encode Y, Cb, Cr, (3, h, w), like the plane of :func:`encode_gray`, as a 4:4:4 colour JPEG."""
+    """Encode Y, Cb and Cr, (3, h, w) float32, as a 4:4:4 colour JPEG; see :func:`encode_gray`."""
     return _encode(planes, [luma, chroma], effort, samples, optional=False)
 
 
@@ -97,12 +98,12 @@ def _encode(
     how = (lib.Quantiser * len(quantisers))(
         *(lib.Quantiser((c_uint8 * 64)(*quantiser.table.tolist()), quantiser.rate) for quantiser in quantisers)
     )
-    place, room, memory = lib.scratch(lib.library.rrip_encode_scratch(count, height, width))
+    start, room, memory = lib.scratch(lib.library.rrip_encode_scratch(count, height, width))
     stream, size = c_void_p(), c_size_t()
     lib.call(
         lib.library.rrip_encode(
             *(lib.core(), lib.address(planes), count, height, width, how, EFFORTS[effort], optional),
-            *(None if samples is None else lib.address(samples), place, room, byref(stream), byref(size)),
+            *(None if samples is None else lib.address(samples), start, room, byref(stream), byref(size)),
         )
     )
-    return string_at(stream.value or place, size.value) if memory.size else b""
+    return string_at(stream.value or start, size.value) if memory.size else b""

@@ -1,6 +1,6 @@
-"""Prediction and chroma from luma, one step at a time: what an encoder needs (spec sections 5.2 to 5.4).
+"""Prediction and chroma from luma, one step at a time, for the encoder (spec sections 5.2 to 5.4).
 
-A reader decodes a tile in one call, :func:`rrip_format.core.tile_decoder.decode_rgb`.
+A reader decodes a tile with one call instead: :func:`rrip_format.core.tile_decoder.decode_rgb`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _WIDEST = 1024
 
 
 def up2(plane: Plane, taps: Taps) -> Plane:
-    """Double a plane of at most 1024 columns by four taps in 64ths (spec section 5.2)."""
+    """Upsample a plane of at most 1024 columns by 2 with four taps in 64ths (spec section 5.2)."""
     height, width = plane.shape
     _check_width(width)
     plane, out = np.ascontiguousarray(plane), np.empty((2 * height, 2 * width), np.uint8)
-    place, size, _memory = lib.scratch(lib.library.rrip_predict_scratch())
+    start, size, _memory = lib.scratch(lib.library.rrip_predict_scratch())
     up = lib.library.rrip_up2
-    lib.call(up(lib.core(), lib.address(plane), height, width, (c_int16 * 4)(*taps), lib.address(out), place, size))
+    lib.call(up(lib.core(), lib.address(plane), height, width, (c_int16 * 4)(*taps), lib.address(out), start, size))
     return out
 
 
 def coarser_window(window: Window, height: int, width: int) -> Window:
-    """What of a coarser level of `height` x `width` px the samples of `window` are predicted from."""
+    """Return the window of a coarser level of `height` x `width` px that `window` is predicted from."""
     top, bottom, left, right = window
     return (
         max(top // 2 - 2, 0),
@@ -52,18 +52,18 @@ def reconstruct(
     chroma_taps: Taps | None = None,
     window: Window | None = None,
 ) -> Plane:
-    """Planes of one residual level from those of the next coarser one (spec section 5.3).
+    """Reconstruct the planes of a residual level from those of the next coarser level (spec section 5.3).
 
     Parameters
     ----------
     coarse : (3, h, w) uint8
-        Y, Cb, Cr of the coarser level; w is 1024 at most.
+        Y, Cb, Cr of the coarser level; w is at most 1024.
     residuals : three (2h, 2w) uint8 or None
         Decoded residual planes, 128 = zero; None stands for a plane of 128.
-    taps, cfl, chroma_taps
-        As in :class:`rrip_format.spec.metadata.ResidualCoding`; without chroma taps those of luma.
+    taps, cfl, chroma_taps : tuple of int
+        As in :class:`rrip_format.spec.metadata.ResidualCoding`; `chroma_taps` default to `taps`.
     window : Window, optional
-        The part of the finer level that is wanted; what lies outside is undefined then.
+        The part of the finer level to reconstruct; samples outside are then undefined.
 
     Returns
     -------
@@ -87,22 +87,24 @@ def reconstruct_rgb(
     window: Window | None = None,
     corner: Corner | None = None,
 ) -> Plane:
-    """As :func:`reconstruct`, but RGB, and only the window.
+    """Reconstruct a window of a residual level as RGB; see :func:`reconstruct`.
 
     Parameters
     ----------
+    coarse, residuals, taps, cfl, chroma_taps, window : object
+        As in :func:`reconstruct`.
     corner : Corner, optional
-        Where in a picture to put it.
+        Where in a picture to write the pixels.
 
     Returns
     -------
     (3, bottom - top, right - left) uint8
-        A view of the picture, if there is one.
+        RGB of the window; a view of the picture, if a `corner` is given.
 
     Raises
     ------
     ValueError
-        If the window is not in the plane, or does not fit into the picture there.
+        If the window does not lie within the level, or does not fit into the picture.
     """
     _, height, width = coarse.shape
     wanted = checked(window, 2 * height, 2 * width)
@@ -123,20 +125,20 @@ def _reconstruct(
     _, height, width = coarse.shape
     _check_width(width)
     kept = [np.ascontiguousarray(coarse)]
-    places = (c_void_p * 3)()
+    addresses = (c_void_p * 3)()
     for k, plane in enumerate(residuals):
         if plane is None:
             continue
         if plane.shape != (2 * height, 2 * width):
             raise ValueError(f"residual plane is {plane.shape}, expected {(2 * height, 2 * width)}")
         kept.append(np.ascontiguousarray(plane))
-        places[k] = lib.address(kept[-1])
-    place, size, _memory = lib.scratch(lib.library.rrip_predict_scratch())
+        addresses[k] = lib.address(kept[-1])
+    start, size, _memory = lib.scratch(lib.library.rrip_predict_scratch())
     numbers, wanted = lib.Residual(*how, 1), lib.Window(*window)
     lib.call(
         lib.library.rrip_reconstruct(
-            *(lib.core(), lib.address(kept[0]), height, width, places, byref(numbers), byref(wanted), colour),
-            *(byref(to), place, size),
+            *(lib.core(), lib.address(kept[0]), height, width, addresses, byref(numbers), byref(wanted), colour),
+            *(byref(to), start, size),
         )
     )
 
@@ -147,7 +149,7 @@ def _check_width(width: int) -> None:
 
 
 def box2(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mean of 2 x 2 pixels of (h, w, 3) uint8, a last odd row or column used twice (spec section 4.3)."""
+    """Average 2 x 2 pixels of (h, w, 3) uint8, a last odd row or column used twice (spec section 4.3)."""
     height, width = rgb.shape[:2]
     rgb, out = np.ascontiguousarray(rgb), np.empty((-(-height // 2), -(-width // 2), 3), np.uint8)
     lib.call(lib.library.rrip_box2(lib.core(), lib.address(rgb), height, width, lib.address(out)))

@@ -1,6 +1,7 @@
-"""Stored tiles to RGB in one call: what is read most (spec sections 5 and 6).
+"""Decode stored tiles to RGB in one call of the core (spec sections 5 and 6).
 
-One call for each stream and level would do, but the interpreter is slow between two of them, and the caches full.
+One call per tile, rather than one per stream and level, saves the time of the interpreter between calls and keeps the
+samples in the processor's caches.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ __all__ = ["decode_rgb"]
 _Tiles, _Sizes = c_char_p * 3, c_size_t * 3
 
 _FIRST_OF_TILES = 40
-"""Codes from here on are of tiles, those below of streams."""
+"""Codes from this number on are about stored tiles, smaller ones about streams (``enum rrip_code``)."""
 
 
 @lru_cache(64)
 def _numbers(uuid: UUID, tile: int, residuals: tuple[ResidualCoding, ResidualCoding]) -> lib.Coding:
-    """The coding as the core takes it."""
+    """Convert the coding to the struct of the core."""
     levels = [lib.Residual(how.taps, how.chroma_taps, how.cfl, how.planes) for how in residuals]
     return lib.Coding((c_uint8 * 8)(*uuid.bytes[:8]), tile, (lib.Residual * 2)(*levels))
 
@@ -42,35 +43,37 @@ def decode_rgb(
     window: Window,
     target: lib.Target,
 ) -> None:
-    """Decode the finest of some levels to a place in memory, what is in it being undefined after an error.
+    """Decode the finest of some levels into memory, whose content is undefined after an error.
 
     Parameters
     ----------
     coding : Coding
+        Coding of the slide.
     levels : sequence of int
-        Those that the finest needs, coarsest first.
+        The levels that the finest one needs, coarsest first.
     row, col : int
-        Which tile of each.
+        Row and column of the tile at each of these levels.
     tiles : sequence of bytes
         The stored tile of each level.
     window : Window
-        The part of the finest that is wanted, inside the tile.
+        The part of the finest tile to decode.
     target : rrip_format.core.library.Target
+        Where to write the pixels of the window.
 
     Raises
     ------
     ChecksumError, DamagedError
-        If a tile is not what was written at that place.
+        If the stored bytes are not those of that tile.
     LimitError
-        If memory does not suffice.
+        If there is not enough memory.
     """
     numbers = _numbers(coding.uuid, coding.geometry.tile, coding.residuals)
     sizes = [len(tile) for tile in tiles]
-    place, room, _memory = lib.scratch(lib.library.rrip_decode_scratch(coding.geometry.tile, max(sizes)))
+    start, room, _memory = lib.scratch(lib.library.rrip_decode_scratch(coding.geometry.tile, max(sizes)))
     fault = lib.Fault()
     code = lib.library.rrip_decode_tile(
         *(lib.core(), byref(numbers), levels[-1], row, col, _Tiles(*tiles), _Sizes(*sizes)),
-        *(byref(lib.Window(*window)), byref(target), place, room, byref(fault)),
+        *(byref(lib.Window(*window)), byref(target), start, room, byref(fault)),
     )
     lib.call(code)
     if not code:
@@ -79,7 +82,7 @@ def decode_rgb(
     where, count = coding.place(level, row, col), 1 if level < BASE_LEVEL else 3
     if code < _FIRST_OF_TILES:
         raise stream_error(fault, coding.geometry.tile_side(level), count).within(str(where))
-    lengths = stream_lengths(tiles[fault.tile], where, coding.streams(level))  # says what is wrong with the tile
+    lengths = stream_lengths(tiles[fault.tile], where, coding.streams(level))  # raises the error of the same fault
     if lengths == [0] and level >= BASE_LEVEL:
-        raise DamagedError(f"{where} has no picture", rule="stream.empty")
-    raise RripError(f"{where}: the compiled core refuses with code {code} what is in order; please report it")
+        raise DamagedError(f"{where} has no JPEG stream, expected one", rule="stream.empty")
+    raise RripError(f"{where}: the compiled core reports code {code} for a valid tile; please report this bug")

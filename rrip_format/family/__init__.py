@@ -1,1 +1,1 @@
-"""Stored tiles to pixels and back, one family at a time (spec sections 5 and 6)."""
+"""Decode stored tiles to pixels and encode pixels to stored tiles, one family at a time (spec sections 5 and 6)."""

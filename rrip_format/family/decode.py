@@ -1,7 +1,7 @@
-"""Decode one family: pure functions of arrays and bytes (spec sections 5 and 6).
+"""Decode one family: functions of arrays and bytes without I/O (spec sections 5 and 6).
 
 A family is one tile of the base level with the residual tiles of levels 1 and 0 that cover the same tissue. It is
-coded from exactly its own three tiles, never a neighbour's.
+decoded from these three tiles alone, never from a neighbour's.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ..core import predict
 from ..core.colour import Corner, Window, checked, target
 from ..core.tile_decoder import decode_rgb
-from ..errors import DamagedError, MissingTileError
+from ..errors import DamagedError
 from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Coding
-from ..spec.tile import split_tile
+from ..spec.tile import missing_tile, split_tile
 from .jpeg import decode_gray, decode_ycc
 
 __all__ = [
@@ -35,17 +35,17 @@ Planes = NDArray[np.uint8]
 
 
 def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> Planes:
-    """Planes, (3, s, s) uint8, of a stored tile of the base level or a coarser one.
+    """Decode a stored tile of the base level or a coarser one to its planes, (3, s, s) uint8.
 
     Raises
     ------
     DamagedError
-        If the tile is not what was written at that place.
+        If the stored bytes are not those of that tile.
     """
     place = coding.place(level, row, col)
     (stream,) = split_tile(tile, place, 1)
     if stream is None:
-        raise DamagedError(f"{place} has no picture", rule="stream.empty")
+        raise DamagedError(f"{place} has no JPEG stream, expected one", rule="stream.empty")
     try:
         return decode_ycc(stream, coding.geometry.tile_side(level))
     except DamagedError as error:
@@ -55,12 +55,28 @@ def decode_base(coding: Coding, level: int, row: int, col: int, tile: bytes) -> 
 def decode_samples(
     coding: Coding, level: int, row: int, col: int, tile: bytes, window: Window | None = None
 ) -> predict.Residuals:
-    """The residual planes of a stored tile of level 1 or 0, None where one is all zero; of `window`, only the rows.
+    """Decode the residual planes of a stored tile of level 1 or 0; None stands for a plane of zeros.
+
+    Parameters
+    ----------
+    coding : Coding
+        Coding of the slide.
+    level, row, col : int
+        Level 1 or 0, and the row and column of the tile.
+    tile : bytes
+        The stored tile.
+    window : Window, optional
+        If given, only its rows are decoded, and other rows are undefined.
+
+    Returns
+    -------
+    three (s, s) uint8 or None
+        Y, Cb and Cr, 128 = zero.
 
     Raises
     ------
     DamagedError
-        If the tile is not what was written at that place.
+        If the stored bytes are not those of that tile.
     """
     place = coding.place(level, row, col)
     side = coding.geometry.tile_side(level)
@@ -75,27 +91,28 @@ def decode_samples(
 
 
 def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], window: Window | None = None) -> Planes:
-    """Y, Cb, Cr of a family at the finest level that `tiles` reach.
+    """Decode Y, Cb and Cr of a family at the finest level among `tiles`.
 
     Parameters
     ----------
     coding : Coding
+        Coding of the slide.
     row, col : int
-        Which family.
+        Row and column of the family.
     tiles : one to three bytes
         Stored tiles of level 2; levels 2 and 1; or levels 2, 1 and 0.
     window : Window, optional
-        The part that is wanted; what lies outside is undefined then.
+        The part to decode; samples outside are then undefined.
 
     Returns
     -------
     (3, s, s) uint8
-        Padding included.
+        The planes, padding included.
 
     Raises
     ------
     DamagedError
-        If a tile is not what was written at that place.
+        If the stored bytes are not those of that tile.
     """
     level = BASE_LEVEL + 1 - len(tiles)
     if level == BASE_LEVEL:
@@ -107,7 +124,7 @@ def decode_planes(coding: Coding, row: int, col: int, tiles: Sequence[bytes], wi
 def decode_residual(
     coding: Coding, level: int, row: int, col: int, coarse: Planes, tile: bytes, window: Window | None = None
 ) -> Planes:
-    """As :func:`decode_planes`, from a stored tile of level 1 or 0 and the planes of its family's coarser one."""
+    """Decode a stored tile of level 1 or 0 from the planes of the next coarser level; see :func:`decode_planes`."""
     how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tile, window)
     return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
 
@@ -120,9 +137,9 @@ def decode_family(
     window: Window | None = None,
     corner: Corner | None = None,
 ) -> NDArray[np.uint8]:
-    """As :func:`decode_planes`, but RGB, and of `window` alone: (3, height, width) uint8.
+    """Decode a window of a family to RGB, (3, height, width) uint8; see :func:`decode_planes`.
 
-    It is a view of a picture, if there is a `corner` of one to put it.
+    With a `corner`, the pixels are written into its picture, and the result is a view of it.
     """
     return _decode_rgb(coding, needed_levels(BASE_LEVEL + 1 - len(tiles)), row, col, tiles, window, corner)
 
@@ -136,7 +153,7 @@ def _decode_rgb(
     window: Window | None,
     corner: Corner | None,
 ) -> NDArray[np.uint8]:
-    """RGB of a window of the last of some levels, from the stored tile of each."""
+    """Decode a window of the last of some levels to RGB, from the stored tile of each."""
     side = coding.geometry.tile_side(levels[-1])
     wanted = checked(window, side, side)
     to, rgb = target(wanted, corner)
@@ -145,13 +162,13 @@ def _decode_rgb(
 
 
 def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:
-    """What of the next coarser level a window of `level` needs."""
+    """Return the part of the next coarser level that a window of `level` is predicted from."""
     side = coding.geometry.tile_side(level + 1)
     return None if window is None else predict.coarser_window(window, side, side)
 
 
 def needed_levels(level: int) -> tuple[int, ...]:
-    """Levels whose tiles at one place make a tile of `level`, coarsest first."""
+    """Return the levels whose tiles a tile of `level` is decoded from, coarsest first."""
     return tuple(range(BASE_LEVEL, level - 1, -1)) if level < BASE_LEVEL else (level,)
 
 
@@ -164,46 +181,45 @@ def decode_tile(
     window: Window | None = None,
     corner: Corner | None = None,
 ) -> NDArray[np.uint8]:
-    """RGB of one tile of any level from what a container holds at its place (spec sections 5 and 7.3).
+    """Decode one tile of any level to RGB from the stored tiles of its family (spec sections 5 and 7.3).
 
     Parameters
     ----------
     coding : Coding
+        Coding of the slide.
     level, row, col : int
-        Which tile.
-    tiles : bytes or None
-        Stored tiles of :func:`needed_levels`, None where the container has none.
+        Level, row and column of the tile.
+    tiles : sequence of bytes or None
+        Stored tiles of :func:`needed_levels`, None for one that the container does not have.
     window : Window, optional
-        The part of the tile that is wanted. What only others need is not decoded, though every byte is checked.
+        The part of the tile to decode. The checksums cover the whole tiles all the same.
     corner : Corner, optional
-        Where in a picture to put it.
+        Where in a picture to write the pixels.
 
     Returns
     -------
     (3, height, width) uint8
-        Padding included. A view of the picture, if there is one; else read-only where the tile is empty.
+        RGB, padding included. A view of the picture, if a `corner` is given; otherwise read-only if the tile is empty.
 
     Raises
     ------
     MissingTileError
-        If a tile is absent and the metadata do not say that its families are empty.
+        If a tile is absent and the metadata do not list its families as empty.
     DamagedError
-        If a tile is not what was written at that place.
+        If the stored bytes are not those of that tile.
     """
     if coding.is_empty(level, row, col):
         return _background(coding, window or (0, side := coding.geometry.tile_side(level), 0, side), corner)
     present, levels = [], needed_levels(level)
     for needed, tile in zip(levels, tiles, strict=True):
         if tile is None:
-            raise MissingTileError(
-                f"{coding.place(needed, row, col)} is missing; its family is not empty, so the container is incomplete"
-            )
+            raise missing_tile(coding.place(needed, row, col))
         present.append(tile)
     return _decode_rgb(coding, levels, row, col, present, window, corner)
 
 
 def _background(coding: Coding, window: Window, corner: Corner | None) -> NDArray[np.uint8]:
-    """What an empty tile shows (spec section 7.3)."""
+    """Return the pixels of an empty tile (spec section 7.3)."""
     height, width = window[1] - window[0], window[3] - window[2]
     background = np.array(coding.background, np.uint8)
     if corner is None:

@@ -1,4 +1,4 @@
-"""Encode one family in a closed loop: every level is predicted from what a decoder will have (spec section 5)."""
+"""Encode one family in a closed loop: each level is predicted from the decoded coarser one (spec section 5)."""
 
 from __future__ import annotations
 
@@ -29,37 +29,42 @@ __all__ = [
 
 
 class StreamCoder(Protocol):
-    """What makes the JPEG streams of a container (not normative: every stream carries its own tables)."""
+    """An encoder of the JPEG streams of a container; not normative, since every stream carries its own tables."""
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
-        """4:4:4 colour JPEG of a tile of the base level or a coarser one, (s, s, 3) uint8.
+        """Encode a tile of the base level or a coarser one, (s, s, 3) uint8, as a 4:4:4 colour JPEG.
 
-        `samples`, (3, s, s) uint8, gets what it decodes to.
+        `samples`, (3, s, s) uint8, receives the decoded planes.
         """
         ...
 
     def encode_residual(
         self, missing: NDArray[np.float32], level: int, plane: int, samples: Planes | None = None
     ) -> bytes:
-        """Grayscale JPEG of what a prediction misses, or no bytes for nothing.
+        """Encode a residual as a grayscale JPEG.
 
         Parameters
         ----------
         missing : (s, s) float32
-            Wanted less predicted samples, -128 … 127; the stream holds them plus 128.
+            Source minus prediction, -128 … 127; the samples of the stream are these plus 128.
         level : int
             0 or 1.
         plane : int
             0, 1, 2 for Y, Cb, Cr.
         samples : (s, s) uint8, optional
-            Gets what the stream decodes to; undefined if there are no bytes.
+            Receives the decoded samples; undefined if the result is empty.
+
+        Returns
+        -------
+        bytes
+            One stream, or no bytes for a residual of zeros.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Streams by libvips, an encoder other than our own: for comparisons and test vectors.
+    """A stream coder that uses libvips, for comparisons and test vectors.
 
     Parameters
     ----------
@@ -68,11 +73,11 @@ class Quality:
     luma : two ints
         Quality of the luma residuals of levels 0 and 1.
     chroma : two ints
-        Quality of the chroma residuals of levels 0 and 1, where the level has them.
+        Quality of the chroma residuals of levels 0 and 1, if the level has them.
     flat : bool
-        Flat quantisation tables rather than those of Annex K.
+        Use flat quantisation tables rather than those of T.81 Annex K.
     trellis : bool
-        Choose coefficients by rate and distortion.
+        Use mozjpeg's rate-distortion optimised quantisation.
     """
 
     base: int
@@ -82,7 +87,7 @@ class Quality:
     trellis: bool = True
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
-        """As :meth:`StreamCoder.encode_base`."""
+        """Encode a base tile; see :meth:`StreamCoder.encode_base`."""
         stream = encode(rgb, self.base, flat=self.flat, trellis=self.trellis)
         if samples is not None:
             samples[:] = decode_ycc(stream, rgb.shape[0])
@@ -91,13 +96,13 @@ class Quality:
     def encode_residual(
         self, missing: NDArray[np.float32], level: int, plane: int, samples: Planes | None = None
     ) -> bytes:
-        """As :meth:`StreamCoder.encode_residual`; no bytes if nothing survives quantisation."""
+        """Encode a residual; no bytes if it is quantised to zero. See :meth:`StreamCoder.encode_residual`."""
         residual = np.clip(np.floor(missing + np.float32(128.5)), 0, 255).astype(np.uint8)
         if (residual == 128).all():
             return b""
         quality = self.chroma[level] if plane else self.luma[level]
         stream = encode(residual, quality, flat=self.flat, trellis=self.trellis)
-        # A blank stream takes two bits a block and its tables; only one about that short is worth decoding to see.
+        # A stream of zeros takes two bits a block and its tables: only streams about that short are decoded to see.
         if len(stream) < 600 + residual.size // 200 and (decode_gray(stream, residual.shape[0]) == 128).all():
             return b""
         if samples is not None:
@@ -107,17 +112,18 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class EncodedLevel:
-    """A residual level of a family, encoded.
+    """A residual level of a family after encoding.
 
     Parameters
     ----------
     streams : one or three bytes
-        No bytes for a plane that is all zero.
+        JPEG streams; no bytes for a residual plane of zeros.
     coarse : (3, s / 2, s / 2) uint8
-        Planes of the next coarser level, as a decoder will have them.
+        Decoded planes of the next coarser level.
     residuals : three (s, s) uint8 or None
-        What the streams decode to.
+        Decoded residual planes.
     how : ResidualCoding
+        Parameters of the prediction.
     """
 
     streams: list[bytes]
@@ -126,22 +132,22 @@ class EncodedLevel:
     how: ResidualCoding
 
     def planes(self) -> Planes:
-        """Y, Cb, Cr as a decoder will have them, (3, s, s) uint8."""
+        """Return Y, Cb and Cr as decoded from the streams, (3, s, s) uint8."""
         return predict.reconstruct(self.coarse, self.residuals, self.how.taps, self.how.cfl, self.how.chroma_taps)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedFamily:
-    """The stored tiles of a family, and what a reader will see of it.
+    """The stored tiles of a family and the planes that they decode to.
 
     Parameters
     ----------
     tiles : three bytes
-        Of levels 0, 1 and 2.
+        Stored tiles of levels 0, 1 and 2.
     finest : EncodedLevel
-        Level 0, made from the planes of level 1.
+        Level 0, predicted from the decoded planes of level 1.
     base : (3, s, s) uint8
-        Planes of level 2.
+        Decoded planes of level 2.
     """
 
     tiles: tuple[bytes, bytes, bytes]
@@ -149,7 +155,7 @@ class EncodedFamily:
     base: Planes
 
     def planes(self) -> tuple[Planes, Planes, Planes]:
-        """Y, Cb, Cr of levels 0, 1 and 2 as decoded from `tiles`, each (3, s, s) uint8; those of level 0 made anew."""
+        """Return Y, Cb and Cr of levels 0, 1 and 2 as decoded from `tiles`, each (3, s, s) uint8."""
         return self.finest.planes(), self.finest.coarse, self.base
 
 
@@ -162,9 +168,9 @@ def encode_base(
     coder: StreamCoder,
     planes: Planes | None = None,
 ) -> bytes:
-    """Stored tile of the base level or a coarser one from (s, s, 3) uint8 RGB.
+    """Encode (s, s, 3) uint8 RGB as a stored tile of the base level or a coarser one.
 
-    `planes`, (3, s, s) uint8, gets what :func:`decode_base` makes of it.
+    `planes`, (3, s, s) uint8, receives the decoded planes.
     """
     return join_tile([coder.encode_base(rgb, planes)], coding.place(level, row, col))
 
@@ -172,20 +178,23 @@ def encode_base(
 def encode_family(
     coding: Coding, row: int, col: int, levels: Sequence[NDArray[np.uint8]], coder: StreamCoder
 ) -> EncodedFamily:
-    """Encode a family in a closed loop: every level is predicted from what a decoder will have.
+    """Encode a family in a closed loop: each level is predicted from the decoded coarser one.
 
     Parameters
     ----------
     coding : Coding
+        Coding of the slide.
     row, col : int
-        Which family.
+        Row and column of the family.
     levels : three (s, s, 3) uint8
         RGB of levels 0, 1 and 2, padded to whole tiles.
     coder : StreamCoder
+        Encoder of the JPEG streams.
 
     Returns
     -------
     EncodedFamily
+        Stored tiles and decoded planes.
     """
     side = coding.geometry.tile
     base = np.empty((3, side, side), np.uint8)
@@ -209,19 +218,22 @@ def encode_level(
     Parameters
     ----------
     coarse : (3, s / 2, s / 2) uint8
-        Planes of the next coarser level, as a decoder will have them.
+        Decoded planes of the next coarser level.
     rgb : (s, s, 3) uint8
-        The level, padded.
+        The source pixels, padded to a whole tile.
     level : int
         0 or 1.
     how : ResidualCoding
+        Parameters of the prediction.
     coder : StreamCoder
+        Encoder of the JPEG streams.
     luma : bytes, optional
-        The luma stream, where it is known.
+        The luma stream, if it is already encoded.
 
     Returns
     -------
     EncodedLevel
+        Streams and decoded residuals.
     """
     residuals: list[Planes | None] = [None, None, None]
 

@@ -1,6 +1,6 @@
-"""JPEG in and out: decoding by the compiled core, and the one boundary to libvips (spec section 6.1).
+"""JPEG streams: decoding by the compiled core, and the only calls of libvips and imagecodecs (spec section 6.1).
 
-imagecodecs decodes what is not ours: the ordinary JPEG that a container is measured against.
+imagecodecs encodes the ordinary JPEG that the quality of a container is compared with.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ def decode_gray(data: bytes | memoryview, side: int, rows: tuple[int, int] | Non
 
     Parameters
     ----------
-    data
-        One whole stream.
+    data : bytes or memoryview
+        One complete stream.
     side : int
         Expected width and height, px.
     rows : two ints, optional
-        As :func:`rrip_format.core.jpeg_decoder.decode_stream`.
+        As in :func:`rrip_format.core.jpeg_decoder.decode_stream`.
 
     Returns
     -------
     (side, side) uint8
+        The samples.
 
     Raises
     ------
     DamagedError
-        If the stream is not a whole baseline grayscale JPEG of that size.
+        If the stream is not a complete baseline grayscale JPEG of that size.
     """
     plane: NDArray[np.uint8] = decode_stream(data, side, 1, rows)[0]
     return plane
@@ -58,7 +59,7 @@ def decode_ycc(data: bytes | memoryview, side: int) -> NDArray[np.uint8]:
 
 @functools.cache
 def libvips() -> Any:
-    """The pyvips module, set to keep no results of former operations: every tile is encoded once."""
+    """Return the pyvips module, with its cache of operations switched off: every tile is encoded once."""
     with needs("convert", "encoding by libvips"):
         import pyvips
     pyvips.cache_set_max(0)
@@ -71,18 +72,24 @@ def encode(pixels: NDArray[np.uint8], quality: int, *, flat: bool = True, trelli
     Parameters
     ----------
     pixels : (h, w) or (h, w, 3) uint8
+        Samples of the plane, or RGB.
     quality : int
         1 … 100 on the scale of libjpeg.
     flat : bool
-        Use the same quantiser step for all frequencies, rather than the tables of Annex K.
+        Use the same quantiser step for all frequencies, rather than the tables of T.81 Annex K.
     trellis : bool
-        Let mozjpeg choose coefficients by rate and distortion; ignored by a libvips without mozjpeg
+        Use mozjpeg's rate-distortion optimised quantisation; ignored by a libvips without mozjpeg
         (:func:`has_trellis`).
 
     Returns
     -------
     bytes
         One stream, without metadata segments.
+
+    Raises
+    ------
+    RripError
+        If libvips fails.
     """
     vips = libvips()
     pixels = np.ascontiguousarray(pixels)
@@ -103,7 +110,7 @@ def encode(pixels: NDArray[np.uint8], quality: int, *, flat: bool = True, trelli
 
 
 def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """What libjpeg-turbo's JPEG 4:2:0 at `quality` makes of (h, w, 3) uint8 RGB: the measure of ours."""
+    """Encode (h, w, 3) uint8 RGB as JPEG 4:2:0 with libjpeg-turbo, and return the decoded pixels."""
     with needs("convert", "finding the steps of a quality"):
         import imagecodecs
     stream = imagecodecs.jpeg8_encode(np.ascontiguousarray(rgb), level=quality, subsampling="420")
@@ -113,7 +120,7 @@ def ordinary_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 @functools.cache
 def has_trellis() -> bool:
-    """Whether the installed libvips carries mozjpeg, whose flat tables and trellis `encode` can ask for."""
+    """Return whether the installed libvips includes mozjpeg, which flat tables and trellis quantisation need."""
     gradient = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
     data = encode(gradient, 50, flat=True)
     at = data.index(b"\xff\xdb") + 5

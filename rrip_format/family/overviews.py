@@ -1,4 +1,4 @@
-"""The levels above the base, built while families arrive in any order (spec section 4.3)."""
+"""Build the levels coarser than the base level, while families arrive in any order (spec section 4.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["OverviewBuilder", "pad"]
 
 
 def pad(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Fill a tile up to (side, side, 3) by repeating its last row and column, which cost fewest bytes."""
+    """Pad a tile to (side, side, 3) by repeating its last row and column, which costs the fewest bytes."""
     height, width = rgb.shape[:2]
     if (height, width) == (side, side):
         return rgb
@@ -22,13 +22,14 @@ def pad(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 class OverviewBuilder:
-    """Collects base level pixels and gives out the tiles of coarser levels as they become whole.
+    """Collects base level pixels and returns the tiles of coarser levels as they become complete.
 
-    Only tiles that are begun and not whole are kept: about one row of tiles of level 3 when families come row by row.
+    Only incomplete tiles are kept in memory: about one row of tiles of level 3 if families arrive row by row.
 
     Parameters
     ----------
     geometry : Geometry
+        Levels and tiles of the slide.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -36,12 +37,12 @@ class OverviewBuilder:
         self._open: dict[tuple[int, int, int], tuple[NDArray[np.uint8], int]] = {}
 
     def add(self, row: int, col: int, rgb: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, NDArray[np.uint8]]]:
-        """Take the base level pixels of one family, (h, w, 3) uint8 without padding.
+        """Add the base level pixels of one family, (h, w, 3) uint8 without padding.
 
         Yields
         ------
         level, row, column, (h, w, 3) uint8
-            Each tile of a coarser level that is whole now, without padding.
+            Each tile of a coarser level that has become complete, without padding.
         """
         side = self._geometry.tile
         yield from self._add(BASE_LEVEL, row * side, col * side, rgb)
@@ -49,7 +50,7 @@ class OverviewBuilder:
     def _add(
         self, level: int, y: int, x: int, rgb: NDArray[np.uint8]
     ) -> Iterator[tuple[int, int, int, NDArray[np.uint8]]]:
-        """Take a rectangle of `level` that starts at even (y, x) and halve it into the level above."""
+        """Add a rectangle of `level` that starts at even (y, x): halve it and put it into the next level."""
         level, y, x, rgb = level + 1, y // 2, x // 2, predict.box2(rgb)
         if level >= self._geometry.levels:
             return

@@ -1,1 +1,1 @@
-"""Bytes and JSON of the specification, without any I/O."""
+"""Bytes and JSON as the specification defines them, without I/O."""

@@ -25,34 +25,34 @@ __all__ = [
 ]
 
 ASSOCIATED_NAMES = ("label", "macro", "thumbnail")
-"""The names that the format knows; few, because a remote container is asked for each."""
+"""Names of associated images (spec section 9.7)."""
 
 ICC_NAME = "icc_profile"
-"""What the metadata call the ICC profile among the attachments."""
+"""Name of the ICC profile in the metadata's list of attachments."""
 
 
 def known_attachments(names: Iterable[str]) -> list[str]:
-    """Those of the listed attachments that this version knows; the others are ignored (spec section 8.7)."""
+    """Return the listed attachments that this version knows; others are ignored (spec section 8.7)."""
     return [name for name in names if name == ICC_NAME or name in ASSOCIATED_NAMES]
 
 
 def attachment_checksum(data: bytes) -> str:
-    """CRC-32C of an attachment as the metadata list it (spec section 8.7)."""
+    """Return the CRC-32C of an attachment as the metadata list it (spec section 8.7)."""
     return f"{crc32c(data):08x}"
 
 
 def attachment_title(name: str) -> str:
-    """What errors call an attachment."""
+    """Return the name of an attachment in error messages."""
     return "the ICC profile" if name == ICC_NAME else f"the {name} image"
 
 
 def seal_attachment(data: bytes) -> bytes:
-    """`data` and its CRC-32C, the stored form of an attachment."""
+    """Append the CRC-32C to `data`: the stored form of an attachment."""
     return data + crc32c(data).to_bytes(4, "little")
 
 
 def check_attachment(stored: bytes, what: str) -> bytes:
-    """The attachment without its checksum.
+    """Check a stored attachment and return it without its checksum.
 
     Raises
     ------
@@ -71,17 +71,17 @@ def check_attachment(stored: bytes, what: str) -> bytes:
 
 
 def check_attachment_size(size: int, what: str) -> None:
-    """Raise :class:`LimitError` for an attachment that is too large to be one."""
+    """Raise :class:`LimitError` if an attachment is larger than this reader accepts."""
     check_limit("attachment_bytes", size, what, rule="limit.attachment")
 
 
 def check_associated(name: str, jpeg: bytes) -> tuple[int, int]:
-    """(height, width), px, of an associated image that a container can take.
+    """Check an associated image and return its (height, width), px.
 
     Raises
     ------
     RripError
-        If its name is none of ``ASSOCIATED_NAMES``, or it is not a baseline 4:4:4 JPEG.
+        If its name is not one of ``ASSOCIATED_NAMES``, or it is not a baseline 4:4:4 JPEG.
     """
     if name not in ASSOCIATED_NAMES:
         raise RripError(f"associated image {name!r}: unknown name, expected one of {', '.join(ASSOCIATED_NAMES)}")
@@ -89,12 +89,12 @@ def check_associated(name: str, jpeg: bytes) -> tuple[int, int]:
 
 
 def jpeg_shape(jpeg: bytes, what: str) -> tuple[int, int]:
-    """(height, width), px, of a baseline colour JPEG that is not subsampled.
+    """Return (height, width), px, of a baseline 4:4:4 colour JPEG.
 
     Raises
     ------
     DamagedError
-        If it is anything else.
+        If the bytes are anything else.
     """
     at = 2
     while jpeg[:2] == b"\xff\xd8" and at + 9 < len(jpeg) and jpeg[at] == 0xFF:
@@ -106,5 +106,5 @@ def jpeg_shape(jpeg: bytes, what: str) -> tuple[int, int]:
             break
         at += 2 + max(length, 2)
     raise DamagedError(
-        f"{what}: is not a baseline 4:4:4 JPEG of three components, which associated images are", rule="attachment.jpeg"
+        f"{what} is not a baseline 4:4:4 JPEG of three components, as associated images must be", rule="attachment.jpeg"
     )

@@ -1,4 +1,4 @@
-"""Levels, tiles and families as plain integers (spec section 4).
+"""Sizes of levels, tiles and families (spec section 4).
 
 Level 0 is the finest. Levels 0 and 1 are residual levels, level 2 is the base level, levels 3 and coarser are
 ordinary overview levels. Levels 0, 1 and 2 share one grid: family ``(row, col)`` is one tile of each.
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 __all__ = ["BASE_LEVEL", "MAX_SIDE", "TILE_SIZES", "Geometry", "ceil_div"]
 
 BASE_LEVEL = 2
-"""Index of the coarsest level of a family; finer levels hold residuals."""
+"""Index of the base level, the coarsest of a family; finer levels are residuals."""
 
 MAX_SIDE = 2**31 - 1
 """Largest width or height of level 0, px (spec section 12)."""
 
 TILE_SIZES = range(64, 513, 16)
-"""The base tile sizes that the format admits, px: multiples of a JPEG's 8 px block that keep a family's grid exact."""
+"""Sides of a base tile that the format allows, px (spec section 4.2)."""
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
-    """Smallest integer that is not below ``numerator / denominator``."""
+    """Return ``numerator / denominator``, rounded up."""
     return -(-numerator // denominator)
 
 
@@ -44,22 +44,22 @@ class Geometry:
 
     @property
     def levels(self) -> int:
-        """Number of levels: at least three, then on until one tile holds a whole level."""
+        """Number of levels: at least three, and as many as it takes until one tile covers a whole level."""
         level = BASE_LEVEL
         while self.grid(level) != (1, 1):
             level += 1
         return level + 1
 
     def shape(self, level: int) -> tuple[int, int]:
-        """(height, width) of `level`, px: ``ceil(H / 2^level), ceil(W / 2^level)``."""
+        """Return (height, width) of `level`, px: ``ceil(H / 2^level), ceil(W / 2^level)``."""
         return ceil_div(self.height, 1 << level), ceil_div(self.width, 1 << level)
 
     def tile_side(self, level: int) -> int:
-        """Side of a tile of `level`, px: 4T, 2T, T at levels 0, 1, 2 and 4T at every coarser level."""
+        """Return the side of a tile of `level`, px: 4T, 2T, T at levels 0, 1, 2 and 4T at coarser levels."""
         return self.tile << (BASE_LEVEL - level) if level <= BASE_LEVEL else self.tile * 4
 
     def grid(self, level: int) -> tuple[int, int]:
-        """(rows, columns) of tiles at `level`; equal for levels 0, 1 and 2."""
+        """Return (rows, columns) of tiles at `level`; equal for levels 0, 1 and 2."""
         height, width = self.shape(level)
         side = self.tile_side(level)
         return ceil_div(height, side), ceil_div(width, side)
@@ -70,13 +70,13 @@ class Geometry:
         return self.grid(BASE_LEVEL)
 
     def tile_shape(self, level: int, row: int, col: int) -> tuple[int, int]:
-        """(height, width), px, of the part of a tile that lies inside `level`; the rest is padding."""
+        """Return (height, width), px, of the part of a tile that lies inside `level`; the rest is padding."""
         height, width = self.shape(level)
         side = self.tile_side(level)
         return min(side, height - row * side), min(side, width - col * side)
 
     def families_under(self, level: int, row: int, col: int) -> Iterator[tuple[int, int]]:
-        """The families whose pixels a tile shows: one at levels 0 to 2, up to a square of them at coarser levels."""
+        """Iterate over the families that a tile covers: one at levels 0 to 2, more at coarser levels."""
         if level <= BASE_LEVEL:
             yield row, col
             return
@@ -87,6 +87,6 @@ class Geometry:
                 yield family_row, family_col
 
     def tiles(self, level: int) -> Iterator[tuple[int, int]]:
-        """Every (row, column) of the tile grid of `level`, row by row."""
+        """Iterate over (row, column) of all tiles of `level`, row by row."""
         rows, cols = self.grid(level)
         return ((row, col) for row in range(rows) for col in range(cols))

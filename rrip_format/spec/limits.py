@@ -1,7 +1,7 @@
-"""What a reader accepts at most (spec section 12).
+"""Upper limits of the sizes that a reader accepts (spec section 12).
 
-Each limit can be changed for a process and its children by a variable of the environment, ``RRIP_MAX_FAMILIES`` and so
-on, also from a program: it is read at each use.
+An environment variable changes a limit for a process and its children, for example ``RRIP_MAX_FAMILIES``. It is read at
+each use, so a program may set it in ``os.environ``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ LIMITS = {
     "attachment_px": 1 << 25,
     "directory_bytes": 1 << 24,
 }
-"""By name. Families bound pixels and tiles as well, and their bitmap then fits 32 MiB. Marks are the characters
-``, [ { " \\`` of a JSON document: they bound the number of its values and escapes, so its memory and time. The
-directory of a zip archive takes some twelve times its size in memory; 16 MiB are about 280,000 members, a slide of 24
+"""Limits by name. That of families also limits pixels, tiles and their bitmap (32 MiB). Marks are the characters
+``, [ { " \\`` of a JSON document: their number limits that of its values and escapes, and so memory and time. The
+directory of a zip archive takes about twelve times its size in memory; 16 MiB are about 280,000 members, a slide of 24
 gigapixels.
 """
 
 
 def limit(name: str) -> int:
-    """The limit of that name.
+    """Return the limit of that name.
 
     Raises
     ------
     RripError
-        If its variable of the environment is no positive integer.
+        If its environment variable is not a positive integer.
     """
     variable = f"RRIP_MAX_{name.upper()}"
     text = os.environ.get(variable)
@@ -46,10 +46,12 @@ def limit(name: str) -> int:
 
 
 def check_limit(name: str, found: int, what: str, *, rule: str) -> None:
-    """Raise :class:`LimitError` of a rule where more is found than accepted."""
+    """Raise :class:`LimitError` with `rule` if `found` exceeds the limit."""
     most = limit(name)
     if found > most:
         unit = name.partition("_")[2] or name
         raise LimitError(
-            f"{what} has {found} {unit}, this reader accepts {most}; RRIP_MAX_{name.upper()} changes that", rule=rule
+            f"{what} has {found} {unit}, this reader accepts {most}; the environment variable RRIP_MAX_{name.upper()} "
+            "changes this limit",
+            rule=rule,
         )

@@ -1,8 +1,8 @@
 """The TIFF binding's tags, and how directories become bytes (spec section 10).
 
-A file is a BigTIFF, little-endian: header, tiles, then one index at the end that holds every directory (IFD), its
-values and the metadata. The main chain of IFDs is the ordinary pyramid from level 2 up. The IFDs of the residual
-levels and of associated images hang on private tags of the first IFD, so that no other reader takes them for pages.
+A file is a little-endian BigTIFF: header, tiles, then one index at the end with every directory (IFD), its values and
+the metadata. The main chain of IFDs is an ordinary pyramid of level 2 and coarser. Private tags of the first IFD refer
+to the IFDs of the residual levels and of associated images, so that no other reader takes them for pages.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 HEADER = struct.Struct("<2sHHHQ")
-"""Byte order, 43, size of an offset, 0, offset of the first IFD."""
+"""File header: byte order, 43, size of an offset, 0, offset of the first IFD."""
 
 ENTRY = struct.Struct("<HHQ8s")
-"""Tag, kind, number of values, and the values themselves or their offset."""
+"""Entry of an IFD: tag, field type, number of values, and the values themselves or their offset."""
 
 
 class Kind(IntEnum):
@@ -49,7 +49,7 @@ class Kind(IntEnum):
 
     @property
     def size(self) -> int:
-        """Bytes of one value."""
+        """Number of bytes of one value."""
         return {3: 2, 4: 4, 5: 8, 16: 8, 18: 8}.get(self, 1)
 
 
@@ -88,20 +88,20 @@ class Tag(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The values of one tag as bytes."""
+    """The values of one tag, as bytes."""
 
     kind: Kind
     data: bytes
 
     @classmethod
     def of(cls, kind: Kind, *numbers: int) -> Value:
-        """Whole numbers."""
+        """Pack integers."""
         letter = {1: "B", 2: "H", 4: "I", 8: "Q"}[kind.size]
         return cls(kind, struct.pack(f"<{len(numbers)}{letter}", *numbers))
 
     @classmethod
     def text(cls, text: str) -> Value:
-        """ASCII, as baseline TIFF wants it."""
+        """Encode text as ASCII, as baseline TIFF requires."""
         return cls(Kind.ASCII, text.encode("ascii", "replace") + b"\0")
 
     @property
@@ -111,7 +111,7 @@ class Value:
 
 
 def _rationals(*numbers: float) -> Value:
-    """Fractions of 32-bit numbers, each the nearest one with a denominator up to a million."""
+    """Pack fractions of 32-bit integers, each the nearest with a denominator of at most a million."""
     pairs = []
     for number in numbers:
         most = 10**6 if number < 1 else int((2**32 - 1) // number)
@@ -121,7 +121,7 @@ def _rationals(*numbers: float) -> Value:
 
 
 def picture_tags(height: int, width: int, samples: int) -> dict[int, Value]:
-    """What makes a JPEG picture of 1 (gray) or 3 (YCbCr 4:4:4) samples."""
+    """Return the tags of a JPEG picture of 1 (grayscale) or 3 (YCbCr 4:4:4) samples per pixel."""
     tags = {
         Tag.WIDTH: Value.of(Kind.LONG, width),
         Tag.LENGTH: Value.of(Kind.LONG, height),
@@ -138,7 +138,7 @@ def picture_tags(height: int, width: int, samples: int) -> dict[int, Value]:
 
 
 def level_tags(geometry: Geometry, level: int) -> dict[int, Value]:
-    """What makes the IFD of a level, all but its tiles: written, and demanded by the reader (spec section 10.3)."""
+    """Return the tags of the IFD of a level but for its tiles; the reader requires these values (spec section 10.3)."""
     side = Value.of(Kind.LONG, geometry.tile_side(level))
     return {
         Tag.SUBFILE_TYPE: Value.of(Kind.LONG, 1 if level > BASE_LEVEL else 0),
@@ -149,7 +149,7 @@ def level_tags(geometry: Geometry, level: int) -> dict[int, Value]:
 
 
 def resolution_tags(mpp: tuple[float, float], level: int) -> dict[int, Value]:
-    """Pixels per centimetre of `level`, from the size of a level 0 pixel in µm, as far as 32-bit fractions go."""
+    """Return the resolution of `level` in pixels per cm from the size of a level 0 pixel in µm."""
     x, y = (min(max(10_000 / (size * 2**level), 1e-6), 2**32 - 1) for size in mpp)
     return {
         Tag.X_RESOLUTION: _rationals(x),
@@ -159,7 +159,7 @@ def resolution_tags(mpp: tuple[float, float], level: int) -> dict[int, Value]:
 
 
 def ifd_positions(ifds: Sequence[dict[int, Value]], start: int) -> list[int]:
-    """Offsets of IFDs that follow one another from `start`."""
+    """Return the offsets of IFDs that follow one another from `start`, and the end of the last."""
     positions = [start]
     for ifd in ifds:
         positions.append(positions[-1] + 16 + ENTRY.size * len(ifd))
@@ -167,30 +167,31 @@ def ifd_positions(ifds: Sequence[dict[int, Value]], start: int) -> list[int]:
 
 
 def pack_index(ifds: Sequence[dict[int, Value]], chained: int, start: int) -> list[bytes]:
-    """Bytes of all IFDs from `start` on: directories, then small values, then the tables of tiles.
+    """Pack all IFDs from offset `start` on: directories, then small values, then the tables of tiles.
 
     Parameters
     ----------
     ifds : sequence of mapping of tag to Value
+        The directories.
     chained : int
-        How many of them, from the first, are the main chain.
+        Number of these, from the first, that form the main chain.
     start : int
         Offset of the first byte, a multiple of 8.
 
     Returns
     -------
     list of bytes
-        To be written one after another.
+        The parts, to be written one after another.
     """
     *positions, at = ifd_positions(ifds, start)
     outside: list[bytes] = []
-    places: dict[tuple[int, int], int] = {}
+    offsets: dict[tuple[int, int], int] = {}
     is_table = {Tag.TILE_OFFSETS, Tag.TILE_BYTES}
-    for tables in (False, True):  # so that one read at the first IFD has all but the tables
+    for tables in (False, True):  # tables last, so that one read from the first IFD on gets everything else
         for index, ifd in enumerate(ifds):
             for tag, value in ifd.items():
                 if len(value.data) > 8 and (tag in is_table) == tables:
-                    places[index, tag] = at
+                    offsets[index, tag] = at
                     outside.append(value.data + bytes(-len(value.data) % 8))
                     at += len(outside[-1])
     packed = []
@@ -198,8 +199,8 @@ def pack_index(ifds: Sequence[dict[int, Value]], chained: int, start: int) -> li
         packed.append(len(ifd).to_bytes(8, "little"))
         for tag in sorted(ifd):
             value = ifd[tag]
-            place = places.get((index, tag))
-            inline = value.data.ljust(8, b"\0") if place is None else place.to_bytes(8, "little")
+            offset = offsets.get((index, tag))
+            inline = value.data.ljust(8, b"\0") if offset is None else offset.to_bytes(8, "little")
             packed.append(ENTRY.pack(tag, value.kind, value.count, inline))
         following = positions[index + 1] if index + 1 < chained else 0
         packed.append(following.to_bytes(8, "little"))

@@ -1,4 +1,4 @@
-"""The Zarr v3 hierarchy of a container: keys and documents (spec section 9).
+"""The Zarr v3 hierarchy of a container: keys and metadata documents (spec section 9).
 
 ::
 
@@ -11,8 +11,8 @@
     icc_profile/…             the ICC profile, one array of bytes, where the slide has one
     associated/macro/…        an associated image (macro, thumbnail, label), one JPEG chunk, where it has one
 
-Levels 2 and coarser stand there twice without a byte stored twice: under ``base`` for readers that know only
-standard codecs, and at the root behind the codec that notices a missing or damaged tile.
+Levels 2 and coarser are two arrays each that share their chunks: one under ``base`` for readers that know only standard
+codecs, and one at the root with the codec that notices a missing or damaged tile.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ ICC_KEY = f"{ICC_ARRAY}/c/0"
 
 
 def array_name(level: int) -> str:
-    """Path of the array whose chunks are the stored tiles of `level`."""
+    """Return the path of the array whose chunks are the stored tiles of `level`."""
     return str(level) if level < BASE_LEVEL else f"base/{level - BASE_LEVEL}"
 
 
 def tile_key(level: int, row: int, col: int) -> str:
-    """Key of a stored tile, relative to the root of the container."""
+    """Return the key of a stored tile, relative to the root of the container."""
     return f"{array_name(level)}/c/0/{row}/{col}"
 
 
@@ -66,7 +66,7 @@ _TILE_KEY = re.compile(rf"(base/)?{_NUMBER}/c/0/{_NUMBER}/{_NUMBER}")
 
 
 def parse_tile_key(key: str) -> tuple[int, int, int] | None:
-    """(level, row, column) of the stored tile that a key names, None for any other key."""
+    """Return (level, row, column) of the stored tile at a key, None for any other key."""
     match = _TILE_KEY.fullmatch(key)
     if match is None:
         return None
@@ -96,7 +96,7 @@ def _group(attributes: dict[str, Json]) -> dict[str, Json]:
 
 
 def multiscales(metadata: Metadata, levels: range, finest: int) -> dict[str, Json]:
-    """NGFF 0.5 image attributes over `levels`, whose datasets are named from 0 where `finest` starts."""
+    """Return NGFF 0.5 image attributes over `levels`, whose datasets are numbered from level `finest`."""
     mpp = metadata.slide.mpp
     width, height = mpp or (1.0, 1.0)
     unit = {"unit": "micrometer"} if mpp else {}
@@ -135,7 +135,7 @@ _BASE_CODECS: list[Json] = [
 
 
 def documents(metadata: Metadata) -> Iterator[tuple[str, bytes]]:
-    """Every ``zarr.json`` of a container, the root's last: until it is there, nothing opens."""
+    """Generate every ``zarr.json`` of a container, that of the root last: a container without it does not open."""
     geometry, coding = metadata.coding.geometry, metadata.coding.to_json()
     fill = metadata.coding.background[0]
     for level in range(geometry.levels):
@@ -152,29 +152,29 @@ def documents(metadata: Metadata) -> Iterator[tuple[str, bytes]]:
 
 
 def icc_documents(profile: bytes) -> Iterator[tuple[str, bytes]]:
-    """The array that holds an ICC profile, with its one chunk."""
+    """Generate the metadata and the one chunk of the array of an ICC profile."""
     codecs = [{"name": "bytes"}, {"name": "crc32c"}]
     yield f"{ICC_ARRAY}/zarr.json", dump(_array([len(profile)], [len(profile)], codecs, 0, ["byte"]))
     yield ICC_KEY, seal_attachment(profile)
 
 
 def associated_key(name: str) -> str:
-    """Key of an associated image."""
+    """Return the key of an associated image."""
     return f"associated/{name}/c/0/0/0"
 
 
 def attachment_key(name: str) -> str:
-    """Key of the ICC profile or of an associated image."""
+    """Return the key of the ICC profile or of an associated image."""
     return ICC_KEY if name == ICC_NAME else associated_key(name)
 
 
 def associated_group() -> tuple[str, bytes]:
-    """The document over the associated images."""
+    """Return key and metadata of the group of associated images."""
     return "associated/zarr.json", dump(_group({}))
 
 
 def associated_documents(images: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """The group that holds the associated images, JPEG files by name, each an array of one chunk; nothing for none."""
+    """Generate the group of associated images, JPEG files by name, each an array of one chunk; nothing if none."""
     codecs = [{"name": "imagecodecs_jpeg", "configuration": {}}, {"name": "crc32c"}]
     for name, jpeg in sorted(images.items()):
         shape = [*jpeg_shape(jpeg, name), 3]
@@ -185,5 +185,5 @@ def associated_documents(images: Mapping[str, bytes]) -> Iterator[tuple[str, byt
 
 
 def dump(document: dict[str, Json]) -> bytes:
-    """A document as it is stored."""
+    """Serialise a metadata document."""
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False).encode()

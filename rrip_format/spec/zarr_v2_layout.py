@@ -1,11 +1,11 @@
-"""The Zarr v2 view of a container: keys and documents (spec section 9.8).
+"""The Zarr v2 view of a container: keys and metadata documents (spec section 9.8).
 
 ::
 
     .zgroup  .zattrs          NGFF 0.4 multiscales over 0, 1, 2 …
     0/.zarray  0/0/3/5        level 0: compressor "rrip"; the chunk is the packet (row 3, column 5)
 
-No container is stored like this: the view is for readers that know only Zarr version 2.
+No container is stored in this form: it is a view for readers that know only Zarr version 2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Json = Any
 
 
 def tile_key_v2(level: int, row: int, col: int) -> str:
-    """Key of a packet."""
+    """Return the key of a packet."""
     return f"{level}/0/{row}/{col}"
 
 
@@ -32,13 +32,13 @@ _TILE_KEY = re.compile(rf"{_NUMBER}/0/{_NUMBER}/{_NUMBER}")
 
 
 def parse_tile_key_v2(key: str) -> tuple[int, int, int] | None:
-    """(level, row, column) of the packet that a key names, None for any other key."""
+    """Return (level, row, column) of the packet at a key, None for any other key."""
     match = _TILE_KEY.fullmatch(key)
     return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 def documents_v2(metadata: Metadata) -> Iterator[tuple[str, bytes]]:
-    """Every metadata document of the view."""
+    """Generate every metadata document of the view."""
     geometry, coding = metadata.coding.geometry, metadata.coding.to_json()
     for level in range(geometry.levels):
         side = geometry.tile_side(level)

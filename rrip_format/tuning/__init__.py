@@ -1,1 +1,1 @@
-"""What the encoder chooses: steps, taps and coefficients, found on a sample of the slide."""
+"""Choose what the encoder may choose: quantiser steps, taps and coefficients, on a sample of the slide."""

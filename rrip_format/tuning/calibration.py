@@ -1,7 +1,8 @@
-"""What quantiser steps a slide needs: measured on a sample of its own families.
+"""Find the quantiser steps for a slide by encoding a sample of it.
 
-A step that keeps up with JPEG depends on the tissue: at quality 90, one field of tests takes a step of 6, another of
-11. So the sample is encoded both ways, and the steps are the coarsest at which no measure is worse.
+The step that equals a JPEG of some quality depends on the tissue: at quality 90, it is 6 for one test field and 11 for
+another. So the sample is encoded both as JPEG and as RRIP, and the coarsest steps are taken at which no measure is
+worse.
 """
 
 from __future__ import annotations
@@ -30,43 +31,43 @@ from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step
 __all__ = ["FAMILIES", "find_quality", "keep_promise"]
 
 FAMILIES = {"fast": 8, "default": 16, "best": 16}
-"""Most families that are encoded at each step tried, by effort."""
+"""Largest number of families encoded at each step tried, by effort."""
 
 _TRIES = 5
-"""Most steps that are tried: a secant through two of them is near enough by then."""
+"""Largest number of steps tried; the secant method is accurate enough by then."""
 
 _NEAR = 0.005
-"""Part of a loss by which the search aims at the safe side; it ends within three times that, later within more: steps
-are rounded in tables, so that a loss goes up by jumps."""
+"""Fraction of a loss by which the search aims below the bound. It ends within three times that, and within more after
+further tries: as steps are rounded in tables, losses change in jumps."""
 
 _STEPS = (1.0, 64.0)
 _CHROMA_RATIOS = (0.3, 1.0)
-"""Least and largest luma step, and chroma step as part of it."""
+"""Smallest and largest luma step, and ratio of chroma step to luma step."""
 
 _LEVEL_1_RATIO = 1.1
-"""Largest step of level 1 luma as part of that of level 0, which is predicted from it."""
+"""Largest ratio of the luma step of level 1 to that of level 0, which is predicted from level 1."""
 
 _MARGIN, _COLOUR_MARGIN = 0.02, 0.03
-"""Least part by which a loss stays below JPEG's; it is one standard error of the sample, where that is more."""
+"""Smallest fraction by which a loss has to stay below that of JPEG; or one standard error of the sample, if larger."""
 
 _SHIFT = 4
-"""Samples by which JPEG's blocks are shifted against the slide's. A slide that was JPEG comes back almost lossless on
-its own grid, which says nothing of JPEG's quality."""
+"""Shift of JPEG's blocks against those of the slide, px. If the slide was stored as JPEG, encoding it on the same grid
+is almost lossless, which would not be a measure of JPEG's quality."""
 
 _OTHER_SHIFT, _OWN_GRID = 2, 0.7
-"""The shift that is used instead where the usual one loses less than this part of what the other one loses: then the
-usual one has met the grid of a picture that was cut from a JPEG."""
+"""Shift that is used instead if the usual one loses less than this fraction of what this one loses: the usual one then
+coincides with the grid of a picture that was cropped from a JPEG."""
 
 _LEAST = {"y0": 0.05, "y1": 0.05, "rgb": 0.05, "ssim": 1e-5, "delta_e": 0.02, "delta_e_p95": 0.05}
-"""Losses below these count as these: nobody sees them, and a flat sample has none."""
+"""Lower bounds of losses: smaller ones are invisible, and a flat sample has none at all."""
 
 Losses = dict[str, NDArray[np.float64]]
-"""Of each family, by name."""
+"""Losses of each family, by name of the loss."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Families, what they are tried with, and where work is done."""
+    """Families of the sample, the settings to try them with, and the executor to use."""
 
     originals: Sequence[Original]
     settings: Settings
@@ -74,33 +75,33 @@ class _Sample:
 
     @classmethod
     def of(cls, families: Sequence[Levels], settings: Settings, executor: Executor) -> _Sample:
-        """Families as they were before encoding."""
+        """Create a sample from the padded levels of its families."""
         return cls([Original(levels) for levels in families], settings, executor)
 
     @property
     def few(self) -> _Sample:
-        """As many families as the effort allows, spread over all."""
+        """The part of the sample that is encoded at every step tried, spread over all families."""
         stride = max(1, math.ceil(len(self.originals) / FAMILIES[self.settings.effort]))
         return replace(self, originals=self.originals[::stride])
 
     def fit(self, steps: Steps) -> Fits:
-        """Chroma predicted as suits these steps, on few families."""
+        """Fit the prediction of chroma to these steps, on :attr:`few`."""
         few = self.few
         luma = few.encode_luma(steps, few.encode_luma(steps))
         return fit_to_luma(few.originals, luma, self.settings.with_steps(steps), self.executor)
 
     def encode_luma(self, steps: Steps, coarser: Iterable[Luma | None] = repeat(None)) -> list[Luma]:
-        """All families by :func:`rrip_format.tuning.chroma_fit.encode_luma`."""
+        """Encode luma of all families with :func:`rrip_format.tuning.chroma_fit.encode_luma`."""
         settings = self.settings.with_steps(steps)
         return list(self.executor.map(encode_luma, self.originals, repeat(settings), coarser))
 
     def losses(self, measure: Callable[..., dict[str, float]], *found: Iterable[Any]) -> Losses:
-        """What each family loses, measured of it and of what is found for each."""
+        """Measure the losses of each family; `found` are further arguments of `measure` for each."""
         rows = list(self.executor.map(measure, self.originals, *found))
         return {name: np.maximum(_LEAST[name], [row[name] for row in rows]) for name in rows[0]}
 
     def losses_of_jpeg(self, quality: int) -> Losses:
-        """The same of an ordinary JPEG pyramid."""
+        """Measure the losses of an ordinary JPEG pyramid of that quality."""
 
         def luma(original: Original, shift: int) -> dict[str, float]:
             return original.luma_losses(0, _through_jpeg(original.levels[0], quality, shift))
@@ -116,7 +117,7 @@ class _Sample:
 
 
 def _through_jpeg(rgb: Image, quality: int, shift: int) -> Image:
-    """Planes that JPEG makes of a level, its blocks beginning at `shift`, without the edges that are not measured."""
+    """Encode and decode a level as JPEG, with blocks that start at `shift`, and crop it to the measured part."""
     skipped, side = EDGE - shift, rgb.shape[0] - 2 * EDGE
     found = ordinary_jpeg(rgb[shift:, shift:], quality)[skipped : skipped + side, skipped : skipped + side]
     return np.ascontiguousarray(found.transpose(2, 0, 1))
@@ -135,15 +136,15 @@ def _colour_losses(original: Original, luma: Luma, settings: Settings, fits: Fit
 
 
 def _inner(planes: NDArray[np.uint8]) -> Image:
-    """RGB planes of decoded ones, without the edges that are not measured."""
+    """Convert decoded planes to RGB planes, cropped to the measured part."""
     return colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
 
 
 def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.4) -> float:
-    """The largest argument tried whose `excess` is not above zero, which rises with about `slope` over its logarithm.
+    """Find the largest argument with `excess` <= 0; it rises by about `slope` per unit of the argument's logarithm.
 
-    So what is found has been tried and holds; only where nothing tried does, the last move is made at twice its length.
-    A secant through the nearest two on both sides, or else the last two, aims the lower the more have failed.
+    The result is one that was tried; only if none had `excess` <= 0, the last step of the search is doubled. The search
+    is a secant through the nearest arguments on both sides, or the last two, and aims lower after each failure.
     """
     least, most = (math.log(bound) for bound in bounds)
     at, tried = min(max(math.log(start), least), most), list[tuple[float, float]]()
@@ -161,10 +162,10 @@ def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, 
 
 
 def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
-    """By how much, as a logarithm, the mean of a loss may lie above that of its bound, for the loss nearest to that."""
+    """Return the logarithm by which the worst mean loss exceeds its bound, the margin included."""
 
     def above(loss: NDArray[np.float64], bound: NDArray[np.float64]) -> float:
-        # of the ratio of the means, so that a family which loses next to nothing counts for nothing
+        # standard error of the ratio of the means, in which families with negligible losses do not count
         apart = loss / loss.mean() - bound / bound.mean()
         error = float(apart.std(ddof=1)) / math.sqrt(loss.size) if loss.size > 1 else 0.0
         return math.log(loss.mean() / bound.mean()) + max(margin, error)
@@ -173,30 +174,31 @@ def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
 
 
 def _usual_step(loss: NDArray[np.float64]) -> float:
-    """The step that makes about such an error."""
+    """Return the quantiser step that causes about this squared error."""
     return math.sqrt(12 * float(loss.mean()))
 
 
 def keep_promise(families: Sequence[Levels], settings: Settings, executor: Executor) -> tuple[Settings, Fits]:
-    """The coarsest steps whose container is no worse than a JPEG 4:2:0 pyramid of ``settings.quality``.
+    """Find the coarsest steps at which no loss exceeds that of a JPEG 4:2:0 pyramid of ``settings.quality``.
 
-    Each level depends on coarser ones alone, and luma not on chroma, so one step is found after the other: that of
-    level 1 luma by PSNR; of level 0 luma by PSNR and SSIM; of chroma, whose prediction is fitted to those, by PSNR of
-    RGB and by mean and 95th percentile of CIEDE2000.
-    Without chroma residuals the promise is of luma.
+    A level depends only on coarser levels, and luma does not depend on chroma, so the steps are found one after the
+    other: that of level 1 luma by PSNR; that of level 0 luma by PSNR and SSIM; and that of chroma, with its prediction
+    fitted to these, by PSNR of RGB and by mean and 95th percentile of CIEDE2000. Without chroma residuals, only luma is
+    compared.
 
     Parameters
     ----------
     families : three (s, s, 3) uint8 each
         Families of tissue of one size, padded; at most ``FAMILIES`` of them, spread over all, are used.
     settings : Settings
-        Returned as they are if their steps are given.
+        Returned unchanged if they contain steps.
     executor : Executor
+        Where families are encoded.
 
     Returns
     -------
     Settings, two ChromaFit
-        With their steps, and how chroma is predicted at these.
+        The settings with steps, and the prediction of chroma at levels 0 and 1.
     """
     sample = _Sample.of(families, settings, executor).few
     if settings.preset is not None or not families:
@@ -239,7 +241,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
 
 
 def _ssimulacra2(wanted: Image, found: Image) -> float:
-    """Of level 0, (s, s, 3) uint8, and its decoded planes without the edges that are not measured."""
+    """Compute SSIMULACRA2 of level 0, (s, s, 3) uint8, and its decoded planes, cropped to the measured part."""
     with needs("evaluate", "the target ssimulacra2"):
         from PIL import Image as Pillow
         from ssimulacra2 import compute_ssimulacra2
@@ -255,18 +257,26 @@ def _ssimulacra2(wanted: Image, found: Image) -> float:
 def find_quality(
     families: Sequence[Levels], settings: Settings, target: Target, executor: Executor
 ) -> tuple[Settings, Fits, float]:
-    """The steps that reach a target on sample families, and what they reach.
+    """Find the steps that reach a target on sample families, and the value reached.
 
-    Parameters are those of :func:`keep_promise`. A ratio is that of families as they come, glass too; the other targets
-    are of tissue.
+    Parameters
+    ----------
+    families : three (s, s, 3) uint8 each
+        For a ratio, families of the whole slide, glass included; for other targets, families of tissue.
+    settings : Settings
+        Settings without steps.
+    target : Target
+        What to reach.
+    executor : Executor
+        Where families are encoded.
 
     Returns
     -------
     Settings, two ChromaFit, float
-        As :func:`keep_promise`, and the value of the target's kind at the steps.
+        As in :func:`keep_promise`, and the value reached.
     """
     if not families:
-        raise RripError("a target needs families that are not empty to measure")
+        raise RripError("the slide has no family to measure the target on; leave the target out")
     sample = _Sample.of(families, settings, executor)
     if target.kind != "ratio":
         sample = sample.few
@@ -290,7 +300,7 @@ def find_quality(
         reached[step] = fits, found
         if target.kind == "ratio":
             return math.log(found / target.value)
-        # 4.3 dB of PSNR are a factor of e in squared error; 10 points of SSIMULACRA2 come near that
+        # 4.343 dB of PSNR are a factor of e in squared error; 10 points of SSIMULACRA2 are about as much
         return (target.value - found) / (4.343 if target.kind == "psnr" else 10)
 
     step = _solve(excess, luma_step(settings.quality), _STEPS)

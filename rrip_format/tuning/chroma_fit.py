@@ -1,7 +1,7 @@
-"""How chroma follows from luma and from the coarser level, fitted to a slide before it is encoded.
+"""Fit the prediction of chroma, from luma and from the coarser level, to a slide.
 
-Least squares over sample families, on what a decoder will have: quantised chroma wants smoother taps than the original,
-the more so the coarser its steps. Nothing here is normative, see ``docs/encoder.md``.
+Taps and coefficients are found by least squares over the decoded levels of sample families, because the best taps
+become smoother as the quantiser steps of chroma grow. Nothing here is normative, see ``docs/encoder.md``.
 """
 
 from __future__ import annotations
@@ -29,27 +29,35 @@ __all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit
 Floats = NDArray[np.float64]
 Planes = NDArray[np.uint8]
 Fits = tuple[ChromaFit, ChromaFit]
-"""Of levels 0 and 1."""
+"""Prediction of chroma at levels 0 and 1."""
 
 _LEAST_NEGATIVE = 12.0
-"""Largest sum of magnitudes of negative taps before rounding, which may add one to it: the limit is 13 (spec 5.2)."""
+"""Largest sum of magnitudes of negative taps before rounding, which may add one; the limit is 13 (spec section 5.2)."""
 
 _PULL = 1e3
-"""Weight of the usual taps in the sums of squares: enough to decide where a sample is flat, and nowhere else."""
+"""Weight of the default taps in the sums of squares: it matters only for a flat sample."""
 
 
 def encode_sample(
     families: Sequence[Levels], settings: Settings, fits: Fits, executor: Executor
 ) -> list[EncodedFamily]:
-    """Encode families apart from any slide.
+    """Encode families of a sample, each as a slide of its own.
 
     Parameters
     ----------
     families : three (s, s, 3) uint8 each
         Levels 0, 1 and 2, padded.
     settings : Settings
+        Settings of the encoder.
     fits : two ChromaFit
+        Prediction of chroma at levels 0 and 1.
     executor : Executor
+        Where families are encoded.
+
+    Returns
+    -------
+    list of EncodedFamily
+        In the order of `families`.
     """
     side, _, tile = (rgb.shape[0] for rgb in families[0])
     coding = Coding(UUID(int=0), Geometry(side, side, tile), settings.residuals(fits))
@@ -58,7 +66,7 @@ def encode_sample(
 
 
 def legal_taps(taps: Floats) -> Taps:
-    """The nearest taps that the format allows: integers that sum to 64, with few negative ones (spec section 5.2)."""
+    """Return the nearest taps that the format allows: integers with sum 64, few negative (spec section 5.2)."""
     negative = -taps[taps < 0].sum()
     if negative > _LEAST_NEGATIVE:
         taps = np.where(taps < 0, taps * (_LEAST_NEGATIVE / negative), taps)
@@ -70,7 +78,7 @@ def legal_taps(taps: Floats) -> Taps:
 
 
 def _neighbours(plane: Floats) -> tuple[list[Floats], list[Floats]]:
-    """The samples that the four taps meet, for odd and for even places of a row twice as long (spec section 5.2)."""
+    """Return the samples that the four taps are applied to, for odd and for even samples of a doubled row."""
     width = plane.shape[1]
     padded = np.pad(plane, ((0, 0), (2, 2)), mode="edge")
     at = [padded[:, k : k + width] for k in range(5)]
@@ -78,12 +86,12 @@ def _neighbours(plane: Floats) -> tuple[list[Floats], list[Floats]]:
 
 
 def _product(first: Floats, second: Floats) -> float:
-    """Scalar product, without BLAS, whose own threads would get in the way of ours."""
+    """Return the scalar product. BLAS is not used, because its threads would compete with ours."""
     return float(np.einsum("i,i", first.ravel(), second.ravel()))
 
 
 def _tap_equations(planes: Floats, coarse: NDArray[np.uint8]) -> Floats:
-    """Normal equations, (4, 5), of the taps of both chroma planes: along each direction, the other averaged away."""
+    """Return the normal equations, (4, 5), of the taps of both chroma planes, over rows and over columns."""
     equations = np.zeros((5, 5))
     for k in (1, 2):
         known, wanted = coarse[k].astype(np.float64) - 128, planes[k] - 128
@@ -98,7 +106,7 @@ def _tap_equations(planes: Floats, coarse: NDArray[np.uint8]) -> Floats:
 
 
 def _solve_taps(equations: Floats) -> Taps:
-    """Taps that sum to 64 with the least squared error; the usual ones as far as the sample says nothing."""
+    """Return the taps with sum 64 and least squared error; the default ones if the sample is flat."""
     system = np.zeros((5, 5))
     system[:4, :4] = equations[:, :4] + _PULL * np.eye(4)
     system[4, :4] = system[:4, 4] = 1
@@ -107,7 +115,7 @@ def _solve_taps(equations: Floats) -> Taps:
 
 
 def _detail_products(wanted: Floats, planes: Planes, coarse: Planes, luma: Taps, chroma: Taps) -> Floats:
-    """Of luma detail as decoded: its product with what chroma misses, Cb and Cr, and its square."""
+    """Return products of decoded luma detail with the errors of predicted Cb and Cr, and with itself."""
     detail = planes[0].astype(np.float64) - predict.up2(coarse[0], luma)
     missing = [wanted[k] - predict.up2(coarse[k], chroma) for k in (1, 2)]
     return np.array([_product(detail, other) for other in (*missing, detail)])
@@ -115,14 +123,14 @@ def _detail_products(wanted: Floats, planes: Planes, coarse: Planes, luma: Taps,
 
 @dataclass(frozen=True, slots=True)
 class Luma:
-    """Luma of a family, which does not depend on chroma.
+    """Encoded luma of a family, which does not depend on chroma.
 
     Parameters
     ----------
     streams : one or two bytes
-        Of level 1, and of level 0.
+        Luma streams of level 1, and of level 0.
     planes : (3, s, s) uint8
-        Of the last of these levels, with chroma as it follows from the base.
+        Decoded planes of the last of these levels, with chroma upsampled from the base.
     """
 
     streams: tuple[bytes, ...]
@@ -137,7 +145,7 @@ def _encode_base(original: Original, coder: StreamCoder) -> Planes:
 
 
 def encode_luma(original: Original, settings: Settings, coarser: Luma | None = None) -> Luma:
-    """Encode luma of level 1, or of level 0 where that of level 1 is given as `coarser`; chroma is not fitted yet."""
+    """Encode luma of level 1, or of level 0 if `coarser` is that of level 1; chroma is predicted by default."""
     level, streams, coder = 0 if coarser else 1, coarser.streams if coarser else (), settings.streams
     coarse = coarser.planes if coarser else _encode_base(original, coder)
     how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
@@ -146,7 +154,7 @@ def encode_luma(original: Original, settings: Settings, coarser: Luma | None = N
 
 
 def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits) -> Planes:
-    """Planes of level 0, (3, s, s) uint8, as all streams make them, luma being encoded already."""
+    """Return the decoded planes of level 0, (3, s, s) uint8, of a family whose luma is encoded."""
     how, coder = settings.residuals(fits), settings.streams
     planes = _encode_base(original, coder)
     for level, stream in zip((1, 0), luma.streams, strict=True):
@@ -155,20 +163,21 @@ def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits
 
 
 def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executor) -> Fits:
-    """Taps and coefficients that predict chroma best at given steps, for level 0 and level 1.
+    """Fit the taps and coefficients that predict chroma of levels 0 and 1, at given quantiser steps.
 
     Parameters
     ----------
     families : three (s, s, 3) uint8 each
         A few families of tissue, padded.
     settings : Settings
-        With the steps of a conversion.
+        Settings with the steps of the conversion.
     executor : Executor
+        Where families are encoded.
 
     Returns
     -------
     two ChromaFit
-        The usual ones without families.
+        For level 0 and level 1; the default ones if there are no families.
     """
     if not families or settings.preset is not None:
         return UNFITTED, UNFITTED
@@ -178,7 +187,7 @@ def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executo
 
 
 def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor) -> Fits:
-    """As :func:`fit_chroma`, of families whose luma is encoded at the same steps already."""
+    """Fit the prediction of chroma (see :func:`fit_chroma`) to families whose luma is encoded at the same steps."""
     fits, coder = [UNFITTED, UNFITTED], settings.streams
     plain = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))
 
@@ -195,7 +204,7 @@ def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: 
         cb, cr, square = np.sum(list(products), axis=0)
         cfl = np.clip(np.rint(64 * np.array([cb, cr]) / max(square, 1.0)), -127, 127).astype(int).tolist()
         fits[level] = ChromaFit(taps, (cfl[0], cfl[1]))
-        if level:  # level 0 is predicted from what this fit leaves
+        if level:  # level 0 is predicted from level 1 as decoded with this fit
             how = settings.residuals((UNFITTED, fits[1]))[1]
             coarse = list(executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level)))
     return fits[0], fits[1]

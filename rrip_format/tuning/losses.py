@@ -1,7 +1,7 @@
-"""What a family loses when it is encoded: squared errors, 1 - SSIM and CIEDE2000, less being better.
+"""Losses of an encoded family: squared errors, 1 - SSIM and CIEDE2000; smaller is better.
 
-A search asks for these hundreds of times on the same few families. So what concerns the family alone is computed once,
-and SSIM and CIEDE2000, which took most of the time of a search as scikit-image has them, are written out here in single
+A search computes these hundreds of times on the same few families. So what depends on the original alone is computed
+once, and SSIM and CIEDE2000, which took most of the time of a search with scikit-image, are implemented here in single
 precision; tests compare them with scikit-image.
 """
 
@@ -23,7 +23,7 @@ __all__ = ["EDGE", "Original"]
 Floats = NDArray[np.float32]
 
 EDGE = 4
-"""Samples at each edge of a level that are not measured."""
+"""Width of the border of a level that is not measured, px."""
 
 _REACH = 5
 _WEIGHTS = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / 1.5) ** 2)
@@ -33,7 +33,7 @@ _WINDOW = (_WEIGHTS / _WEIGHTS.sum()).astype(np.float32)
 _C1, _C2 = (np.float32((k * 255) ** 2) for k in (0.01, 0.03))
 
 _COLOUR_STRIDE = 3
-"""Every third pixel in both directions meets every place of an 8 x 8 block."""
+"""Distance of the pixels compared by CIEDE2000; with 3, they include every position of an 8 x 8 block."""
 
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB > 0.04045, ((_SRGB + 0.055) / 1.055) ** 2.4, _SRGB / 12.92).astype(np.float32)
@@ -41,11 +41,11 @@ _LINEAR = np.where(_SRGB > 0.04045, ((_SRGB + 0.055) / 1.055) ** 2.4, _SRGB / 12
 
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _TO_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
-"""From linear RGB to CIE XYZ in units of the white D65."""
+"""Matrix from linear RGB to CIE XYZ relative to the white point D65."""
 
 
 def _luma(rgb: NDArray[np.uint8]) -> Floats:
-    """As the first plane of :func:`rrip_format.core.colour.rgb_to_exact_ycc`, of (3, h, w) planes."""
+    """Convert (3, h, w) RGB planes to unrounded luma, (h, w) float32."""
     _, height, width = rgb.shape
     rgb, out = np.ascontiguousarray(rgb), np.empty((height, width), np.float32)
     lib.call(lib.library.rrip_luma(lib.core(), lib.address(rgb), height, width, lib.address(out)))
@@ -53,21 +53,21 @@ def _luma(rgb: NDArray[np.uint8]) -> Floats:
 
 
 def _dissimilarity(first: Floats, second: Floats) -> float:
-    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004)."""
+    """Return the mean of 1 - SSIM over all positions whose window lies inside (Wang et al. 2004)."""
     height, width = first.shape
     first, second, mean = np.ascontiguousarray(first), np.ascontiguousarray(second), c_double()
-    place, size, _memory = lib.scratch(lib.library.rrip_dissimilarity_scratch(width))
+    start, size, _memory = lib.scratch(lib.library.rrip_dissimilarity_scratch(width))
     lib.call(
         lib.library.rrip_dissimilarity(
             *(lib.core(), lib.address(first), lib.address(second), height, width, lib.address(_WINDOW), _WINDOW.size),
-            *(_C1, _C2, byref(mean), place, size),
+            *(_C1, _C2, byref(mean), start, size),
         )
     )
     return mean.value
 
 
 def _lab(rgb: NDArray[np.uint8]) -> Floats:
-    """CIE L*, a*, b* (3, h, w) of every third pixel of planes in both directions."""
+    """Convert every third pixel of RGB planes in both directions to CIE L*, a*, b*, (3, h, w)."""
     red, green, blue = _LINEAR[rgb[:, ::_COLOUR_STRIDE, ::_COLOUR_STRIDE]]
     x, y, z = (
         np.where(part > np.float32(0.008856), np.cbrt(part), np.float32(7.787) * part + np.float32(16 / 116))
@@ -77,7 +77,7 @@ def _lab(rgb: NDArray[np.uint8]) -> Floats:
 
 
 def _seventh(chroma: Floats) -> Floats:
-    """The part of chroma to the seventh by which CIEDE2000 tells grey from colour, as a root."""
+    """Return the square root of C^7 / (C^7 + 25^7), a weight of chroma C in CIEDE2000."""
     square = chroma * chroma
     power = square * square * square * chroma
     root: Floats = np.sqrt(power / (power + np.float32(25**7)))
@@ -85,10 +85,10 @@ def _seventh(chroma: Floats) -> Floats:
 
 
 def _ciede2000(first: Floats, second: Floats) -> Floats:
-    """Colour differences of two arrays of :func:`_lab` (Sharma, Wu and Dalal 2005), without angles as far as possible.
+    """Return the colour differences of two arrays of :func:`_lab` (Sharma, Wu and Dalal 2005).
 
-    The mean hue is the direction of the sum of two unit vectors, and the difference of hues comes from the
-    cross product of the colours.
+    To avoid computing angles, the mean hue is the direction of the sum of two unit vectors, and the difference of hues
+    follows from the cross product of the colours.
     """
     tiny = np.float32(1e-9)
     (l1, a1, b1), (l2, a2, b2) = first, second
@@ -98,7 +98,7 @@ def _ciede2000(first: Floats, second: Floats) -> Floats:
     mean_l, mean_c = (l1 + l2) / 2 - 50, (c1 + c2) / 2
     dot, cross, product = a1 * a2 + b1 * b2, a1 * b2 - a2 * b1, c1 * c2
     far = np.copysign(np.sqrt(np.maximum(2 * (product - dot), 0)), cross)
-    hue = np.where(dot > 0, cross / np.sqrt((product + np.abs(dot)) / 2 + tiny), far)  # near ones would cancel out
+    hue = np.where(dot > 0, cross / np.sqrt((product + np.abs(dot)) / 2 + tiny), far)  # `far` cancels for near colours
     angle = np.arctan2(b1 / (c1 + tiny) + b2 / (c2 + tiny), a1 / (c1 + tiny) + a2 / (c2 + tiny))
     degrees = np.float32(np.pi / 180)
     weight = (
@@ -124,12 +124,12 @@ def _inside(planes: NDArray[Any]) -> NDArray[Any]:
 
 
 class Original:
-    """A family as it is before it is encoded.
+    """A family before it is encoded.
 
     Parameters
     ----------
     levels : three (s, s, 3) uint8
-        RGB, padded.
+        RGB of levels 0, 1 and 2, padded.
     """
 
     def __init__(self, levels: Levels) -> None:
@@ -137,7 +137,7 @@ class Original:
 
     @cached_property
     def exact(self) -> tuple[Floats, Floats]:
-        """YCbCr of levels 0 and 1 before rounding, (3, s, s) float32."""
+        """Unrounded YCbCr of levels 0 and 1, (3, s, s) float32."""
         return colour.rgb_to_exact_ycc(self.levels[0]), colour.rgb_to_exact_ycc(self.levels[1])
 
     @cached_property
@@ -149,14 +149,21 @@ class Original:
         return _lab(self._rgb)
 
     def luma_losses(self, level: int, rgb: Image, *, ssim: bool = False) -> dict[str, float]:
-        """Squared error of luma, of level 0 also what SSIM misses of 1 if `ssim`.
+        """Measure the squared error of luma, and with `ssim` also 1 - SSIM.
 
         Parameters
         ----------
         level : int
             0 or 1.
         rgb : (3, s - 2 * EDGE, s - 2 * EDGE) uint8
-            What the level has become, without its edges.
+            The decoded level without its border.
+        ssim : bool
+            Measure SSIM too.
+
+        Returns
+        -------
+        dict of str to float
+            Losses by name.
         """
         found, wanted = _luma(rgb), _inside(self.exact[level][0])
         losses = {f"y{level}": float(np.square(wanted - found).mean())}
@@ -165,7 +172,7 @@ class Original:
         return losses
 
     def colour_losses(self, rgb: Image) -> dict[str, float]:
-        """Squared error of RGB, and mean and 95th percentile of CIEDE2000, of level 0 as in :meth:`luma_losses`."""
+        """Measure squared error of RGB and CIEDE2000, mean and 95th percentile; see :meth:`luma_losses`."""
         error = np.subtract(self._rgb, rgb, dtype=np.float32)
         differences = _ciede2000(self._colours, _lab(rgb))
         return {

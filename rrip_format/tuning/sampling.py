@@ -1,4 +1,4 @@
-"""Families of a slide as pixels: their levels, and which of them stand for the slide."""
+"""Read families of a slide, and choose a sample of them."""
 
 from __future__ import annotations
 
@@ -31,71 +31,72 @@ Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]
 
 _FAMILIES = 24
-"""Families that stand for a slide as it is."""
+"""Number of families that represent a whole slide, glass included."""
 
 _TISSUE_TILE = 64
-"""Base tile of the families that stand for its tissue, whatever that of the container: what a step loses hardly depends
-on the tile, and many small families tell more of a slide than a few large ones."""
+"""Base tile of the families that represent its tissue, px, whatever that of the container: losses hardly depend on the
+tile size, and many small families represent a slide better than a few large ones."""
 
 _PLACES, _AT_ONCE = 192, 8
-"""Places that are looked at for tissue, and how many at a time."""
+"""Largest number of families read in search of tissue, and how many at a time."""
 
 TISSUE_DEVIATION = 8.0
 """Least standard deviation of level 2 luma, 8-bit steps, of a family that counts as tissue."""
 
 
 def read_families(source: Source, geometry: Geometry, row: int, col: int, rows: int = 1, cols: int = 1) -> Image:
-    """Level 0 pixels of a rectangle of families, without padding."""
+    """Read the level 0 pixels of a rectangle of families, without padding."""
     side = geometry.tile_side(0)
     y, x = row * side, col * side
     return source.read(y, x, min(rows * side, geometry.height - y), min(cols * side, geometry.width - x))
 
 
 def halve_twice(rgb: Image) -> Levels:
-    """Levels 0, 1 and 2 of a rectangle that starts at a tile's corner."""
+    """Return levels 0, 1 and 2 of a rectangle of level 0 that starts at a tile's corner."""
     half = predict.box2(rgb)
     return rgb, half, predict.box2(half)
 
 
 def pad_levels(levels: Levels, geometry: Geometry) -> Levels:
-    """The levels of one family, padded to whole tiles."""
+    """Pad the levels of one family to whole tiles."""
     first, second, third = (pad(rgb, geometry.tile_side(level)) for level, rgb in enumerate(levels))
     return first, second, third
 
 
 def even_families(source: Source, geometry: Geometry, count: int = _FAMILIES) -> Iterator[Levels]:
-    """Families spread evenly over the slide, without padding."""
+    """Read families spread evenly over the slide, without padding."""
     rows, cols = geometry.families
     for index in np.linspace(0, rows * cols - 1, min(rows * cols, count)).round().astype(int).tolist():
         yield halve_twice(read_families(source, geometry, *divmod(index, cols)))
 
 
 def luma_deviation(levels: Levels) -> float:
-    """Standard deviation of level 2 luma, 8-bit steps: that of glass is small."""
+    """Return the standard deviation of level 2 luma, 8-bit steps, which is small on glass."""
     return float(colour.rgb_to_exact_ycc(levels[2])[0].std())
 
 
 def _spread(count: int) -> Iterator[int]:
-    """All of 0 … count - 1, the first few of them spread over the whole already."""
+    """Iterate over 0 … count - 1 in an order whose first members are already spread over the range."""
     step = next(step for step in range(round(0.618 * count), count + 2) if math.gcd(step, count) == 1)
     return (index * step % count for index in range(count))
 
 
 def tissue_families(source: Source, executor: Executor, count: int) -> list[Levels]:
-    """Small families that show tissue, spread over the slide, padded; those inside the slide wholly where it has such.
+    """Read small families of tissue, spread over the slide and padded to whole tiles.
 
-    Places are looked at until there are `count` of tissue. Where none is, the few of most contrast are returned.
+    Families that lie wholly inside the slide are preferred. The search ends when there are `count` with tissue; if
+    there are none, the two with the most contrast are returned.
     """
     geometry = Geometry(source.info.width, source.info.height, _TISSUE_TILE)
     side = geometry.tile_side(0)
     rows, cols = max(1, geometry.height // side), max(1, geometry.width // side)
-    places = min(rows * cols, _PLACES)
+    candidates = min(rows * cols, _PLACES)
 
-    def read(place: int) -> Levels:
-        index = round(place * (rows * cols - 1) / max(1, places - 1))
+    def read(candidate: int) -> Levels:
+        index = round(candidate * (rows * cols - 1) / max(1, candidates - 1))
         return pad_levels(halve_twice(read_families(source, geometry, *divmod(index, cols))), geometry)
 
-    order, tissue, glass = _spread(places), list[Levels](), list[tuple[float, Levels]]()
+    order, tissue, glass = _spread(candidates), list[Levels](), list[tuple[float, Levels]]()
     while len(tissue) < count and (some := list(islice(order, _AT_ONCE))):
         for levels in executor.map(read, some):
             deviation = luma_deviation(levels)

@@ -1,13 +1,13 @@
-"""From one quality number to the settings of every stream.
+"""Settings of the encoder, and the quantiser of every stream that follows from them.
 
-Nothing here is normative: a container carries its taps, its coefficients and, in every stream, its tables. What was
-tried and measured is in ``docs/encoder.md``.
+Nothing here is normative: a container stores its taps and coefficients, and every stream its tables. Measurements are
+in ``docs/encoder.md``.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,31 +38,32 @@ __all__ = [
 ]
 
 DEFAULT_QUALITY = 90
-"""What slide scanners and viewers mostly use on JPEG's scale."""
+"""Default quality on libjpeg's scale, a usual one of slide scanners and viewers."""
 
-PRESETS = ("notebook",)
-"""``notebook``: the original method inside this format, for comparison."""
+PRESETS: dict[str, dict[str, Any]] = {"notebook": {"quality": 32, "tile": 256, "tune": "psnr", "luma_only": True}}
+"""Settings that a preset determines. ``notebook`` is the original method in this format, for comparison."""
 
 TUNINGS = {"psnr": (0.3, 0.10), "ssim": (0.7, 0.07)}
-"""How much steps grow with frequency, and what a bit is worth in squared steps."""
+"""By tuning: growth of quantiser steps with frequency, and squared error, in squared steps, that a bit is worth."""
 
 TARGETS = ("psnr", "ratio", "ssimulacra2")
+"""Kinds of :class:`Target`."""
 
 CHROMA_RATIO = 0.75
-"""Step of the chroma residuals of level 1 in units of that of luma, where nothing is measured."""
+"""Default ratio of the chroma step of level 1 to the luma step of level 0."""
 
 _BASE_LUMA, _BASE_CHROMA = 1.1, 1.33
-"""Steps of the base in units of those of the residuals of luma and of chroma."""
+"""Ratio of the steps of the base to those of the residuals, for luma and chroma."""
 
 _BASE_RATE, _FINEST_RATE = 2.0, 0.7
-"""What a bit is worth in the base and in luma of level 0, in units of the other residuals': errors of the base are
-mended by what follows, and texture that level 0 drops is what SSIM misses."""
+"""Factors of the worth of a bit in the base and in luma of level 0: later residuals correct errors of the base, while
+texture that is dropped at level 0 lowers SSIM."""
 
 _BASE_CHROMA_ALONE = 0.67
-"""The same for its chroma, where there are no chroma residuals."""
+"""As ``_BASE_CHROMA``, if there are no chroma residuals."""
 
 _LUMA_TAPS = (-8, 60, 16, -4), SHARP
-"""Filters of Y at levels 0 and 1: near the best of each field of tests, at every quality."""
+"""Upsampling filters of Y at levels 0 and 1: close to the best for each test field, at every quality."""
 
 Pair = tuple[int, int]
 Steps = tuple[float, float, float]
@@ -79,46 +80,47 @@ _ANNEX_K = (
         47, 66, 99, 99, 99, 99, 99, 99, *[99] * 32,
     ]),
 )
-"""The luma and chroma tables of ITU-T T.81 annex K.1, in raster order."""
+"""The luma and chroma quantisation tables of T.81 Annex K.1, in raster order."""
 # fmt: on
 
 
 def _jpeg_scale(quality: float) -> float:
-    """By what libjpeg multiplies the tables of annex K at a quality of 1 … 100, before it rounds."""
+    """Return the factor by which libjpeg scales the tables of T.81 Annex K at a quality of 1 … 100."""
     return 50 / quality if quality < 50 else 2 - quality / 50
 
 
 def _annex_k(kind: int, quality: int) -> Quantiser:
-    """Table 0, luma, or 1, chroma, as libjpeg scales it; levels are the nearest."""
+    """Return table 0 (luma) or 1 (chroma) of T.81 Annex K, scaled as in libjpeg, with rounding to the nearest level."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     steps = np.clip((_ANNEX_K[kind] * percent + 50) // 100, 1, 255)
     return Quantiser(steps[ZIGZAG].astype(np.uint8))
 
 
 def luma_step(quality: float) -> float:
-    """About the luma step that makes a container no worse than a JPEG pyramid of that quality, on demanding tissue.
+    """Estimate the luma step at which a container is no worse than a JPEG pyramid of that quality.
 
-    A fit to what ``tools/benchmarks/calibrate_quality.py --fit`` prints; where a slide can be measured, it is.
+    A fit to what ``tools/benchmarks/calibrate_quality.py --fit`` prints for tissue with fine detail. A conversion
+    measures its slide instead.
     """
     return 1 + 13.8 * float(_jpeg_scale(quality) ** 0.64)
 
 
 def usual_steps(luma: float) -> Steps:
-    """All steps from that of level 0 luma, where nothing is measured."""
+    """Return the default steps of all residuals for a step of level 0 luma."""
     return luma, 1.05 * luma, CHROMA_RATIO * luma
 
 
 def _quantiser(step: float, slope: float, rate: float) -> Quantiser:
-    """Steps around `step` that grow with frequency by `slope`; so a fraction of a step has an effect too."""
+    """Return quantiser steps around `step` that grow with frequency by `slope`."""
     frequency = (ZIGZAG // 8 + ZIGZAG % 8) / 14
     steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + 0.5), 1, 255)
-    # with steps of 1 there is nothing to be won by error: what is wanted then is to be exact
+    # at a step of 1 the purpose is exactness, so no bits are saved at the cost of errors
     return Quantiser(steps.astype(np.uint8), rate * min(1.0, max(0.0, step - 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class ChromaFit:
-    """How the chroma of a level follows from the coarser level and from luma, in 64ths (spec sections 5.3 and 5.4).
+    """Prediction of the chroma of a level, in 64ths (spec sections 5.3 and 5.4).
 
     Parameters
     ----------
@@ -133,20 +135,21 @@ class ChromaFit:
 
 
 UNFITTED = ChromaFit()
-"""For a slide of which no sample was looked at."""
+"""Default prediction of chroma, without a sample of the slide."""
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Our own JPEG encoder, set up for every stream of a container: a :class:`rrip_format.family.encode.StreamCoder`.
+    """The encoder of all streams of a container, a :class:`rrip_format.family.encode.StreamCoder`.
 
     Parameters
     ----------
     base : two Quantiser
-        Of luma and chroma of the base level and coarser ones.
+        Quantisers of luma and chroma of the base level and coarser ones.
     luma, chroma : two Quantiser each
-        Of the residuals of levels 0 and 1.
+        Quantisers of the residuals of levels 0 and 1.
     effort : str
+        A key of ``EFFORTS``.
     """
 
     base: tuple[Quantiser, Quantiser]
@@ -155,26 +158,28 @@ class Streams:
     effort: str
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
-        """As :meth:`rrip_format.family.encode.StreamCoder.encode_base`."""
+        """Encode a base tile; see :meth:`rrip_format.family.encode.StreamCoder.encode_base`."""
         return encode_ycc(centred(rgb), *self.base, effort=self.effort, samples=samples)
 
     def encode_residual(
         self, missing: NDArray[np.float32], level: int, plane: int, samples: NDArray[np.uint8] | None = None
     ) -> bytes:
-        """As :meth:`rrip_format.family.encode.StreamCoder.encode_residual`."""
+        """Encode a residual; see :meth:`rrip_format.family.encode.StreamCoder.encode_residual`."""
         quantiser = (self.chroma if plane else self.luma)[level]
         return encode_gray(missing, quantiser, effort=self.effort, optional=plane == 0, samples=samples)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a conversion aims at instead of a quality number.
+    """Goal of a conversion instead of a quality.
 
     Parameters
     ----------
     kind : str
-        ``psnr``, luma of level 0 in dB; ``ratio``, bytes of raw pixels per byte; ``ssimulacra2``, of level 0.
+        ``psnr``, that of level 0 luma in dB; ``ratio``, bytes of raw pixels per stored byte; ``ssimulacra2``, of level
+        0.
     value : float
+        The value to reach.
     """
 
     kind: str
@@ -182,12 +187,12 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read ``psnr=40`` and the like.
+        """Parse a text like ``psnr=40``.
 
         Raises
         ------
         RripError
-            If it is anything else.
+            If the text is anything else.
         """
         kind, _, number = text.partition("=")
         try:
@@ -201,28 +206,35 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a conversion encodes with.
+    """Settings of the encoder.
 
     Parameters
     ----------
     quality : int
-        1 … 100: no worse than a JPEG 4:2:0 pyramid of that quality on libjpeg's scale.
+        1 … 100 on libjpeg's scale. The container is no worse than a JPEG 4:2:0 pyramid of that quality, measured on a
+        sample of the slide.
     tile : int
         Side T of a base tile, px: a multiple of 16 in 64 … 512.
-    effort : str
-        ``fast``, ``default`` or ``best``: smaller for more time.
-    tune : str
-        ``psnr`` or ``ssim``: what to be small for.
+    effort : {"fast", "default", "best"}
+        More effort makes smaller containers in more time.
+    tune : {"psnr", "ssim"}
+        The measure of quality to optimise.
     luma_only : bool
-        Inherit chroma from the base level, without chroma residuals at level 1: smaller, with less exact colour.
-    preset : str or None
-        ``notebook`` decides all of the above but `effort`.
+        Store no chroma residuals at level 1, so that chroma is upsampled from the base level: smaller, with less exact
+        colour.
+    preset : {None, "notebook"}
+        ``notebook`` is the original method, for comparison. It determines `quality`, `tile`, `tune` and `luma_only`.
     steps : three floats or None
-        Quantiser steps of luma at level 0 and at level 1 and of chroma residuals, 8-bit steps. A conversion measures on
-        the slide which keep the promise of `quality`, unless they are given.
+        Quantiser steps of luma at level 0, luma at level 1, and chroma residuals, in 8-bit steps, 1 … 255. By default a
+        conversion finds those that `quality` needs, on a sample of the slide.
     target : str or None
-        ``psnr=…``, ``ratio=…`` or ``ssimulacra2=…``, see :class:`Target`: a conversion looks for the steps that reach
-        it, whatever `quality` is.
+        ``psnr=…`` (dB), ``ratio=…`` or ``ssimulacra2=…``: find the steps that reach this value on a sample of the
+        slide, instead of those for `quality`.
+
+    Raises
+    ------
+    RripError
+        If a value is out of its range, or contradicts the preset.
     """
 
     quality: int = DEFAULT_QUALITY
@@ -235,9 +247,14 @@ class Settings:
     target: str | None = None
 
     def __post_init__(self) -> None:
-        if self.preset == "notebook":
-            for name, value in (("quality", 32), ("tile", 256), ("tune", "psnr"), ("luma_only", True)):
-                object.__setattr__(self, name, value)
+        defaults = {field.name: field.default for field in fields(self)}
+        for name, value in PRESETS.get(self.preset or "", {}).items():
+            if getattr(self, name) not in (value, defaults[name]):
+                raise RripError(
+                    f"{name} is {getattr(self, name)!r}, but the preset {self.preset!r} sets it to {value!r}: leave "
+                    "one of them out"
+                )
+            object.__setattr__(self, name, value)
         if not isinstance(self.quality, int) or not 1 <= self.quality <= 100:
             raise RripError(f"quality is {self.quality!r}, expected a whole number of 1 … 100")
         if self.tile not in TILE_SIZES:
@@ -247,13 +264,12 @@ class Settings:
                 raise RripError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, known))}")
         if self.steps is not None and not all(1 <= step <= 255 for step in self.steps):
             raise RripError(f"steps are {self.steps}, expected 1 … 255")
-
         if self.target is not None:
             Target.parse(self.target)
 
     @property
     def streams(self) -> Streams:
-        """The encoder of every stream."""
+        """The encoder of all streams."""
         if self.preset == "notebook":
             residual = _annex_k(0, self.quality)
             return Streams((_annex_k(0, 90), _annex_k(1, 90)), (residual, residual), (residual, residual), self.effort)
@@ -268,12 +284,34 @@ class Settings:
         return Streams((base, base_colour), (fine, middle), (colour, colour), self.effort)
 
     def with_steps(self, steps: Steps) -> Settings:
-        """The same with given steps, to three decimals, as the metadata keep them."""
+        """Return a copy of the settings with quantiser steps, rounded to three decimals as in the metadata.
+
+        Parameters
+        ----------
+        steps : three floats
+            Steps of luma at level 0, luma at level 1, and chroma residuals, in 8-bit steps.
+
+        Returns
+        -------
+        Settings
+            The copy.
+        """
         luma_0, luma_1, chroma = (round(max(1.0, step), 3) for step in steps)
         return replace(self, steps=(luma_0, luma_1, chroma))
 
     def residuals(self, fits: tuple[ChromaFit, ChromaFit]) -> tuple[ResidualCoding, ResidualCoding]:
-        """How levels 0 and 1 are coded, given what was fitted for each."""
+        """Return the coding of levels 0 and 1 (spec section 8.2).
+
+        Parameters
+        ----------
+        fits : two ChromaFit
+            Fitted prediction of chroma at levels 0 and 1.
+
+        Returns
+        -------
+        two ResidualCoding
+            For levels 0 and 1.
+        """
         if self.preset == "notebook":
             how = ResidualCoding(BILINEAR, (0, 0), 1, BILINEAR)
             return how, how
@@ -284,5 +322,11 @@ class Settings:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For the metadata of the container."""
+        """Return the settings as the metadata of a container store them (spec section 8.4).
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
         return asdict(self)

@@ -16,7 +16,7 @@ from ..family.decode import needed_levels
 from ..family.packet import join_packet
 from ..spec.attachments import ICC_NAME, known_attachments
 from ..spec.metadata import Coding
-from ..spec.tile import split_tile
+from ..spec.tile import missing_tile, split_tile
 from ..spec.zarr_layout import (
     associated_documents,
     associated_group,
@@ -174,7 +174,7 @@ def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | Non
     """
     place = coding.place(level, row, col)
     if tile is None:
-        raise MissingTileError(f"{place} is missing; its family is not empty, so the container is incomplete")
+        raise missing_tile(place)
     split_tile(tile, place, coding.streams(level))
     return tile
 

@@ -388,7 +388,7 @@ BAD = {
     "tile too long": (lambda t: t.put(t.value(325, t.residual(0)) + 4, 2**32 - 1, form="I"), DamagedError, "at most"),
     "tile length that lies": (lambda t: t.put(t.value(325, t.residual(1)) + 4, 99, form="I"), DamagedError, "CRC-32C"),
     "tile absent": (lambda t: t.put(t.value(325, t.residual(0)) + 4, 0, form="I"), MissingTileError, "column 1"),
-    "tiles exchanged": (swap_tiles, DamagedError, r"\(level 0, row 0, column 1\) holds the tile"),
+    "tiles exchanged": (swap_tiles, DamagedError, r"\(level 0, row 0, column 1\) contains the tile"),
 }
 
 

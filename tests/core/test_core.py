@@ -75,7 +75,7 @@ def test_variants_are_named():
         with using(name):
             assert lib.core_name() == name
     for name in ("", "plai", "plain2", "Plain", "mmx"):
-        with pytest.raises(ValueError, match="no kernels"):
+        with pytest.raises(ValueError, match="kernels are"):
             lib.use_core(name)
     assert lib.library.rrip_core_named(None) is None
     assert lib.library.rrip_core_name(None) is None
@@ -912,7 +912,7 @@ def test_large_scratch_is_not_kept():
 
 
 def test_a_stream_of_no_bytes():
-    with pytest.raises(DamagedError, match="not a whole JPEG stream"):
+    with pytest.raises(DamagedError, match="not a complete JPEG stream"):
         decode_stream(b"", SIDE, 1)
 
 

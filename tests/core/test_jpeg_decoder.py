@@ -202,7 +202,7 @@ def test_a_scan_without_data():
 @pytest.mark.parametrize("more", [b"\x55", b"\0", bytes(300)])
 def test_a_scan_that_goes_on(more):
     head, scan = scan_of(gray(90))
-    refused(head + scan + more + b"\xff\xd9", "goes on after its last block")
+    refused(head + scan + more + b"\xff\xd9", "continues after its last block")
 
 
 def test_a_code_that_is_none():
@@ -270,7 +270,7 @@ def patched(marker: int, offset: int, value: int, stream: bytes | None = None) -
 
 
 def test_tables_that_are_broken():
-    refused(patched(0xDB, 4, 0x10), "not of 8 bits")
+    refused(patched(0xDB, 4, 0x10), "does not have 8 bits")
     refused(patched(0xDB, 4, 4), "quantisation table")
     refused(patched(0xDB, 9, 0), "quantisation table")
     refused(patched(0xC4, 4, 0x25), "Huffman table")
@@ -281,10 +281,10 @@ def test_tables_that_are_broken():
 
 
 def test_tables_that_are_not_there():
-    refused(patched(0xC0, 12, 1), "no table 1")
-    refused(patched(0xDA, 6, 0x10), "no table 1")
-    refused(patched(0xDA, 6, 0x01), "no table 1")
-    refused(patched(0xDA, 6, 0x77), "no table 7")
+    refused(patched(0xC0, 12, 1), "lacks table 1")
+    refused(patched(0xDA, 6, 0x10), "lacks table 1")
+    refused(patched(0xDA, 6, 0x01), "lacks table 1")
+    refused(patched(0xDA, 6, 0x77), "lacks table 7")
 
 
 def test_scan_headers_that_are_none_of_baseline():

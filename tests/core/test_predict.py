@@ -191,10 +191,10 @@ def test_a_place_outside_a_picture_is_refused():
     planes = np.zeros((3, 5, 7), np.uint8)
     picture = np.zeros((9, 10, 3), np.uint8)
     for top, left in ((5, 0), (0, 4), (-1, 0)):
-        with pytest.raises(ValueError, match="are not in"):
+        with pytest.raises(ValueError, match="do not fit into"):
             colour.interleave(planes, (picture, top, left))
     for other in (picture[:, ::-1], np.zeros((9, 10), np.uint8), np.zeros((9, 10, 4), np.uint8)):
-        with pytest.raises(ValueError, match="not contiguous RGB"):
+        with pytest.raises(ValueError, match="expected contiguous"):
             colour.ycc_to_rgb(planes, None, (other, 0, 0))
 
 

@@ -123,7 +123,7 @@ def test_a_damaged_stream_is_named(way):
                 picture[1:257, 2:258] = 7  # what is written there is undefined, and nothing beside it
                 assert (picture == 7).all()
     base = join_tile([b""], coding.place(2, 1, 2))
-    with pytest.raises(DamagedError, match="has no picture"):
+    with pytest.raises(DamagedError, match="has no JPEG stream"):
         decode_family(coding, 1, 2, [base, *tiles[1:]])
 
 
@@ -323,7 +323,7 @@ def test_damage_names_the_tile():
 
 
 def test_tiles_of_other_places_levels_slides():
-    with pytest.raises(DamagedError, match=r"row 1, column 3\) holds the tile \(level 2, row 1, column 2"):
+    with pytest.raises(DamagedError, match=r"row 1, column 3\) contains the tile \(level 2, row 1, column 2"):
         decode_tile(CODING, 0, 1, 3, TILES)
     with pytest.raises(DamagedError, match="level 2, row 1, column 2"):
         decode_tile(CODING, 0, 1, 2, TILES[::-1])
@@ -344,7 +344,7 @@ def test_sealed_tiles_with_bad_streams():
     gray = jpeg.encode(LEVELS[0][..., 0], 80)
     colour = jpeg.encode(LEVELS[2], 80)
     for level, streams, told in [
-        (2, [b""], "no picture"),
+        (2, [b""], "no JPEG stream"),
         (2, [jpeg.encode(LEVELS[1], 80)], "expected 64x64 px"),
         (2, [jpeg.encode(LEVELS[2][..., 0], 80)], "1 components"),
         (2, [colour[:-2]], "start or end marker"),

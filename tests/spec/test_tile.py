@@ -112,10 +112,10 @@ def test_garbage_is_damage(data):
 @pytest.mark.parametrize(
     ("place", "told"),
     [
-        (TilePlace(SLIDE, 1, 3, 6), "holds the tile .level 1, row 3, column 5. of this slide"),
-        (TilePlace(SLIDE, 1, 4, 5), "holds the tile .level 1, row 3, column 5. of this slide"),
-        (TilePlace(SLIDE, 1, 5, 3), "holds the tile .level 1, row 3, column 5. of this slide"),
-        (TilePlace(SLIDE, 0, 3, 5), "holds the tile .level 1, row 3, column 5. of this slide"),
+        (TilePlace(SLIDE, 1, 3, 6), "contains the tile .level 1, row 3, column 5. of this slide"),
+        (TilePlace(SLIDE, 1, 4, 5), "contains the tile .level 1, row 3, column 5. of this slide"),
+        (TilePlace(SLIDE, 1, 5, 3), "contains the tile .level 1, row 3, column 5. of this slide"),
+        (TilePlace(SLIDE, 0, 3, 5), "contains the tile .level 1, row 3, column 5. of this slide"),
         (TilePlace(OTHER, 1, 3, 5), "of another slide .0011223344556677"),
     ],
 )
@@ -147,19 +147,19 @@ def test_forge_is_the_writers_twin():
     ],
 )
 def test_a_trailer_that_lies_under_a_right_checksum(lie):
-    with pytest.raises(DamagedError, match="do not make its"):
+    with pytest.raises(DamagedError, match="and a trailer with"):
         split_tile(forge(**lie), PLACE, 3)
 
 
 def test_lengths_of_streams_that_are_not_there():
     lying = forge(lengths=(4, 0, 2), count=1)
-    with pytest.raises(DamagedError, match="do not make its"):
+    with pytest.raises(DamagedError, match="and a trailer with"):
         split_tile(lying, PLACE, 1)
     assert split_tile(forge(lengths=(6, 0, 0), count=1), PLACE, 1) == [b"lumacr"]
 
 
 def test_another_number_of_streams_than_promised():
-    with pytest.raises(DamagedError, match="do not make its"):
+    with pytest.raises(DamagedError, match="and a trailer with"):
         split_tile(SMALL, PLACE, 1)
-    with pytest.raises(DamagedError, match="do not make its"):
+    with pytest.raises(DamagedError, match="and a trailer with"):
         split_tile(join_tile([b"luma"], PLACE), PLACE, 3)

@@ -122,8 +122,9 @@ def test_differences_are_exact(plane):
 
 
 def test_the_notebook_preset():
-    settings = Settings(preset="notebook", quality=77, tile=64)
+    settings = Settings(preset="notebook")
     assert (settings.quality, settings.tile, settings.luma_only) == (32, 256, True)
+    assert Settings(**settings.to_json()) == settings
     for how in settings.residuals((ChromaFit(cfl=(5, 5)), ChromaFit(cfl=(5, 5)))):
         assert (how.taps, how.chroma_taps, how.cfl, how.planes) == (BILINEAR, BILINEAR, (0, 0), 1)
     rgb = tissue(64, 64)
@@ -134,6 +135,12 @@ def test_the_notebook_preset():
     residual = streams.encode_residual(rgb[..., 0] - np.float32(128), 0, 0)
     assert jpeg_table(residual, 0) == jpeg_table(imagecodecs.jpeg8_encode(rgb[..., 0].copy(), level=32), 0)
     assert abs(luma_psnr(rgb, imagecodecs.jpeg8_decode(ours)) - luma_psnr(rgb, imagecodecs.jpeg8_decode(libjpeg))) < 0.3
+
+
+@pytest.mark.parametrize(("name", "value"), [("quality", 77), ("tile", 64), ("tune", "ssim")])
+def test_a_preset_is_not_contradicted(name, value):
+    with pytest.raises(RripError, match=f"{name} is {value!r}, but the preset 'notebook' sets it to"):
+        Settings(preset="notebook", **{name: value})
 
 
 def test_the_notebook_preset_converts(tmp_path):

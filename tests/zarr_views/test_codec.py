@@ -642,16 +642,16 @@ def test_swapped_tiles(spoiled, level):
     swap(tile_path(spoiled, level, 1, 1), tile_path(spoiled, level, 2, 1))
     for read in readers(spoiled):
         for place, other in (((1, 1), 2), ((2, 1), 1)):
-            with pytest.raises(DamagedError, match=rf"holds the tile \(level {level}, row {other}, column 1\)"):
+            with pytest.raises(DamagedError, match=rf"contains the tile \(level {level}, row {other}, column 1\)"):
                 read(0, *place)
 
 
 def test_levels_swapped(spoiled):
     swap(tile_path(spoiled, 0, 1, 1), tile_path(spoiled, 1, 1, 1))
     for read in readers(spoiled):
-        with pytest.raises(DamagedError, match=r"holds the tile \(level"):
+        with pytest.raises(DamagedError, match=r"contains the tile \(level"):
             read(0, 1, 1)
-        with pytest.raises(DamagedError, match=r"holds the tile \(level"):
+        with pytest.raises(DamagedError, match=r"contains the tile \(level"):
             read(1, 1, 1)
 
 

@@ -242,7 +242,7 @@ def test_a_damaged_tile_is_an_error(spoiled, zarr_format):
 
 def test_a_tile_of_another_place_is_an_error(spoiled):
     tile_path(spoiled, 2, 1, 1).write_bytes(tile_path(spoiled, 2, 1, 2).read_bytes())
-    with pytest.raises(DamagedError, match="holds the tile"):
+    with pytest.raises(DamagedError, match="contains the tile"):
         zarr.open_group(RripStore(spoiled), mode="r")["base/0"][:]
 
 

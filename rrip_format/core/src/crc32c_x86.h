@@ -1,10 +1,11 @@
-/* crc32c_x86.h: CRC-32C by the instruction that SSE4.2 has for it.
+/* crc32c_x86.h: CRC-32C with the instruction of SSE4.2.
  *
- * It takes three cycles, and a new one can begin in each. So three parts of the data are summed at the same time, and
- * put together by a product: the sum of a part with n bytes behind it is its own times x^(8 n), modulo the polynomial.
+ * The instruction has a latency of three cycles and a throughput of one a cycle, so three parts of the data are
+ * processed in parallel. Their checksums are combined by a product: the CRC of data followed by n zero bytes is its own
+ * times x^(8 n), modulo the polynomial.
  */
 
-/* a * b modulo the polynomial, both with the highest power in the lowest bit. */
+/* Product of two polynomials modulo that of CRC-32C; the lowest bit is the coefficient of the highest power. */
 static uint32_t crc_product(uint32_t a, uint32_t b)
 {
     uint32_t product = 0;
@@ -16,7 +17,7 @@ static uint32_t crc_product(uint32_t a, uint32_t b)
     return product;
 }
 
-/* x^(8 * 8 * 2^k) by k; made once a call: it takes as long as a few bytes. */
+/* x^(64 words) modulo the polynomial, by repeated squaring. */
 static uint32_t crc_power(size_t words)
 {
     uint32_t power = 0x80000000u, base = 0x80000000u >> 8; /* 1 and x^8 */

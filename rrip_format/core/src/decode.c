@@ -1,7 +1,7 @@
-/* decode.c: stored tiles and streams to pixels (spec sections 5 and 6).
+/* decode.c: decode stored tiles and streams to pixels (spec sections 5 and 6).
  *
- * A level is decoded by rows of blocks: eight rows of residuals at a time become rows of samples, so that they are still
- * in the first cache when they are needed. Only the planes that a finer level is predicted from are kept whole.
+ * A level is decoded one row of blocks at a time: the eight rows of residuals are still in the first cache when the
+ * samples are reconstructed from them. Only the planes that a finer level is predicted from are stored whole.
  */
 #include "internal.h"
 
@@ -25,10 +25,10 @@ static int fits(const rrip_window *window, int32_t height, int32_t width, const 
     if (!target->data || !(step == 1 || ((step == 3 || step == 4) && planes == 1)) || planes < 1)
         return 0;
     const uint64_t rows = (uint64_t)(w.bottom - w.top - 1), columns = (uint64_t)(w.right - w.left - 1);
-    const uint64_t largest = UINT64_C(1) << 48; /* so that no sum below leaves 64 bits */
+    const uint64_t largest = UINT64_C(1) << 48; /* so that no sum below overflows */
     if (planes > largest || row > largest / (rows + 1) || target->start > largest)
         return 0;
-    const uint64_t last = step == 4 ? 3 : 2 * planes; /* of the channels of a pixel */
+    const uint64_t last = step == 4 ? 3 : 2 * planes; /* offset of the last channel of a pixel */
     return target->start + last + rows * row + columns * step < target->size;
 }
 
@@ -59,14 +59,14 @@ static line line_of(const rrip_target *target, int32_t row)
     return (line){{at, at + target->plane_stride, at + 2 * target->plane_stride}, 1};
 }
 
-/* Rows and columns of the next coarser level that a window is predicted from. */
+/* The window of the next coarser level that a window is predicted from. */
 static rrip_window coarser(rrip_window w, int32_t side)
 {
     return (rrip_window){most32(w.top / 2 - 2, 0), least32((w.bottom + 1) / 2 + 2, side), most32(w.left / 2 - 2, 0),
                          least32((w.right + 1) / 2 + 2, side)};
 }
 
-/* Fine rows 2 n and 2 n + 1, as far as the window has them, of residuals that begin at row `top` of the planes. */
+/* Reconstruct fine rows 2 n and 2 n + 1, if they are in the window; the residual planes begin at row `top`. */
 static void predict_rows(const rrip_core *core, const prediction *job, int32_t n, const uint8_t *const planes[3],
                          int32_t top, int32_t side, const rrip_window *window, const rrip_target *target)
 {
@@ -136,7 +136,7 @@ static uint32_t number_at(const uint8_t *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-/* Check a stored tile in the order of spec section 6.2, and find its streams. */
+/* Check a stored tile, in the order of spec section 6.2, and find its streams. */
 static int split_tile(const rrip_core *core, const rrip_coding *coding, uint32_t level, uint32_t row, uint32_t col,
                       const uint8_t *data, size_t size, stream streams[3])
 {
@@ -154,7 +154,7 @@ static int split_tile(const rrip_core *core, const rrip_coding *coding, uint32_t
         const uint32_t length = number_at(trailer + 4 * k);
         if (length && k >= count)
             return RRIP_TILE_TRAILER;
-        streams[k].data = data + at; /* used only if the sum is right */
+        streams[k].data = data + at; /* used only if the sum of lengths is right */
         streams[k].size = length;
         at += length;
         if (at > size - RRIP_TRAILER)
@@ -165,7 +165,7 @@ static int split_tile(const rrip_core *core, const rrip_coding *coding, uint32_t
     return level >= 2 && streams[0].size == 0 ? RRIP_TILE_EMPTY : 0;
 }
 
-/* A tile of level 2 or coarser: its planes, or a window of it in colour. Rows of blocks go to the target at once. */
+/* Decode a tile of level 2 or coarser to its planes, or to RGB in the target, which is written row of blocks by row. */
 static int decode_base(const rrip_core *core, arena memory, stream in, int32_t side, const rrip_window *window,
                        uint8_t *planes, const rrip_target *target, rrip_fault *fault)
 {
@@ -195,7 +195,7 @@ static int decode_base(const rrip_core *core, arena memory, stream in, int32_t s
     return rrip_close_scan(&scan, side);
 }
 
-/* A residual level from the planes of the coarser one. */
+/* Decode a residual level from the planes of the coarser one. */
 static int decode_residual(const rrip_core *core, arena memory, const stream streams[3], int32_t side,
                            const rrip_window *window, prediction *job, const rrip_target *target, rrip_fault *fault)
 {
@@ -244,8 +244,8 @@ size_t rrip_decode_scratch(int32_t tile, size_t longest)
 {
     if (tile < 8 || tile > RRIP_LARGEST_SIDE)
         return 0;
-    /* A tile of level 3 has four times the side, and three planes in one stream; one of level 0 up to three streams.
-     * rrip_decode_stream() passes the side itself, and what it needs is less. */
+    /* A tile of level 3 has side 4 T, and three planes in one stream; one of level 0 up to three streams.
+     * rrip_decode_stream() passes the side itself, and needs less. */
     const int32_t side = tile <= RRIP_LARGEST_TILE ? 4 * tile : tile;
     const size_t planes = 3 * (size_t)side * (size_t)side; /* base and level 1 together are 5 / 16 of it */
     return 3 * rrip_scan_scratch(side, 1, longest) + rrip_scan_scratch(side, 3, longest) + planes / 2 +
@@ -294,7 +294,7 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
         const size_t size = (size_t)wide * (size_t)wide;
         prediction job = {planes, wide / 2, wide / 2, &coding->residuals[2 - k], 0, 0, k == finest, lines};
         rrip_target to = *target;
-        if (k < finest) { /* whole planes, of which only the window is written */
+        if (k < finest) { /* room for whole planes, of which only the window is written */
             planes = take(&memory, 3 * size);
             if (!planes)
                 return RRIP_E_SCRATCH;

@@ -3,7 +3,7 @@
 
 enum { END_OF_BLOCK = 0x00, SIXTEEN_ZEROS = 0xF0 }; /* EOB and ZRL of T.81 F.1.2.2.1 */
 
-/* Append a symbol whose size is that of `value`, and the bits of that (T.81 F.1.2.1.1), if it is kept: 1 or 0. */
+/* If `is_kept` is 1 (not 0), append the symbol of the size of `value`, with its amplitude (T.81 F.1.2.1.1). */
 static inline uint32_t *append(uint32_t symbol, int32_t value, int32_t is_kept, uint32_t *coded, uint32_t *counts)
 {
     uint32_t size = (uint32_t)bits_of(magnitude_of(value));
@@ -27,7 +27,7 @@ size_t rrip_list_symbols(const struct blocks *blocks, uint32_t *coded, symbol_co
             int32_t last = 0;
             at = append(table, dc - previous[c], 1, at, of);
             previous[c] = dc;
-            for (int32_t k = first[0]; k < first[1]; k++) { /* about every second level is 0: no branch foresees that */
+            for (int32_t k = first[0]; k < first[1]; k++) { /* about half the levels are 0: branches would mispredict */
                 const int32_t value = blocks->ac_level[k], is_kept = value != 0, place = blocks->place[k];
                 int32_t run = place - last - 1;
                 for (; run > 15 && is_kept; run -= 16)
@@ -42,9 +42,9 @@ size_t rrip_list_symbols(const struct blocks *blocks, uint32_t *coded, symbol_co
     return (size_t)(at - coded);
 }
 
-enum { SYMBOLS = 257 }; /* the last stands for the code of all ones, which no symbol may have */
+enum { SYMBOLS = 257 }; /* the last reserves the code of all ones, which no symbol may have */
 
-/* Code length of each symbol, before any limit (T.81 K.2). */
+/* Compute the code length of each symbol without an upper limit (T.81 K.2). */
 static void tree_depths(const uint32_t counts[256], int32_t depth[SYMBOLS])
 {
     int32_t used[SYMBOLS], node[SYMBOLS], parent[2 * SYMBOLS], depths[2 * SYMBOLS], count = 0;
@@ -59,9 +59,9 @@ static void tree_depths(const uint32_t counts[256], int32_t depth[SYMBOLS])
     weight[count] = 1;
     used[count++] = 256;
     for (int32_t k = 0; k < count; k++)
-        node[k] = k; /* roots of the subtrees, of which those before `left` are there yet */
+        node[k] = k; /* roots of the subtrees that are still to be joined: those before `left` */
     for (int32_t made = count; made < 2 * count - 1; made++) {
-        /* the two lightest; of equals the last, which keeps the longest code for the code of all ones */
+        /* the two lightest, the last of equal ones, so that the reserved code is among the longest */
         int32_t left = 2 * count - made, a = 0, b = 0;
         int64_t lightest = INT64_MAX, second = INT64_MAX;
         for (int32_t k = 0; k < left; k++) {
@@ -98,7 +98,7 @@ static void make_table(const uint32_t counts[256], uint8_t lengths[16], uint8_t 
         if (depth[k])
             of_length[depth[k]]++;
     start[0] = start[1] = 0;
-    int32_t all_ones = depth[256]; /* it has no place among the symbols */
+    int32_t all_ones = depth[256]; /* it is not among the symbols */
     for (int32_t length = 2; length <= SYMBOLS; length++)
         start[length] = start[length - 1] + of_length[length - 1] - (length - 1 == all_ones);
     for (int32_t k = 0; k < 256; k++)
@@ -139,7 +139,7 @@ void rrip_make_tables(const symbol_counts *counts, int32_t count, huffman_tables
                        tables->codes[k][kind], &tables->bits);
 }
 
-/* 256 log2 of an integer 1 ... 2^30, rounded down, in integers: the same on every machine. */
+/* 256 log2(value), rounded down, for 1 ... 2^30; in integers, so that it is the same on every machine. */
 static int32_t log2_of(uint32_t value)
 {
     int32_t exponent = bits_of(value) - 1, fraction = 0;
@@ -161,13 +161,13 @@ void rrip_symbol_costs(const uint32_t counts[256], float bits[256])
     for (int k = 0; k < 256; k++)
         total += 2 * counts[k];
     const int32_t of_total = log2_of(total ? total : 1);
-    for (int k = 0; k < 256; k++) { /* what never occurred counts as half an occurrence */
+    for (int k = 0; k < 256; k++) { /* a symbol that does not occur counts as half an occurrence */
         int32_t found = of_total - (counts[k] ? log2_of(2 * counts[k]) : 0);
         bits[k] = (float)least32(most32(found, 256), 18 * 256) / 256.0f;
     }
 }
 
-/* The first bytes of 32 bits; a zero follows each 0xFF (T.81 F.1.2.3). */
+/* Write the first `count` bytes of 32 bits, with a zero after each 0xFF (T.81 F.1.2.3). */
 static uint8_t *stuff(uint32_t four, uint32_t count, uint8_t *to)
 {
     for (uint32_t k = 0; k < count; k++) {
@@ -182,7 +182,7 @@ static uint8_t *stuff(uint32_t four, uint32_t count, uint8_t *to)
 size_t rrip_write_scan(const uint32_t *coded, size_t count, const huffman_tables *tables, uint32_t *words,
                        uint8_t *out)
 {
-    /* Zeros are stuffed in a second loop: in the first, the question whether there is a 0xFF took most of the time. */
+    /* Zeros are stuffed in a second loop, because looking for 0xFF in the first one took most of the time. */
     const uint32_t *codes = &tables->codes[0][0][0];
     uint64_t word = 0;
     uint32_t filled = 0;
@@ -190,13 +190,13 @@ size_t rrip_write_scan(const uint32_t *coded, size_t count, const huffman_tables
     for (size_t k = 0; k < count; k++) {
         const uint32_t item = coded[k], entry = codes[item & 1023], size = item >> 10 & 15;
         word = word << ((entry & 31) + size) | (uint64_t)(entry >> 5) << size | item >> 14;
-        filled += (entry & 31) + size; /* at most 27 behind 31 that waited */
+        filled += (entry & 31) + size; /* at most 27 more than the 31 left over */
         if (filled >= 32) {
             filled -= 32;
             *at++ = (uint32_t)(word >> filled);
         }
     }
-    uint32_t spare = 32 - filled, tail = (uint32_t)(word << spare | ((UINT64_C(1) << spare) - 1)); /* ones fill it */
+    uint32_t spare = 32 - filled, tail = (uint32_t)(word << spare | ((UINT64_C(1) << spare) - 1)); /* padded */
     uint8_t *to = out;
     for (const uint32_t *each = words; each < at; each++) {
         const uint32_t four = *each, zeros = ~four; /* is one of its bytes zero? */

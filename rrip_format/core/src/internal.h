@@ -1,21 +1,21 @@
-/* internal.h: what the files of the core share. Nothing here is part of the contract.
+/* internal.h: declarations shared by the files of the core; not part of its interface.
  *
- * Code that should be fast is written once, in the files kernel_*.h, on top of a few vector operations. Each file
- * variant_*.c defines these operations for one kind of processor, includes the kernels, and exports one table of them:
- * a struct rrip_core. All other files are compiled once and call kernels through such a table.
+ * Time-critical code is in the files kernel_*.h and uses a few vector operations. Each file variant_*.c includes these
+ * operations for one kind of processor and the kernels, and exports a table of the kernels: a struct rrip_core. All
+ * other files are compiled once and call kernels through such a table.
  */
 #ifndef RRIP_INTERNAL_H
 #define RRIP_INTERNAL_H
 
 #include "rrip.h"
 
-/* All that is used of a C library; <string.h> is not everywhere, WebAssembly has none. */
+/* The only functions of the C library that are used. <string.h> is not available everywhere, e.g. for WebAssembly. */
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 
-/* The next variant's kernels are compiled for other processors: nothing of them may be inlined into what is not. */
+/* Between these, functions are compiled for a processor with `features`, and must not be inlined into others. */
 #if defined(__clang__)
 #define RRIP_PRAGMA(text) _Pragma(#text)
 #define RRIP_TARGET(features) RRIP_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
@@ -31,20 +31,20 @@ int memcmp(const void *a, const void *b, size_t size);
 static inline int32_t least32(int32_t a, int32_t b) { return a < b ? a : b; }
 static inline int32_t most32(int32_t a, int32_t b) { return a > b ? a : b; }
 
-/* C leaves these two to the compiler, and all that we know agree. */
+/* Implementation-defined in C; all known compilers agree. */
 _Static_assert(-3 >> 1 == -2, "shifts of negative numbers go downwards");
 _Static_assert((int16_t)(uint16_t)0xFFFF == -1, "conversions to signed types wrap");
 
 /* ---- Memory: parts of the caller's scratch, one after another --------------------------------------------------- */
 
 typedef struct {
-    uint8_t *at, *end; /* at is NULL once there was not enough */
+    uint8_t *at, *end; /* the free part; `at` is NULL after a request that did not fit */
 } arena;
 
 enum { ALIGNMENT = 64 };
 
-/* AddressSanitizer knows the caller's block alone. Built with RRIP_SANITIZED, what stands behind a part is forbidden until
- * it is taken, and parts have a gap between them, so that one that is overrun does not reach the next. */
+/* AddressSanitizer knows only the caller's whole block. With RRIP_SANITIZED, memory not yet taken is poisoned, and
+ * parts have a gap between them, so that overrunning one is noticed. */
 #if defined(RRIP_SANITIZED)
 #include <sanitizer/asan_interface.h>
 enum { GAP_BEHIND = ALIGNMENT };
@@ -64,7 +64,7 @@ static inline arena arena_of(void *scratch, size_t size)
     return memory;
 }
 
-/* `size` bytes on a boundary of ALIGNMENT, or NULL. */
+/* Take `size` bytes aligned to ALIGNMENT; NULL if there are not enough. */
 static inline void *take(arena *memory, size_t size)
 {
     if (!memory->at)
@@ -80,50 +80,53 @@ static inline void *take(arena *memory, size_t size)
     return found;
 }
 
-/* What take() may need for `size` bytes. */
+/* Number of bytes that take() needs at most for `size` bytes. */
 static inline size_t taken(size_t size) { return size + ALIGNMENT - 1 + GAP_BEHIND; }
 
 /* ---- JPEG streams ----------------------------------------------------------------------------------------------- */
 
 extern const uint8_t rrip_zigzag[64]; /* raster index of each coefficient in the order of coding (T.81 figure A.6) */
 
-/* What stands before a scan. */
+/* Contents of the header of a stream. */
 typedef struct {
     uint8_t steps[4][64];      /* quantiser steps in zigzag order, 0 where there is no table */
     uint8_t codes[4][16 + 256]; /* counts and symbols of DC tables 0 and 1 and of AC tables 0 and 1 */
     uint8_t chosen[3][4];      /* identifier, quantiser, DC and AC table of each component */
-    size_t scan;               /* where the scan's data begin */
-    int32_t interval;          /* blocks of each plane in a restart interval, 0 if there is one */
+    size_t scan;               /* offset of the scan's data */
+    int32_t interval;          /* blocks of each plane in a restart interval, 0 if there are no restart markers */
 } jpeg_header;
 
-/* Read everything up to the scan, and refuse what breaks spec section 6.1. */
+/* Read the header up to the scan and check it against spec section 6.1: 0, or a code of enum rrip_code. */
 int rrip_read_header(const uint8_t *data, size_t size, int32_t side, int32_t planes, jpeg_header *header,
                      int64_t numbers[4]);
 
 enum {
-    LOOKED = 10,    /* bits of a look: two usual codes with their amplitudes, and a table that fits the first cache */
-    FEW_LOOKED = 8, /* the same where making a table would take as long as reading the stream */
-    FEW_BYTES = 6000,
-    END = 128,      /* what an end of block adds to a position: a bit that no position within a block has */
-    MOST_GROUP = 32 /* blocks that are transformed at once, at most: a variant's GROUP */
+    LOOKED = 10,    /* bits of an index into the code table: enough for two usual codes with their amplitudes, and few
+                       enough that the table fits the first cache */
+    FEW_LOOKED = 8, /* the same for short streams, where making a table would take as long as reading the stream */
+    FEW_BYTES = 6000, /* size of a short stream */
+    END = 128,      /* distance from a position to the same one of the next block, which an end of block adds: twice 64,
+                       so that a run past the last coefficient stays in the block */
+    MOST_GROUP = 32 /* largest number of blocks transformed at once: a variant's GROUP */
 };
 
-/* Huffman codes of one component to look into: AC at first, DC behind it (see jpeg_codes.c). */
+/* Lookup tables of the Huffman codes of one component: first AC, then DC (see jpeg_codes.c). */
 typedef struct {
     uint64_t pairs[2 << LOOKED];
     int32_t single[2 << LOOKED];
-    int32_t above[2][17], offset[2][17]; /* first code of each length that is none; what a code lacks to its index */
+    int32_t above[2][17], offset[2][17]; /* by length: the last code plus 1; index of a symbol minus its code */
     uint8_t symbols[2][256];
-    uint64_t seconds[1 << LOOKED]; /* only while the table is made */
+    uint64_t seconds[1 << LOOKED]; /* used only while the tables are made */
 } code_table;
 
 enum {
-    NO_SIZE = 12,                      /* of a symbol that baseline JPEG does not have */
-    LONG_CODE = 15,                    /* in place of a size: the code is longer than the look, or none */
-    NO_SYMBOL = LONG_CODE << 5 | 31    /* the entry of a code of such a symbol */
+    NO_SIZE = 12,                      /* size of a symbol that baseline JPEG does not have */
+    LONG_CODE = 15,                    /* in place of a size: the code is longer than the index, or invalid */
+    NO_SYMBOL = LONG_CODE << 5 | 31    /* entry of a code whose symbol has NO_SIZE */
 };
 
-/* Bits of the amplitude of a symbol, NO_SIZE if it is none of baseline JPEG, and the run of zeros (T.81 F.1, F.2). */
+/* Size of the amplitude of a symbol, NO_SIZE for a symbol not in baseline JPEG, and the run of zeros (T.81 F.1,
+ * F.2). */
 typedef struct {
     int32_t size, run;
 } symbol_meaning;
@@ -139,80 +142,80 @@ static inline symbol_meaning rrip_meaning_of(uint8_t code, int is_dc)
     return of_ac.size <= 10 ? of_ac : none;
 }
 
-/* Make the tables of a look of `looked` bits; RRIP_TOO_MANY_CODES or 0. */
+/* Make the lookup tables for an index of `looked` bits; RRIP_TOO_MANY_CODES or 0. */
 int rrip_make_codes(const uint8_t dc[16 + 256], const uint8_t ac[16 + 256], int looked, code_table *table);
 
-/* A scan that is being decoded, row of blocks by row of blocks. */
+/* State of the decoding of a scan, one row of blocks at a time. */
 typedef struct {
-    const uint8_t *bytes, *limit;  /* without stuffed zeros; behind `limit` nothing but zeros */
-    const uint32_t *first, *count; /* where each restart interval begins, and how many bytes it has */
-    int32_t part, interval, until; /* the interval; its blocks of each plane, and how many of these are left */
-    int32_t planes, across, row;   /* blocks in a row; the row that comes next */
-    int32_t looked;
+    const uint8_t *bytes, *limit;  /* the data without stuffed zeros, and their end, followed by zeros */
+    const uint32_t *first, *count; /* offset and number of bytes of each restart interval */
+    int32_t part, interval, until; /* current interval; blocks of each plane in an interval, and left in this one */
+    int32_t planes, across, row;   /* number of planes, blocks in a row, next row of blocks */
+    int32_t looked;                /* bits of an index into `tables` */
     const code_table *tables[3];
     int16_t steps[3][64];     /* quantiser steps in zigzag order */
-    int16_t *coefficients;    /* of a group of blocks of each plane in the order of the scan, and what an end of block
-                                 puts behind the last one: (MOST_GROUP * planes + 1, END), in zigzag order; behind
-                                 position 63 those that are none */
-    int16_t predicted[3];     /* DC of the block before */
-    const uint8_t *at;        /* the reader: next bytes, bits from the upper end, how many of these come before `at` */
-    uint64_t bits;
-    uint32_t have;
+    int16_t *coefficients;    /* (MOST_GROUP * planes + 1, END): a group of blocks of each plane, in scan order and in zigzag
+                                 order; positions from 64 on, and the last block, take surplus values */
+    int16_t predicted[3];     /* DC of the previous block */
+    const uint8_t *at;        /* bit reader: the next byte */
+    uint64_t bits;            /* the next bits, the first uppermost */
+    uint32_t have;            /* number of these that are from bytes before `at` */
 } scan;
 
-/* Most bytes of scratch that rrip_open_scan() takes for a stream. */
+/* Largest number of bytes of scratch that rrip_open_scan() takes for a stream. */
 size_t rrip_scan_scratch(int32_t side, int32_t planes, size_t size);
 
-/* Check a stream's header and split its scan into restart intervals; the scan is at its first row then. */
+/* Check a stream's header, split its scan into restart intervals, and begin at the first row. */
 int rrip_open_scan(arena *memory, const uint8_t *data, size_t size, int32_t side, int32_t planes, scan *scan,
                    int64_t numbers[4]);
 
-/* Behind the last row that is wanted: whether the bits were all used, if it is the last one of the picture. */
+/* After the last decoded row: if it is the last one of the picture, check that no bits are left; 0 or a code. */
 int rrip_close_scan(const scan *scan, int32_t side);
 
 /* Begin the interval `scan->part`. */
 void rrip_begin_interval(scan *scan);
 
-/* Whether all bits of the interval were used, but for those that fill its last byte. */
+/* Check that the bits of the interval are used up but for the padding of its last byte; 0, RRIP_EARLY or RRIP_LATE. */
 int rrip_interval_problem(const scan *scan);
 
 /* ---- Prediction ------------------------------------------------------------------------------------------------- */
 
-enum { WIDEST = 1024, LINE = WIDEST + 64 }; /* of a coarse plane; samples between two lines of scratch */
+enum { WIDEST = 1024, LINE = WIDEST + 64 }; /* largest width of a coarse plane; distance of two lines of scratch */
 
-/* How the samples of one residual level are made, for the kernel predict_pair. */
+/* Parameters of the prediction of a residual level, for the kernel predict_pair. */
 typedef struct {
     const uint8_t *coarse; /* (3, height, width) */
     int32_t height, width;
     const rrip_residual *how;
-    int32_t left, right; /* columns of the finer level that are wanted */
-    int32_t colour;      /* RGB rather than Y, Cb, Cr */
+    int32_t left, right; /* columns of the finer level to compute */
+    int32_t colour;      /* write RGB rather than Y, Cb, Cr */
     int16_t *lines;      /* scratch: 6 * LINE */
 } prediction;
 
-/* A place for a line of samples: three pointers to planes, or one to pixels of `step` bytes. */
+/* Destination of a line of samples: three pointers to planes, or one to pixels of `step` bytes. */
 typedef struct {
     uint8_t *plane[3];
     uint32_t step; /* 1, 3 or 4 */
 } line;
 
-/* ---- What a variant exports ------------------------------------------------------------------------------------- */
+/* ---- Kernels, exported by each variant -------------------------------------------------------------------------- */
 
 struct blocks; /* jpeg_encode.c */
 
 struct rrip_core {
     const char *name;
     uint32_t (*crc32c)(uint32_t crc, const uint8_t *data, size_t size);
-    /* Decode one row of blocks of a scan of one plane, or of three; with `out`, its samples to rows `stride` apart of
-     * each plane. */
+    /* Decode one row of blocks of a scan of one plane, or of three; unless `out` is NULL, write the samples of each
+     * plane to rows `stride` apart. */
     int (*scan_gray)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
     int (*scan_colour)(scan *scan, uint8_t *const out[3], size_t stride, int64_t numbers[4]);
-    /* Fine rows 2 n and 2 n + 1; residuals[half][plane] is NULL for a row of 128, out[half] NULL where not wanted. */
+    /* Reconstruct fine rows 2 n and 2 n + 1; residuals[half][plane] is NULL for a row of 128, out[half] NULL for a row
+     * that is not needed. */
     void (*predict_pair)(const prediction *job, int32_t n, const uint8_t *const residuals[2][3],
                          const line *const out[2]);
     void (*up2)(const uint8_t *plane, int32_t height, int32_t width, const int16_t taps[4], int16_t *lines,
                 uint8_t *out);
-    /* One row of `count` samples of three planes: to RGB, or as they are. */
+    /* Convert one row of `count` samples of three planes to RGB, or copy it. */
     void (*convert_line)(const uint8_t *const planes[3], int32_t count, int32_t colour, const line *out);
     void (*box2)(const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
     void (*rgb_to_ycc)(const uint8_t *rgb, size_t count, uint8_t *out);

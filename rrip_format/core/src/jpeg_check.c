@@ -1,14 +1,19 @@
-/* jpeg_check.c: a fast look at a JPEG tile of a source that tells whether any decoder reads it without a complaint.
+/* jpeg_check.c: a fast check whether a JPEG tile of a source is undamaged.
  *
- * libjpeg fills up what is damaged and warns, and the decoders that are fast enough do not pass the warning on. So the
- * codes of the scan are read once more, strictly, without making coefficients of them. What is not an ordinary baseline
- * JPEG is in doubt, not wrong: others have to judge it then.
+ * libjpeg fills in damaged parts and warns, but fast decoders do not pass the warning on. So the codes of the scan are
+ * parsed strictly here, without computing coefficients. A JPEG that is not an ordinary baseline one is not judged: a
+ * slower decoder has to check it.
  */
 #include "internal.h"
 
-enum { SHORT = 10, STEP_END = 64, LARGEST_UNITS = 10 }; /* bits of a look; steps of an end of block: past the last */
+enum {
+    SHORT = 10,        /* bits of an index into a lookup table */
+    STEP_END = 64,     /* steps of an end of block: beyond the last position */
+    LARGEST_UNITS = 10 /* blocks in a minimum coded unit (T.81 B.2.3) */
+};
 
-/* One Huffman table: what a code of up to SHORT bits takes with its amplitude and its steps times 32, and the rest. */
+/* One Huffman table: an entry for each code of up to SHORT bits, which is the number of bits of the code and its
+ * amplitude plus 32 times the steps to the next position; and what is needed to look up longer codes. */
 typedef struct {
     uint16_t entry[1 << SHORT];
     int32_t above[17], offset[17];
@@ -77,8 +82,8 @@ static int read_scan_header(const uint8_t *body, size_t size, header *out)
     return spectrum[0] == 0 && spectrum[1] == 63 && spectrum[2] == 0;
 }
 
-/* Take over the segments up to the scan, whose data begin at the result; of tables alone (`is_whole` false) up to their
- * end. 0 where one is unusual. */
+/* Read the segments up to the scan and return the offset of its data; of tables alone (`is_whole` false), up to their
+ * end. 0 if a segment is unusual. */
 static size_t read_segments(const uint8_t *data, size_t size, int is_whole, header *out)
 {
     if (size < 4 || data[0] != 0xFF || data[1] != 0xD8)
@@ -107,7 +112,7 @@ static size_t read_segments(const uint8_t *data, size_t size, int is_whole, head
         } else if (marker == 0xDA) {
             return read_scan_header(body, body_size, out) ? at + 2 + length : 0;
         } else if (marker == 0xE0 && body_size >= 5 && memcmp(body, "JFIF", 5) == 0) {
-            if (body_size < 6 || body[5] != 1) /* a version that libjpeg warns of */
+            if (body_size < 6 || body[5] != 1) /* libjpeg warns of other versions */
                 return 0;
         } else if (marker != 0xDB && marker != 0xFE && (marker < 0xE0 || marker > 0xEF)) {
             return 0;
@@ -117,12 +122,12 @@ static size_t read_segments(const uint8_t *data, size_t size, int is_whole, head
     return 0;
 }
 
-/* Bits that a symbol takes behind its code, and its steps times 32; 0 where baseline JPEG has no such symbol. */
+/* Size of the amplitude of a symbol plus 32 times its steps; 0 if baseline JPEG has no such symbol. */
 static uint32_t meaning(uint8_t symbol, int is_dc)
 {
     const uint32_t run = symbol >> 4, size = symbol & 15;
     if (is_dc)
-        return symbol <= 11 ? symbol | 1u << 15 : 0; /* a mark, so that no symbol is 0 */
+        return symbol <= 11 ? symbol | 1u << 15 : 0; /* bit 15 is set so that no valid symbol gives 0 */
     if (size == 0)
         return run == 0 ? STEP_END << 5 | 1u << 15 : run == 15 ? 16 << 5 | 1u << 15 : 0;
     return size <= 10 ? size | (run + 1) << 5 | 1u << 15 : 0;
@@ -153,7 +158,7 @@ static int make_lookup(const uint8_t *codes, size_t symbols, int is_dc, lookup *
     return 1;
 }
 
-/* As an entry of the table, for the codes that it does not have; 0 for what is no code. */
+/* Return the entry of a code that is too long for the table; 0 if it is invalid. */
 static uint32_t look_longer(const lookup *table, uint64_t bits)
 {
     for (int length = 1; length <= 16; length++) {
@@ -166,7 +171,7 @@ static uint32_t look_longer(const lookup *table, uint64_t bits)
     return 0;
 }
 
-/* The next bits of the scan; zeros are invented behind its end, and counted. */
+/* Reader of the bits of the scan; after its end it supplies zeros, and counts them. */
 typedef struct {
     const uint8_t *data;
     size_t at, size;
@@ -174,7 +179,7 @@ typedef struct {
     int32_t have, invented;
 } reader;
 
-/* At least 32 bits at the upper end: four bytes at once, or byte by byte where one is 0xFF. */
+/* Refill to at least 32 bits: four bytes at once, or byte by byte if one of them is 0xFF. */
 static inline void refill(reader *r)
 {
     if (r->size - r->at >= 4) {
@@ -202,7 +207,7 @@ static inline void refill(reader *r)
     }
 }
 
-/* Whether the codes of a block are in order. */
+/* Whether the codes of a block are valid. */
 static inline int read_block(reader *r, const lookup *dc, const lookup *ac)
 {
     const lookup *table = dc;
@@ -227,7 +232,7 @@ static inline int read_block(reader *r, const lookup *dc, const lookup *ac)
     }
 }
 
-/* Whether the bits that are left fill less than a byte, none of them invented and used. */
+/* Whether less than a byte is left, and none of the supplied zeros was used. */
 static int is_used_up(const reader *r) { return r->have >= r->invented && r->have - r->invented < 8; }
 
 int rrip_is_sound_jpeg(const rrip_core *core, const uint8_t *data, size_t size, const uint8_t *tables,

@@ -1,13 +1,13 @@
-/* jpeg_codes.c: Huffman codes as tables to look into (T.81 annexes C and F.2.2).
+/* jpeg_codes.c: lookup tables for Huffman codes (T.81 annexes C and F.2.2).
  *
- * Most codes of a residual have four bits with their amplitude, so one look of ten bits mostly gives two coefficients.
- * First a table of one symbol is made, then from it one of pairs.
+ * Most codes of a residual have four bits with their amplitude, so a lookup of ten bits mostly gives two coefficients.
+ * A table of single symbols is made first, and from it a table of pairs.
  */
 #include "internal.h"
 
-enum { ASK = 64 }; /* steps of a pair that says nothing: more than two symbols of a block can make */
+enum { ASK = 64 }; /* steps of a pair that has to be looked up singly: more than two symbols of a block can make */
 
-/* A value from its bits: below half of its range it is negative (T.81 F.2.2.1). */
+/* The value of an amplitude, negative below half of its range (T.81 F.2.2.1). */
 static int32_t signed_value(int32_t amplitude, int32_t size)
 {
     return size > 0 && amplitude < 1 << (size - 1) ? amplitude - (1 << size) + 1 : amplitude;
@@ -19,8 +19,9 @@ static void fill(int32_t *table, int32_t count, int32_t entry)
         table[n] = entry;
 }
 
-/* The table of one symbol. An entry holds, from its least bit: bits of the code and, if they fit, of the amplitude (5);
- * bits of the amplitude that did not fit, or LONG (4); the run of zeros (8); the amplitude. */
+/* Make the table of single symbols. An entry contains, from its least bit: the length of the code plus, if it fits,
+ * of the amplitude (5 bits); the size of an amplitude that does not fit, or LONG_CODE (4); the run of zeros (8); the
+ * value. */
 static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int32_t *table, int32_t above[17],
                        int32_t offset[17])
 {
@@ -48,15 +49,15 @@ static int make_single(const uint8_t codes[16 + 256], int is_dc, int looked, int
             k++;
         }
         above[length] = code;
-        if (length == looked) /* what no code of this length or a shorter one fills */
+        if (length == looked) /* the entries that no code of this length or a shorter one has filled */
             fill(table + code, (1 << looked) - code, LONG_CODE << 5);
         code <<= 1;
     }
     return 0;
 }
 
-/* What a second symbol adds to an entry of the table of pairs, from its entry of the table of one; the bits of one that
- * has to be asked for are more than there are. */
+/* Compute what a second symbol adds to an entry of the table of pairs. A symbol that has to be looked up singly gets a
+ * length that never fits. */
 static void make_seconds(const int32_t *single, int looked, uint64_t *seconds)
 {
     for (int32_t n = 0; n < 1 << looked; n++) {
@@ -67,14 +68,15 @@ static void make_seconds(const int32_t *single, int looked, uint64_t *seconds)
     }
 }
 
-/* The table of up to two symbols from that of the first, and what an AC symbol behind it adds.
+/* Make the table of pairs from that of the first symbol and what a following AC symbol adds.
  *
- * `steps` are those that a first symbol makes from the position before it, besides its run: 1, but 0 for DC.
- * An entry holds, in its bytes from the least: the bits of both; 127 if the block ends, of which one bit is the distance
- * in bytes from the table of AC to that of DC; steps to the position of the first; steps to the position of the last;
- * and in the upper half, two bytes each, their values. Without a second symbol the first is the last. An end puts 0 to
- * the same position of the next block; an end alone, and an entry that says nothing, put one behind the position:
- * neither place has been read yet. The steps of an entry that says nothing lead to where no coefficient is. */
+ * `steps` is the distance of the first symbol from the previous position, besides its run: 1, but 0 for DC. An entry
+ * contains, in its bytes from the least: the length of both codes with amplitudes; 127 if the block ends (one bit of
+ * this is the distance in bytes from the table of AC to that of DC); steps to the position of the first symbol;
+ * steps to that of the last; and in the upper half, two bytes each, their values. Without a second symbol the first
+ * is the last. An end of block writes 0 to the same position of the next block; an end of block without another
+ * symbol, and an entry that has to be looked up singly, also write behind the position. Neither coefficient has been
+ * decoded yet. The steps of an entry that has to be looked up singly lead outside the block. */
 static void make_pairs(const int32_t *single, const uint64_t *seconds, int32_t steps, int looked, uint64_t *pairs)
 {
     for (int32_t n = 0; n < 1 << looked;) {
@@ -84,7 +86,7 @@ static void make_pairs(const int32_t *single, const uint64_t *seconds, int32_t s
             continue;
         }
         const uint64_t value = (uint16_t)(first >> 17);
-        const int32_t width = 1 << (looked - length); /* of all that begins with this symbol */
+        const int32_t width = 1 << (looked - length); /* number of entries that begin with this symbol */
         if (step >= END) {
             for (int32_t k = 0; k < width; k++)
                 pairs[n + k] = (uint64_t)length | 127 << 8 | 31 << 16 | (uint64_t)step << 24;

@@ -1,27 +1,27 @@
-/* jpeg_encode.c: a baseline JPEG encoder that spends bits where they save most error (T.81).
+/* jpeg_encode.c: a baseline JPEG encoder with rate-distortion optimised quantisation (T.81).
  *
- * Rate-distortion optimised quantisation: a level is lowered or dropped where that saves more bits than the error it
- * makes is worth. What a code costs depends on how often it occurs, so levels are chosen several times, each time with
- * the statistics of the last choice. The Huffman tables are then optimal for what was chosen.
+ * A level is lowered or set to zero where the bits saved are worth more than the error added. The length of a code
+ * depends on how often it occurs, so the choice is repeated, each time with the statistics of the previous one. The
+ * Huffman tables are then optimal for the result.
  */
 #include "huffman.h"
 
 enum {
     LARGEST_PASSES = 8,
-    TABLE_BITS = 8 * 160, /* about what the headers of a stream take */
-    HEADERS = 2048        /* more than they can have: two quantisers, four Huffman tables of 272 bytes, frame, scan */
+    TABLE_BITS = 8 * 160, /* typical size of the headers of a stream */
+    HEADERS = 2048        /* upper bound in bytes: two quantisers, four Huffman tables of 272 bytes, frame, scan */
 };
 
-static const float DEAD_ZONE = 0.42f; /* of rounding of AC levels, 0.5 being the nearest: a first guess of a choice */
+static const float DEAD_ZONE = 0.42f; /* rounding offset of AC levels before the first choice; 0.5 gives the nearest */
 
-/* Most squared error, in steps, that leaving a residual away may add to a block: about what a step makes in a block of
- * tissue, 64 / 12. So nothing that would be seen in tissue is lost on glass. */
+/* Largest squared error, in squared steps, that omitting a residual may add to a block: about that of quantisation in a
+ * block of tissue, 64 / 12. So details that would be visible in tissue are not lost on glass. */
 static const float LARGEST_LOSS = 5.0f;
 
-/* All memory of one call. */
+/* Memory of one call. */
 typedef struct {
     struct blocks blocks;
-    uint8_t *back;     /* (count, DC_CHOICES): of choose_dc() */
+    uint8_t *back;     /* (count, DC_CHOICES): scratch of choose_dc() */
     int16_t *tried;
     float *losses;     /* (count) */
     uint32_t *coded;
@@ -39,7 +39,7 @@ size_t rrip_encode_scratch(int32_t planes, int32_t height, int32_t width)
     if (planes < 1 || planes > 3 || height < 1 || width < 1 || height > RRIP_LARGEST_SIDE || width > RRIP_LARGEST_SIDE)
         return 0;
     const size_t samples = (size_t)planes * (size_t)height * (size_t)width, blocks = samples / 64;
-    const size_t words = items_of(samples) + 1; /* no item has more than 27 bits */
+    const size_t words = items_of(samples) + 1; /* an item has at most 27 bits */
     return taken(sizeof(encoder)) + taken(4 * blocks) + taken(4 * (blocks + 3)) + taken(samples + 1) +
            taken(4 * (samples + 1)) + taken(2 * blocks) + taken(2 * (samples + 1)) + taken(DC_CHOICES * blocks) +
            taken(2 * DC_CHOICES * blocks) + taken(4 * blocks) +
@@ -58,7 +58,7 @@ static encoder *take_encoder(arena *memory, int32_t planes, int32_t height, int3
     e->blocks.size = 0;
     e->blocks.dc = take(memory, 4 * blocks);
     e->blocks.first = take(memory, 4 * (blocks + 3));
-    e->blocks.place = take(memory, samples + 1); /* transform() writes one behind what it keeps */
+    e->blocks.place = take(memory, samples + 1); /* transform() writes one more than it keeps */
     e->blocks.value = take(memory, 4 * (samples + 1));
     e->blocks.dc_level = take(memory, 2 * blocks);
     e->blocks.ac_level = take(memory, 2 * (samples + 1));
@@ -71,7 +71,7 @@ static encoder *take_encoder(arena *memory, int32_t planes, int32_t height, int3
     return e->stream ? e : NULL;
 }
 
-/* floor(x) of a DC coefficient, which samples of -128 ... 127 keep between these limits. */
+/* floor(x) of a DC coefficient; the limits are those of samples in -128 ... 127. */
 static int32_t floor_of(float x)
 {
     x = x > -1026.0f ? x : -1026.0f;
@@ -80,7 +80,7 @@ static int32_t floor_of(float x)
     return whole - ((float)whole > x);
 }
 
-/* Quantise by rounding; `offset` below one half rounds AC coefficients towards zero, for fewer bits. */
+/* Quantise by rounding; an `offset` below one half favours smaller AC levels, for fewer bits. */
 static void round_levels(struct blocks *blocks, float offset)
 {
     const int32_t count = blocks->planes * blocks->count;
@@ -93,7 +93,7 @@ static void round_levels(struct blocks *blocks, float offset)
     }
 }
 
-/* The cheapest chain of DC levels of one plane, whose differences are what is coded (T.81 F.1.1.5.1). */
+/* Find the cheapest sequence of DC levels of one plane, whose differences are coded (T.81 F.1.1.5.1). */
 static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[12])
 {
     const int32_t count = e->blocks.count;
@@ -133,7 +133,7 @@ static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[
     }
 }
 
-/* What a squared error of one step counts, in squared mean steps. */
+/* Weight of the squared error of each coefficient: its squared step in units of the squared mean step. */
 static void weights_of(const rrip_quantiser *quantiser, float weight[64])
 {
     double sum = 0;
@@ -145,7 +145,7 @@ static void weights_of(const rrip_quantiser *quantiser, float weight[64])
     }
 }
 
-/* Choose the levels of planes by what codes cost that occur so often. */
+/* Choose the levels of planes by the lengths of codes that occur as often as `counts` says. */
 static void choose(const rrip_core *core, encoder *e, int32_t first_plane, int32_t stop,
                    const rrip_quantiser *quantiser, uint32_t counts[2][256])
 {
@@ -171,8 +171,8 @@ static void choose(const rrip_core *core, encoder *e, int32_t first_plane, int32
     }
 }
 
-/* By how much the squared error of each block of the first plane grows if all its levels become zero; false if a block
- * loses LARGEST_LOSS or more: in tissue that is soon found. */
+/* Compute by how much the squared error of each block of the first plane grows if all its levels become zero; stop
+ * with 0 at a block that loses LARGEST_LOSS or more, which tissue soon has. */
 static int find_losses(encoder *e, const float weight[64])
 {
     const struct blocks *blocks = &e->blocks;
@@ -191,7 +191,7 @@ static int find_losses(encoder *e, const float weight[64])
     return 1;
 }
 
-/* A sum by halves, as NumPy makes it: the error grows with the logarithm of `count` only. */
+/* Pairwise sum as in NumPy: the rounding error grows only with the logarithm of `count`. */
 static float pairwise_sum(const float *a, int32_t count)
 {
     if (count < 8) {
@@ -217,7 +217,7 @@ static float pairwise_sum(const float *a, int32_t count)
     return pairwise_sum(a, half) + pairwise_sum(a + half, count - half);
 }
 
-/* Whether the bits of a stream are worth more than the error that leaving it away makes. */
+/* Whether the bits of a stream are worth more than the error of omitting it. */
 static int is_dear(encoder *e, const rrip_quantiser *quantiser)
 {
     float weight[64];
@@ -235,7 +235,8 @@ static uint8_t *begin_segment(uint8_t *to, uint8_t marker, size_t body)
     return to + 4;
 }
 
-/* Tables, frame and scan (T.81 B.2). Components 1, 2, 3 without an application marker are Y, Cb, Cr to libjpeg. */
+/* Write tables, frame and scan (T.81 B.2). Without an application marker, libjpeg takes components 1, 2, 3 for
+ * YCbCr. */
 static size_t write_stream(encoder *e, int32_t height, int32_t width, const rrip_quantiser *quantisers)
 {
     const int32_t planes = e->blocks.planes, tables = planes == 1 ? 1 : 2;
@@ -288,7 +289,7 @@ static size_t write_stream(encoder *e, int32_t height, int32_t width, const rrip
     return (size_t)(to - e->stream);
 }
 
-/* Whether every level is zero: then there are only DC differences of no bits and ends of blocks. */
+/* Whether every level is zero: then there are only DC differences of zero and ends of blocks. */
 static int is_blank(const encoder *e)
 {
     uint32_t zeros = 0;

@@ -1,12 +1,12 @@
-/* jpeg_header.c: what stands before the scan of a stream of ours (spec section 6.1).
+/* jpeg_header.c: read and check the header of a stream of a tile (spec section 6.1).
  *
- * Checked before anything is decoded, so that a stream cannot claim more than the tile that it is said to be.
+ * It is checked before anything is decoded, so that a stream cannot be larger than its tile.
  */
 #include "internal.h"
 
 enum { SOF0 = 0xC0, DHT = 0xC4, SOS = 0xDA, DQT = 0xDB, DRI = 0xDD, COM = 0xFE };
 
-/* The body of a segment; `begin` says where it stands in the stream. */
+/* Contents of a segment behind its length. */
 typedef struct {
     const uint8_t *data;
     size_t size;
@@ -14,7 +14,7 @@ typedef struct {
 
 static int64_t two(const uint8_t *data) { return (int64_t)data[0] << 8 | data[1]; }
 
-/* SOF0: 8 bits, the size of the tile, no subsampling; keeps each component's identifier and quantiser. */
+/* Read SOF0: 8 bits, the size of the tile, no subsampling; store each component's identifier and quantiser. */
 static int read_frame(uint8_t marker, body in, int32_t side, int32_t planes, jpeg_header *out, int64_t numbers[4])
 {
     if (marker != SOF0 || in.size < 6 || in.data[0] != 8)
@@ -68,7 +68,7 @@ static int read_codes(body in, jpeg_header *out)
     return 0;
 }
 
-/* SOS: all components in the order of the frame, the whole spectrum at once; keeps each one's tables. */
+/* Read SOS: all components in the order of the frame, the whole spectrum; store the tables of each component. */
 static int read_scan_header(body in, int32_t planes, jpeg_header *out)
 {
     if (in.size != 4 + 2 * (size_t)planes || in.data[0] != planes)
@@ -91,7 +91,7 @@ static int has_codes(const uint8_t codes[16 + 256])
     return total > 0;
 }
 
-/* Whether every component has the tables that it needs. */
+/* Check that the stream has the tables of every component. */
 static int check_tables(int32_t planes, const jpeg_header *header, int64_t numbers[4])
 {
     for (int32_t c = 0; c < planes; c++) {
@@ -114,7 +114,7 @@ static int check_tables(int32_t planes, const jpeg_header *header, int64_t numbe
     return 0;
 }
 
-/* Frames, tables, APPn and COM; TEM and RST have no length to pass over, either. */
+/* Whether a marker of a segment may precede the scan: frames, tables, APPn and COM. (TEM and RST have no length.) */
 static int may_precede_scan(uint8_t marker)
 {
     return (marker >= SOF0 && marker <= 0xCF) || marker == SOS || marker == DQT || marker == DRI ||

@@ -1,11 +1,11 @@
-/* jpeg_scan.c: what comes before and after the codes of a scan (T.81 F.2); the codes are read by kernel_scan.h. */
+/* jpeg_scan.c: restart intervals of a scan, and the state of its decoding (T.81 F.2); kernel_scan.h reads the codes. */
 #include "internal.h"
 
 const uint8_t rrip_zigzag[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
                                  41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
                                  30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
-enum { SPARE = 32, GAP = 8 }; /* zero bytes behind the last interval and between two: more than are read past an end */
+enum { SPARE = 32, GAP = 8 }; /* zero bytes after the last interval and between two: more than are read past an end */
 
 static size_t blocks_of(int32_t side) { return (size_t)(side / 8) * (size_t)(side / 8); }
 
@@ -26,14 +26,14 @@ static int has_ff(uint64_t eight)
     return ((~eight - 0x0101010101010101u) & eight & 0x8080808080808080u) != 0;
 }
 
-/* Copy the scan's bytes without stuffed zeros; `first` and `count` get the place and length of each interval. */
+/* Copy the scan's bytes without stuffed zeros; `first` and `count` receive offset and length of each interval. */
 static int split_scan(const uint8_t *data, size_t at, size_t size, int32_t interval, size_t parts, uint8_t *bytes,
                       uint32_t *first, uint32_t *count, size_t *end)
 {
     const size_t stop = size - 2; /* the end marker */
     size_t to = 0, part = 0;
     first[0] = 0;
-    if (at > stop) /* the scan's header reaches into it */
+    if (at > stop) /* the scan's header overlaps the end marker */
         at = stop;
     for (;;) {
         while (stop - at >= 8) { /* `bytes` has as much room as `data` has bytes left */
@@ -45,7 +45,7 @@ static int split_scan(const uint8_t *data, size_t at, size_t size, int32_t inter
             at += 8;
             to += 8;
         }
-        if (at < stop && (data[at] != 0xFF || data[at + 1] == 0)) { /* in bounds: the end marker comes behind */
+        if (at < stop && (data[at] != 0xFF || data[at + 1] == 0)) { /* in bounds, since the end marker follows */
             bytes[to++] = data[at];
             at += data[at] == 0xFF ? 2 : 1;
             continue;
@@ -126,7 +126,7 @@ void rrip_begin_interval(scan *scan)
     scan->at = scan->bytes + scan->first[scan->part];
     scan->bits = 0;
     for (int k = 0; k < 8; k++)
-        scan->bits = scan->bits << 8 | scan->at[k]; /* there are zeros behind all that is read */
+        scan->bits = scan->bits << 8 | scan->at[k]; /* in bounds, since at least 8 zeros follow each interval */
     scan->have = 0;
     memset(scan->predicted, 0, sizeof scan->predicted);
 }

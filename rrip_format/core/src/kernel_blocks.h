@@ -1,11 +1,11 @@
-/* kernel_blocks.h: planes to DCT coefficients, and the choice of AC levels by rate and distortion (T.81 A.3, F.1).
+/* kernel_blocks.h: forward DCT, and rate-distortion optimised quantisation of AC coefficients (T.81 A.3, F.1).
  *
- * Floating-point operations are in the order that is written, on every processor.
+ * Floating-point operations are in the written order on every processor.
  */
 
 enum { BLOCKS_AT_ONCE = 32, ROW = 8 * BLOCKS_AT_ONCE };
 
-/* Orthonormal forward DCT of eight samples (T.81 A.3.3), `apart` floats apart, in place of `count` of each. */
+/* Orthonormal forward DCT of eight samples (T.81 A.3.3); results are `apart` floats apart. */
 RRIP_INLINE void dct(const float x0, const float x1, const float x2, const float x3, const float x4, const float x5,
                      const float x6, const float x7, float out[8])
 {
@@ -23,7 +23,7 @@ RRIP_INLINE void dct(const float x0, const float x1, const float x2, const float
     out[7] = d0 * c7 - d1 * c5 + d2 * c3 - d3 * c1;
 }
 
-/* Vertical frequencies of `count` columns: to rows that are ROW apart. */
+/* Transform `count` columns: vertical frequencies are written to rows that are ROW apart. */
 RRIP_INLINE void dct_columns(const float *restrict plane, size_t width, int32_t count, float *restrict out)
 {
     for (int32_t x = 0; x < count; x++) {
@@ -36,7 +36,7 @@ RRIP_INLINE void dct_columns(const float *restrict plane, size_t width, int32_t 
     }
 }
 
-/* Horizontal frequencies h of blocks: vertical ones v are side by side, at ROW h + BLOCKS_AT_ONCE v. */
+/* Transform the rows of blocks: horizontal frequency h and vertical frequency v are at ROW h + BLOCKS_AT_ONCE v. */
 RRIP_INLINE void dct_rows(const float *restrict rows, float *restrict out)
 {
     for (int v = 0; v < 8; v++) {
@@ -50,13 +50,13 @@ RRIP_INLINE void dct_rows(const float *restrict rows, float *restrict out)
     }
 }
 
-/* Vectors of eight numbers, of whatever registers there are; written out, because compilers do not see that this loop
- * has no branches. */
+/* Vectors of eight numbers, in whatever registers there are: compilers do not vectorise the loop below by
+ * themselves. */
 typedef float floats8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32_t ints8 __attribute__((vector_size(32), aligned(4), may_alias));
 
-/* Coefficients in zigzag order and in units of their step, and which of each block do not round to zero: a bit each, in
- * `kept` of positions 0 to 31, and behind them of 32 to 63. */
+/* Scale coefficients to units of their step, in zigzag order, and mark those of each block that do not round to zero
+ * with a bit each: `kept` has positions 0 to 31 of all blocks, then 32 to 63. */
 RRIP_INLINE void order(const float *turned, const float *scale, float *scaled, uint32_t kept[2 * BLOCKS_AT_ONCE])
 {
     const ints8 magnitude = {INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
@@ -74,7 +74,7 @@ RRIP_INLINE void order(const float *turned, const float *scale, float *scaled, u
     }
 }
 
-/* The blocks of one plane, behind those of the planes before it. */
+/* Transform one plane, and append its blocks to those of the previous planes. */
 static void transform(const float *samples, int32_t height, int32_t width, const float scale[64], struct blocks *out,
                       int32_t plane)
 {
@@ -104,17 +104,18 @@ static void transform(const float *samples, int32_t height, int32_t width, const
     *first = out->size = at;
 }
 
-/* The cheapest sequence of levels in each block: a shortest path over the coefficients that stay.
+/* Find the cheapest sequence of AC levels in each block: a shortest path over the coefficients that are not set to
+ * zero.
  *
- * `cost` is that of a level of s bits after a run of zeros, `cheapest` its least over the runs, `end` that of the
- * end-of-block code, in the units of the squared error. Point 0 of a path is the DC coefficient. */
+ * `cost` is that of a level of s bits after a run of zeros, `cheapest` its minimum over the runs, `end` that of the
+ * end-of-block code, all in units of the squared error. Point 0 of a path is the DC coefficient. */
 static void choose_ac(const struct blocks *blocks, int32_t plane, const float weight[64], const float cost[11][64],
                       const float cheapest[11], float end)
 {
     const int32_t *first = blocks->first + (ptrdiff_t)plane * (blocks->count + 1);
     float best[64];    /* cost of the cheapest path that ends at a point */
-    float skipped[64]; /* squared error if all up to a point were zero */
-    float floor[64];   /* least best - skipped up to a point: bounds paths through earlier points */
+    float skipped[64]; /* squared error if all coefficients up to a point are zero */
+    float floor[64];   /* minimum of best - skipped up to a point: a bound of paths through earlier points */
     int32_t where[64], before[64];
     int16_t chosen[64];
     best[0] = skipped[0] = floor[0] = 0;
@@ -124,7 +125,7 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
         const uint8_t *place = blocks->place + start;
         const float *value = blocks->value + start;
         int16_t *out = blocks->ac_level + start;
-        float error = 0; /* of all up to the point before, if they were zero */
+        float error = 0; /* squared error if all coefficients up to the previous point are zero */
         for (int32_t t = 1; t <= count; t++) {
             const int32_t k = place[t - 1];
             const float x = __builtin_fabsf(value[t - 1]);
@@ -147,7 +148,7 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
                     prior = j;
                     level = high;
                 }
-                if (low == high) /* which would give the same total */
+                if (low == high) /* both have the same total */
                     continue;
                 total = path + (error_low + cost_low[run]);
                 if (total < least) {
@@ -184,7 +185,7 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
     }
 }
 
-/* Samples of a plane as a decoder makes them of its levels; `steps` in zigzag order. */
+/* Decode the levels of a plane to samples; `steps` in zigzag order. */
 static void decode_levels(const struct blocks *blocks, int32_t plane, int32_t height, int32_t width,
                           const int16_t steps[64], uint8_t *out)
 {

@@ -1,18 +1,18 @@
-/* kernel_idct.h: coefficients to samples, the inverse DCT of spec section 5.1, GROUP blocks at a time, one in each lane.
+/* kernel_idct.h: the inverse DCT of spec section 5.1, for GROUP blocks at a time, one in each lane.
  *
- * Multiplied out, so that all products are of two 16-bit numbers: there are instructions that add those in pairs. What
- * a stream that obeys that section never has, a value outside 16 bits between the two dimensions, is clipped to them.
+ * The products are expanded so that each is of two 16-bit numbers, for the instructions that add these in pairs. Values
+ * between the two dimensions are clipped to 16 bits, which those of a stream that obeys that section never exceed.
  */
 
 enum { GROUP = LANES > 16 ? LANES : 16 };
 _Static_assert((int)GROUP <= (int)MOST_GROUP && GROUP % LANES == 0, "a group is some whole vectors");
 
-/* Largest horizontal, or vertical, frequency of the positions in zigzag order up to each, plus 1. */
+/* By position in zigzag order: the largest horizontal or vertical frequency up to there, plus 1. */
 static const uint8_t extent[64] = {1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7,
                                    7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
                                    8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8};
 
-/* One dimension of `n` coefficients, 4 or 8, those behind them being zero; `half` is added to each result. */
+/* Inverse DCT in one dimension of `n` coefficients, 4 or 8, the others being zero; `half` is added to each result. */
 RRIP_INLINE void butterfly(const v16 *c, const int n, const int32_t half, v32 *s)
 {
     v16 zero = v_set(0);
@@ -51,8 +51,8 @@ static const uint8_t position[64] = {0,  1,  5,  6,  14, 15, 27, 28, 2,  4,  7, 
                                      41, 43, 9,  11, 18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38,
                                      46, 51, 55, 60, 21, 34, 37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63};
 
-/* LANES blocks whose coefficients are all within `n` by `n` frequencies, `width` columns of them, to rows of
- * 8 * LANES samples. */
+/* Transform LANES blocks, whose coefficients are within the first `n` by `n` frequencies and `width` columns of
+ * these, to rows of 8 * LANES samples. */
 RRIP_INLINE void transform_lanes(const int16_t *coefficients, int32_t apart, const int16_t steps[64], int last,
                                  const int n, const int width, uint8_t *out, size_t stride)
 {
@@ -84,10 +84,10 @@ RRIP_INLINE void transform_lanes(const int16_t *coefficients, int32_t apart, con
     }
 }
 
-/* Samples of `count` blocks beside each other, at most GROUP, to rows `stride` apart.
+/* Write the samples of `count` adjacent blocks, at most GROUP, to rows `stride` apart.
  *
- * `coefficients`, quantised, are of GROUP blocks, so many numbers apart; those and the quantiser steps are in zigzag
- * order. What is behind position `last` is zero. */
+ * The quantised `coefficients` of GROUP blocks are `apart` numbers apart; they and the quantiser steps are in zigzag
+ * order. Coefficients after position `last` are zero. */
 static void inverse_dct(const int16_t *coefficients, int32_t apart, const int16_t steps[64], int last, uint8_t *out,
                         size_t stride, int32_t count)
 {

@@ -1,10 +1,10 @@
-/* kernel_measure.h: colour and differences for the encoder. Loops without branches, of which a compiler makes vectors.
+/* kernel_measure.h: colour conversion, differences and SSIM for the encoder, in loops that compilers vectorise.
  *
- * Floating-point operations are in the order that is written, on every processor.
+ * Floating-point operations are in the written order on every processor.
  */
 
 static const int32_t ycc_factors[3][4] = {{19595, 38470, 7471, 0}, {-11059, -21709, 32768, 8388608},
-                                          {32768, -27439, -5329, 8388608}}; /* of R, G, B and 1, times 65536 */
+                                          {32768, -27439, -5329, 8388608}}; /* factors of R, G, B and 1, times 65536 */
 
 static void rgb_to_ycc(const uint8_t *restrict rgb, size_t count, uint8_t *restrict out)
 {
@@ -57,7 +57,7 @@ static void box2(const uint8_t *restrict rgb, int32_t height, int32_t width, uin
         for (int32_t x = 0; x + 1 < width; x += 2, upper += 6, lower += 6, out += 3)
             for (int c = 0; c < 3; c++)
                 out[c] = (uint8_t)((upper[c] + upper[c + 3] + lower[c] + lower[c + 3] + 2) >> 2);
-        if (width % 2) { /* the last column twice */
+        if (width % 2) { /* use the last column twice */
             for (int c = 0; c < 3; c++)
                 out[c] = (uint8_t)((2 * upper[c] + 2 * lower[c] + 2) >> 2);
             out += 3;
@@ -68,8 +68,8 @@ static void box2(const uint8_t *restrict rgb, int32_t height, int32_t width, uin
 /* Mean of 1 - SSIM.
  *
  * With d the difference of both pictures, SSIM's factors are 1 - mean(d)^2 / (mean_1^2 + mean_2^2 + c1) and
- * 1 - var(d) / (var_1 + var_2 + c2), which does not cancel out where they are nearly the same. Samples are counted from
- * 128. Columns are weighted first, then rows, always along a row of memory. `scratch` has 9 rows. */
+ * 1 - var(d) / (var_1 + var_2 + c2): this form has no cancellation for nearly equal pictures. 128 is subtracted from
+ * samples. Columns are weighted first, then rows, both in loops along a row of memory. `scratch` has 9 rows. */
 static double dissimilarity(const float *first, const float *second, int32_t height, int32_t width,
                             const float *weights, int32_t reach, float c1, float c2, float *scratch)
 {

@@ -1,14 +1,14 @@
 /* kernel_predict.h: prediction, chroma from luma and colour (spec sections 5.2 to 5.5).
  *
- * All arithmetic is in 16 bits, which the proof of spec section 5.6 allows. An even and an odd sample of the finer level
- * are made of the same five coarse ones, so vectors hold even samples or odd ones, and nothing moves from lane to lane
- * before samples are stored. Predicted samples are less 128, as C and Q of section 5.2.
+ * All arithmetic is in 16 bits, which suffice by the proof of spec section 5.6. An even sample of the finer level and
+ * the odd one after it depend on the same five coarse ones, so each vector has either even or odd samples, and no
+ * sample changes its lane before it is stored. Predicted samples have 128 subtracted, as C and Q of section 5.2.
  */
 
-/* Two coarse samples beyond each end of a row are the last one inside; lines begin with the two of the left end. */
+/* Samples that repeat the outermost one beyond each end of a row; a line begins with those of the left end. */
 enum { BEYOND = 2 };
 
-/* A filtered column plus 1: the taps sum to 64, so that adds the 64 with which the horizontal pass rounds. */
+/* Filter a column, plus 1: as the taps sum to 64, this adds the 64 by which the horizontal filter rounds. */
 RRIP_INLINE int16_t filtered(int32_t a, int32_t b, int32_t c, int32_t d, const int16_t k[4])
 {
     return (int16_t)(((k[0] * a + k[1] * b + k[2] * c + k[3] * d + 16 - 128 * 64) >> 5) + 1);
@@ -20,8 +20,8 @@ RRIP_INLINE v16 v_filtered(v16 a, v16 b, v16 c, v16 d, const v16 k[4])
     return v_add(v_shift(v_add(sum, v_set(16 - 128 * 64)), 5), v_set(1));
 }
 
-/* The two rows between which coarse row `n` of a plane lies, for columns `first` up to `stop` and the two beyond each
- * end; to `lines` and LINE behind that. */
+/* Filter the columns `first` to `stop` (and BEYOND more at each end) of a plane for the fine rows 2 n and 2 n + 1;
+ * write these to `lines` and `lines` + LINE. */
 RRIP_INLINE void filter_columns(const uint8_t *plane, int32_t height, int32_t width, int32_t n, const int16_t taps[4],
                                 int32_t first, int32_t stop, int16_t *lines)
 {
@@ -54,7 +54,7 @@ RRIP_INLINE void filter_columns(const uint8_t *plane, int32_t height, int32_t wi
     }
 }
 
-/* Even and odd predicted samples less 128 from the five filtered ones that begin at `row`. */
+/* Predict even and odd samples, minus 128, from the five filtered ones that begin at `row`. */
 RRIP_INLINE void predict_lanes(const int16_t *row, const v16 k[4], v16 *even, v16 *odd)
 {
     v16 v0 = v_load(row), v1 = v_load(row + 1), v2 = v_load(row + 2), v3 = v_load(row + 3), v4 = v_load(row + 4);
@@ -64,11 +64,11 @@ RRIP_INLINE void predict_lanes(const int16_t *row, const v16 k[4], v16 *even, v1
     *odd = v_clip(v_shift(o, 7), -128, 127);
 }
 
-/* Red, green and blue of y (0 ... 255) and of chroma less 128 (spec section 5.5), still to be clipped.
+/* Compute red, green and blue, not yet clipped, from y (0 ... 255) and from chroma minus 128 (spec section 5.5).
  *
- * A product by a factor f of that section and its shift, (f c + 32768) >> 16, are c times the whole part of f / 65536,
- * and for the rest v_scale(c, f / 2), which is the same for every c in -128 ... 127 (also where f is odd). In green two products share one
- * shift, so their factors are split: f = 256 a + b, and of the sum only b's part is divided twice. */
+ * A factor f of that section and its shift, (f c + 32768) >> 16, equal c times the integral part of f / 65536 plus
+ * v_scale(c, f / 2) for the rest, for every c in -128 ... 127 (also if f is odd). In green two products share one
+ * shift, so their factors are split: f = 256 a + b, and only the part of b is shifted twice. */
 RRIP_INLINE void rgb_lanes(v16 y, v16 b, v16 r, v16 out[3])
 {
     out[0] = v_add(v_add(y, r), v_scale(r, 13173));
@@ -78,7 +78,7 @@ RRIP_INLINE void rgb_lanes(v16 y, v16 b, v16 r, v16 out[3])
     out[2] = v_add(v_add(y, v_add(b, b)), v_scale(b, -7471));
 }
 
-/* 2 * LANES samples to `out` from its sample `x` on, of which only those in 0 ... `count` - 1 are wanted. */
+/* Store 2 * LANES samples to `out` from its sample `x` on, but only those in 0 ... `count` - 1. */
 RRIP_INLINE void store_lanes(const line *out, int32_t x, int32_t count, const v16 even[3], const v16 odd[3])
 {
     const int32_t width = 2 * LANES;
@@ -115,7 +115,7 @@ typedef struct {
     v16 luma[4], chroma[4];
 } filters;
 
-/* One fine row from its filtered ones; `lines` are those of Y, Cb and Cr, 2 * LINE apart. */
+/* Reconstruct one fine row from the filtered lines of Y, Cb and Cr, which are 2 * LINE apart. */
 RRIP_INLINE void predict_row(const prediction *job, const filters *k, const int16_t *lines,
                              const uint8_t *const residual[3], const int has_luma, const int has_chroma,
                              const int colour, const line *out)
@@ -125,7 +125,7 @@ RRIP_INLINE void predict_row(const prediction *job, const filters *k, const int1
     uint8_t tail[3][2 * LANES];
     for (int32_t x = begin; x < stop; x += LANES) {
         ptrdiff_t at = 2 * (ptrdiff_t)x;
-        if (x + LANES > job->width) { /* what stands behind the last sample belongs to others */
+        if (x + LANES > job->width) { /* do not read behind the end of the row */
             size_t left = 2 * (size_t)(job->width - x);
             for (int c = 0; c < 3; c++)
                 if (residual[c])
@@ -149,7 +149,7 @@ RRIP_INLINE void predict_row(const prediction *job, const filters *k, const int1
                 e = v_add(e, v_follow(even_change, job->how->cfl[c - 1]));
                 o = v_add(o, v_follow(odd_change, job->how->cfl[c - 1]));
             }
-            if (has_chroma) { /* either one of both may be missing, not all of them */
+            if (has_chroma) { /* one of the two may be NULL */
                 e = v_add(e, r[c] ? v_sub(v_even_bytes(r[c] + at), v_set(128)) : v_set(0));
                 o = v_add(o, r[c] ? v_sub(v_odd_bytes(r[c] + at), v_set(128)) : v_set(0));
             }

@@ -1,12 +1,12 @@
-/* kernel_scan.h: the codes of a scan to samples, with every fault an error (T.81 F.2).
+/* kernel_scan.h: decode the codes of a scan to samples; anything invalid is an error (T.81 F.2).
  *
- * A position counts END for each block, so that several blocks are read in one loop in which nothing branches where a
- * block ends: a processor could not foresee that. Needs kernel_idct.h and the vector operations of a variant.
+ * Positions run through several blocks, END for each, so that one loop reads them without a branch at the end of a
+ * block, which processors mispredict. Needs kernel_idct.h and the vector operations of a variant.
  */
 
-enum { LOOKS = 5 }; /* between two refills: of LOOKED bits at most, which leaves what the next look needs */
+enum { LOOKS = 5 }; /* lookups between two refills: each takes at most LOOKED bits, and enough are left for the next */
 
-/* Eight bytes, the first one uppermost. */
+/* Load eight bytes, the first one uppermost. */
 RRIP_INLINE uint64_t eight_bytes(const uint8_t *at)
 {
     uint64_t eight;
@@ -17,17 +17,17 @@ RRIP_INLINE uint64_t eight_bytes(const uint8_t *at)
     return eight;
 }
 
-/* A symbol that the table of pairs does not hold whole: bits it takes (0 if it is none), run of zeros, value. */
+/* A symbol read singly: length of code and amplitude (0 if invalid), run of zeros, value. */
 typedef struct {
     int32_t taken, run, value;
 } symbol;
 
-/* `bits` are the next ones of the stream from the upper end. */
+/* Read one symbol of any length; `bits` are the next ones of the stream, the first uppermost. */
 RRIP_INLINE symbol read_symbol(uint64_t bits, const int is_dc, const int looked, const code_table *table)
 {
     const int32_t entry = table->single[((size_t)is_dc << looked) + (size_t)(bits >> (64 - looked))];
     int32_t taken = entry & 31, size = entry >> 5 & 15, run = entry >> 9 & 255;
-    if (size == LONG_CODE) { /* or none */
+    if (size == LONG_CODE) { /* or an invalid code */
         taken = looked + 1;
         while (taken <= 16 && (int32_t)(bits >> (64 - taken)) >= table->above[is_dc][taken])
             taken++;
@@ -48,19 +48,19 @@ RRIP_INLINE symbol read_symbol(uint64_t bits, const int is_dc, const int looked,
     return (symbol){taken + size, run, amplitude < half ? amplitude - 2 * half + 1 : amplitude};
 }
 
-/* The tables of a plane, and what comes when a block of it ends: the next plane in the order of the scan. */
+/* The tables of a plane, and those that follow when a block ends: of the next plane in the order of the scan. */
 typedef struct turn {
     const code_table *table;
     const uint8_t *ac, *next_dc; /* pairs of AC, and of DC of the next plane */
     struct turn *next;
-    uint64_t seen; /* positions of last coefficients, by "or" */
+    uint64_t seen; /* bitwise "or" of the positions of all last coefficients */
 } turn;
 
-/* The coefficients of `count` blocks, DC as it is stored; the first is of the first plane.
+/* Decode the coefficients of `count` blocks, with DC as the stored difference; the first block is of the first plane.
  *
- * Returns 0 or what is wrong; `reached` gets the position. All 64 bits that the reader holds are the stream's, also those
- * that it does not count in `have`. What decides on the speed is how long it takes from one look to the next: a shift by
- * what the last entry says, one to the index, a load. */
+ * Returns 0 or a code of enum rrip_code; `reached` receives the position. All 64 bits of the reader are the
+ * stream's, also those that it does not count in `have`. The speed depends on the latency from one lookup to the
+ * next: a shift by the length in the last entry, a shift to the index, a load. */
 RRIP_INLINE int read_blocks(scan *restrict scan, turn turns[3], const int planes, const int looked,
                             int16_t *restrict coefficients, const uint64_t count, uint64_t *reached)
 {
@@ -75,7 +75,7 @@ RRIP_INLINE int read_blocks(scan *restrict scan, turn turns[3], const int planes
             problem = RRIP_EARLY;
             break;
         }
-        uint64_t e = ((const uint64_t *)pairs)[bits >> (64 - looked)]; /* does not wait for the bits that come in */
+        uint64_t e = ((const uint64_t *)pairs)[bits >> (64 - looked)]; /* before the refill, so as not to wait for it */
         bits |= eight_bytes(at) >> have;
         at += (63 - have) >> 3;
         have |= 56;
@@ -85,14 +85,14 @@ RRIP_INLINE int read_blocks(scan *restrict scan, turn turns[3], const int planes
             uint64_t to = k + (uint8_t)(e >> 24);
             coefficients[k + (uint8_t)(e >> 16)] = (int16_t)(e >> 32);
             coefficients[to] = (int16_t)(e >> 48);
-            is_alone = (to & (END - 1)) > 62; /* the entry says nothing, or the block is full before its last */
+            is_alone = (to & (END - 1)) > 62; /* to be looked up singly, or the block might be full */
             if (is_alone)
                 break;
             k = to & ~(uint64_t)(uint8_t)(e >> 8);
             if (planes == 1) {
                 seen |= to;
                 pairs = turns->ac + (e & dc);
-            } else { /* without a branch, which could not be foreseen */
+            } else { /* without a branch, which would be mispredicted */
                 const uintptr_t ended = (uintptr_t)0 - (uintptr_t)((e & dc) != 0);
                 const uintptr_t ac = (uintptr_t)now->ac, next_dc = (uintptr_t)now->next_dc;
                 now->seen |= to;
@@ -149,7 +149,7 @@ RRIP_INLINE void clear_blocks(int16_t *coefficients, int32_t count)
             v_store(coefficients + n * END + k, v_set(0));
 }
 
-/* A row of blocks, as struct rrip_core has it, of so many planes and with a look of so many bits: numbers that are known take no
+/* Decode a row of blocks (see struct rrip_core). `planes` and `looked` are constants of each call, which saves
  * registers. */
 RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint8_t *const out[3], size_t stride,
                             int64_t numbers[4])
@@ -184,7 +184,7 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
             uint64_t reached;
             int problem = read_blocks(scan, turns, planes, looked, first, (uint64_t)(run * planes), &reached);
             if (problem && rrip_interval_problem(scan) == RRIP_EARLY)
-                problem = RRIP_EARLY; /* what stands behind the end may have any fault */
+                problem = RRIP_EARLY; /* the zeros supplied after the end may be invalid in any way */
             if (problem) {
                 numbers[0] = problem == RRIP_EARLY ? scan->row : numbers[0] + (int64_t)(reached / END) / planes;
                 return problem;
@@ -204,8 +204,8 @@ RRIP_INLINE int scan_row_of(scan *scan, const int planes, const int looked, uint
             inverse_dct(coefficients + c * END, planes * END, scan->steps[c], (int)(turns[c].seen & 63),
                         out[c] + 8 * left, stride, count);
     }
-    /* That more bits were used than there are shows at different places, as a variant reads more or fewer blocks at a
-     * time; but in the same row. */
+    /* Variants read different numbers of blocks at a time and notice the end of the data in different blocks, but in
+     * the same row. */
     numbers[0] = scan->row++;
     return rrip_interval_problem(scan) == RRIP_EARLY ? RRIP_EARLY : 0;
 }

@@ -1,6 +1,6 @@
-/* kernels.h: all kernels of one variant, and the table of them: included at the end of each variant_*.c, which defines
- * the vector operations, VARIANT (the table's name), VARIANT_NAME (its name in the contract) and CRC32C; and SCAN_COLOUR
- * where another variant's serves better. */
+/* kernels.h: all kernels of one variant and the table of them. Included at the end of each variant_*.c, which
+ * defines the vector operations, VARIANT (name of the table), VARIANT_NAME (name in rrip.h) and CRC32C; and
+ * SCAN_COLOUR to use the kernel of another variant. */
 #include "kernel_idct.h"
 #include "kernel_predict.h"
 #include "kernel_scan.h"

@@ -1,5 +1,5 @@
-/* simd_avx2.h: the operations of simd_plain.h by AVX2. Pairs of instructions that work within 128 bits (unpack and
- * pack) undo each other's order. */
+/* simd_avx2.h: the operations of simd_plain.h with AVX2. Unpack and pack instructions work within 128 bits; used in
+ * pairs, they restore the order. */
 enum { LANES = 16 };
 
 typedef __m256i v16;

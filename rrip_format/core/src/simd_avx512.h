@@ -1,5 +1,6 @@
-/* simd_avx512.h: the operations of simd_plain.h by AVX-512 with VBMI, which moves any byte anywhere. Processors that have
- * it do not slow down for vectors of 512 bits. Pairs of instructions that work within 128 bits undo each other's order. */
+/* simd_avx512.h: the operations of simd_plain.h by AVX-512 with VBMI, which moves any byte anywhere. Processors that
+ * have it do not slow down for vectors of 512 bits. Pairs of instructions that work within 128 bits undo each
+ * other's order. */
 enum { LANES = 32 };
 
 typedef __m512i v16;
@@ -33,7 +34,8 @@ RRIP_INLINE void v_store(int16_t *p, v16 a) { _mm512_storeu_si512(p, a); }
 /* Where sample p of 64 is in what packing even and odd ones gives: eight even ones, eight odd ones, and so on. */
 #define PACKED(p) ((p) / 16 * 16 + (p) / 2 % 8 + (p) % 2 * 8)
 #define IN_ORDER(k, i) PACKED(i)
-/* Byte i of vector k of interleaved pixels is of channel n % 3 of pixel n / 3, n = 64 k + i; 64 stands for channel 1. */
+/* Byte i of vector k of interleaved pixels is of channel n % 3 of pixel n / 3, n = 64 k + i; 64 stands for channel
+ * 1. */
 #define PIXEL(k, i) (PACKED((64 * (k) + (i)) / 3) + ((64 * (k) + (i)) % 3 == 1 ? 64 : 0))
 #define FOUR(k, i) (PACKED((64 * (k) + (i)) / 4) + ((64 * (k) + (i)) % 4 == 1 ? 64 : 0))
 static const uint8_t in_order[64] = ALL(IN_ORDER, 0);

@@ -1,6 +1,6 @@
-/* simd_plain.h: the vector operations in portable C, and what each means; a compiler may make vectors of them.
+/* simd_plain.h: the vector operations in portable C, which defines them for all variants.
  *
- * v16 is LANES signed 16-bit numbers, v32 as many of 32 bits. Arithmetic wraps unless something else is said.
+ * v16 is LANES signed 16-bit numbers, v32 as many of 32 bits. Arithmetic wraps around unless stated otherwise.
  */
 enum { LANES = 8 };
 
@@ -25,8 +25,8 @@ typedef struct {
 
 RRIP_INLINE v16 v_set(int32_t a) { EACH(a); }
 RRIP_INLINE v16 v_load(const int16_t *p) { EACH(p[k]); }
-RRIP_INLINE v16 v_load_bytes(const uint8_t *p) { EACH(p[k]); } /* one a lane */
-RRIP_INLINE v16 v_even_bytes(const uint8_t *p) { EACH(p[2 * k]); } /* of 2 * LANES */
+RRIP_INLINE v16 v_load_bytes(const uint8_t *p) { EACH(p[k]); }     /* LANES bytes */
+RRIP_INLINE v16 v_even_bytes(const uint8_t *p) { EACH(p[2 * k]); } /* the even ones of 2 * LANES bytes */
 RRIP_INLINE v16 v_odd_bytes(const uint8_t *p) { EACH(p[2 * k + 1]); }
 RRIP_INLINE v16 v_add(v16 a, v16 b) { EACH((uint32_t)a.lane[k] + (uint32_t)b.lane[k]); }
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { EACH((uint32_t)a.lane[k] - (uint32_t)b.lane[k]); }
@@ -42,7 +42,7 @@ RRIP_INLINE void v_store(int16_t *p, v16 a) { memcpy(p, a.lane, sizeof a.lane); 
 
 RRIP_INLINE uint8_t clipped(int32_t a) { return (uint8_t)least32(most32(a, 0), 255); }
 
-/* 2 * LANES bytes: those of `even` and `odd` in turn, clipped to 0 ... 255. */
+/* Store 2 * LANES bytes, alternately from `even` and `odd`, clipped to 0 ... 255. */
 RRIP_INLINE void v_store_pairs(uint8_t *p, v16 even, v16 odd)
 {
     for (int k = 0; k < LANES; k++) {
@@ -51,7 +51,7 @@ RRIP_INLINE void v_store_pairs(uint8_t *p, v16 even, v16 odd)
     }
 }
 
-/* The same of three planes, as 2 * LANES pixels of 3 bytes, or of 4 whose last is 255. */
+/* Store 2 * LANES pixels of 3 bytes, or of 4 whose last is 255, from three planes. */
 RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3], const int step)
 {
     for (int k = 0; k < 2 * LANES; k++, p += step) {
@@ -62,7 +62,7 @@ RRIP_INLINE void v_store_pixels(uint8_t *p, const v16 even[3], const v16 odd[3],
     }
 }
 
-/* Of LANES blocks, so many numbers apart, 8 numbers of each: out[k] are the number k of every block. */
+/* Load 8 numbers of each of LANES blocks, `apart` numbers apart: out[k] has number k of every block. */
 RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
 {
     for (int k = 0; k < 8; k++)
@@ -70,7 +70,7 @@ RRIP_INLINE void v_transpose(const int16_t *p, int32_t apart, v16 out[8])
             out[k].lane[n] = p[n * apart + k];
 }
 
-/* LANES blocks of 8 bytes: of each lane, that of x[0] ... x[7], clipped to 0 ... 255. */
+/* Store LANES blocks of 8 bytes: block k has lane k of x[0] ... x[7], clipped to 0 ... 255. */
 RRIP_INLINE void v_store_blocks(uint8_t *p, const v16 x[8])
 {
     for (int k = 0; k < LANES; k++)

@@ -1,4 +1,4 @@
-/* simd_wasm.h: the operations of simd_plain.h by WebAssembly's vectors of 128 bits. */
+/* simd_wasm.h: the operations of simd_plain.h with WebAssembly's vectors of 128 bits. */
 enum { LANES = 8 };
 
 typedef v128_t v16;

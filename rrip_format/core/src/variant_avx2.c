@@ -1,4 +1,4 @@
-/* variant_avx2.c: the kernels for x86 processors with AVX2 and BMI2, which nearly all have had since 2015. */
+/* variant_avx2.c: the kernels for x86-64 processors with AVX2 and BMI2, as nearly all since 2015. */
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 

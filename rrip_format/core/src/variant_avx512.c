@@ -1,4 +1,4 @@
-/* variant_avx512.c: the kernels for x86 processors with AVX-512 and VBMI, of Intel since 2019 and of AMD since 2022. */
+/* variant_avx512.c: the kernels for x86-64 processors with AVX-512 and VBMI: Intel since 2019, AMD since 2022. */
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 
@@ -11,7 +11,7 @@ RRIP_TARGET("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx2,bmi,bmi2,lzcnt,p
 #define VARIANT rrip_avx512
 #define VARIANT_NAME "avx512"
 #define CRC32C crc32c_x86
-#define SCAN_COLOUR rrip_avx2_scan_colour /* a base tile has 16 blocks in a row, which fill half of a group of 32 */
+#define SCAN_COLOUR rrip_avx2_scan_colour /* a base tile has 16 blocks in a row, half of a group of 32 */
 #include "kernels.h"
 RRIP_TARGET_END
 #else

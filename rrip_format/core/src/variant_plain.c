@@ -1,4 +1,4 @@
-/* variant_plain.c: the kernels in portable C, for processors of which nothing else is known; the others equal it. */
+/* variant_plain.c: the kernels in portable C, for any processor; the other variants give the same results. */
 #include "blocks.h"
 #include "crc32c.h"
 #include "simd_plain.h"

@@ -1,10 +1,10 @@
-/* variants.c: which kernels this processor runs. */
+/* variants.c: find the kernels that this processor can run. */
 #include "internal.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <cpuid.h>
 
-/* Registers that the system saves: bits of XCR0. */
+/* Registers that the operating system saves: bits of XCR0. */
 static uint32_t saved_registers(void)
 {
     uint32_t low, high;
@@ -12,7 +12,7 @@ static uint32_t saved_registers(void)
     return low;
 }
 
-/* Compilers' own questions (__builtin_cpu_supports) need a runtime that not all of them bring. */
+/* __builtin_cpu_supports needs a runtime library that not every compiler has. */
 static int has_avx2(int wants_avx512)
 {
     uint32_t a, b, c, d, ext_c;
@@ -36,7 +36,7 @@ static int has_avx2(int wants_avx512)
 }
 #endif
 
-/* Slowest first. */
+/* Kernels number `index` of those that this processor can run, slowest first; NULL behind the last. */
 static const rrip_core *variant(size_t index)
 {
     size_t at = 0;

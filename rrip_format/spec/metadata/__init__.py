@@ -1,8 +1,8 @@
-"""The ``rrip`` attributes of a container: how it is coded, what slide it shows, what made it (spec section 8).
+"""The ``rrip`` attribute of a container: its coding, the slide, and the program that wrote it (spec section 8).
 
 `validate_` functions return every problem that they find; `parse_` functions raise one error that lists them all.
-Both parts carry a CRC-32C of their canonical JSON (RFC 8785), because a flipped bit in a filter tap makes a wrong
-picture as surely as one in a tile.
+The attribute and its ``coding`` object each have a CRC-32C of their canonical JSON (RFC 8785), because a flipped bit in
+a filter tap gives a wrong picture just as one in a tile does.
 """
 
 from __future__ import annotations

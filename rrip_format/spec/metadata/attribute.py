@@ -1,4 +1,4 @@
-"""The whole ``rrip`` attribute: its coding, the slide, and what wrote it (spec sections 8.1, 8.3 and 8.4)."""
+"""The ``rrip`` attribute: coding, slide and writer (spec sections 8.1, 8.3 and 8.4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class SlideMetadata:
-    """What the slide is, for people and viewers; no pixel depends on it (spec section 8.3).
+    """Description of the slide for people and viewers; no pixel depends on it (spec section 8.3).
 
     Parameters
     ----------
@@ -27,12 +27,13 @@ class SlideMetadata:
     objective : float or None
         Objective power.
     vendor : str or None
+        Vendor of the scanner.
     properties : mapping of str to str
         The vendor's own properties.
     source_name : str
         File name of the source, without directories.
     source_bytes : int or None
-        Size of the source.
+        Size of the source, bytes.
     """
 
     mpp: tuple[float, float] | None = None
@@ -43,7 +44,7 @@ class SlideMetadata:
     source_bytes: int | None = None
 
     def to_json(self) -> dict[str, Json]:
-        """The ``slide`` object."""
+        """Return the ``slide`` object."""
         return {
             "mpp": None if self.mpp is None else [_number(value) for value in self.mpp],
             "objective": None if self.objective is None else _number(self.objective),
@@ -60,14 +61,16 @@ class Metadata:
     Parameters
     ----------
     coding : Coding
+        The member ``coding``.
     slide : SlideMetadata
+        The member ``slide``.
     writer : mapping
         ``name`` and ``version`` of the program, and the ``settings`` that it encoded with.
     attachments : mapping of str to str
-        CRC-32C of the ICC profile (``icc_profile``) and of each associated image, in eight hexadecimal digits: what
-        is listed must be there, and nothing else counts (spec section 8.7).
+        CRC-32C of the ICC profile (``icc_profile``) and of each associated image, eight hexadecimal digits. All that
+        are listed must be present; others are ignored (spec section 8.7).
     document : object, optional
-        What it was parsed from: written again as it was, with members that this version does not know.
+        The JSON object it was parsed from, which is written again with members that this version does not know.
     """
 
     coding: Coding
@@ -77,7 +80,7 @@ class Metadata:
     document: Json = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Json]:
-        """The ``rrip`` object, sealed."""
+        """Return the sealed ``rrip`` object."""
         if self.document is not None and parse_metadata(self.document) == self:
             return dict(self.document)
         return seal(
@@ -91,14 +94,14 @@ class Metadata:
 
 
 def _number(value: float) -> int | float:
-    """An integral number without its fraction, as canonical JSON writes it up to its largest integer."""
+    """Return an integral number as an int, as canonical JSON writes it up to 2**53."""
     return int(value) if float(value).is_integer() and abs(value) < 2**53 else float(value)
 
 
 def parse_metadata(document: Json) -> Metadata:
-    """The :class:`Metadata` of an ``rrip`` attribute; errors as in :func:`parse_coding`."""
+    """Parse an ``rrip`` attribute; errors as in :func:`parse_coding`."""
     if not isinstance(document, dict):
-        raise FormatError("there is no 'rrip' attribute here: this is not an RRIP container", rule="metadata.absent")
+        raise FormatError("the attribute 'rrip' is absent: this is not an RRIP container", rule="metadata.absent")
     check_version(document.get("coding"))
     problems = validate_metadata(document)
     if problems:

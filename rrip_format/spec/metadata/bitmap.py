@@ -1,6 +1,6 @@
-"""The bitmap of empty families: a bit a family, row by row, most significant first (spec section 8.2).
+"""The bitmap of empty families: one bit per family, row by row, most significant bit first (spec section 8.2).
 
-It stays packed, since some slides have 2**28 families.
+It stays packed in memory, since a slide may have 2**28 families.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Json = Any
 
 
 def pack_bitmap(bitmap: bytes) -> str | None:
-    """The member ``empty``: None where no family is."""
+    """Encode the member ``empty``, None if no family is empty."""
     return base64.b64encode(zlib.compress(bitmap, 9)).decode() if any(bitmap) else None
 
 
 def unpack_bitmap(text: Json, size_bytes: int) -> bytes:
-    """The bitmap that a member ``empty`` holds, of exactly `size_bytes`, never inflating more; no bytes for None.
+    """Decode a member ``empty`` to a bitmap of exactly `size_bytes`, no bytes for None; never inflate more.
 
     Raises
     ------
     FormatError
-        If it is something else.
+        If `text` is not zlib data in base64 that inflates to `size_bytes`.
     """
     if text is None:
         return b""
@@ -46,19 +46,19 @@ def unpack_bitmap(text: Json, size_bytes: int) -> bytes:
 
 
 def as_array(bitmap: bytes, count: int) -> NDArray[np.bool_]:
-    """The first `count` bits, (count,) bool; no bytes: none is set."""
+    """Return the first `count` bits as (count,) bool; no bytes stand for zeros."""
     if not bitmap:
         return np.zeros(count, np.bool_)
     return np.unpackbits(np.frombuffer(bitmap, np.uint8), count=count).astype(np.bool_)
 
 
 def all_set(bitmap: bytes, first: int, end: int) -> bool:
-    """Whether bits `first` to `end` are set, the latter not included."""
+    """Return whether all bits from `first` to `end` (excluded) are set."""
     bits = int.from_bytes(bitmap[first >> 3 : (end + 7) >> 3]) >> (-end % 8)
     wanted = (1 << (end - first)) - 1
     return bits & wanted == wanted
 
 
 def count_set(bitmap: bytes, count: int) -> int:
-    """How many of the first `count` bits are set."""
+    """Return how many of the first `count` bits are set."""
     return (int.from_bytes(bitmap) >> (-count % 8)).bit_count()

@@ -33,7 +33,7 @@ FORMAT_VERSION = 1
 """Version of the format that this package writes and the newest that it reads (spec section 11)."""
 
 SHARP = (-6, 58, 14, -2)
-"""The default taps, in 64ths: sharper than bilinear at the nearer sample (spec section 5.2)."""
+"""The default taps, in 64ths, sharper than bilinear (spec section 5.2)."""
 
 BILINEAR = (0, 48, 16, 0)
 """The taps of the original method, in 64ths."""
@@ -43,14 +43,14 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class ResidualCoding:
-    """How one residual level is coded (spec section 8.2).
+    """Parameters of one residual level (spec section 8.2).
 
     Parameters
     ----------
     taps : four ints
         Upsampling filter of Y in 64ths.
     cfl : two ints
-        Chroma-from-luma coefficients of Cb and Cr in 64ths; zero switches it off.
+        Chroma-from-luma coefficients of Cb and Cr in 64ths; zero for no prediction.
     planes : int
         1 for a luma residual, 3 for luma, Cb and Cr.
     chroma_taps : four ints
@@ -70,16 +70,17 @@ class Coding:
     Parameters
     ----------
     uuid : UUID
-        Identity of the container's pixels; part of every tile.
+        Identity of the container's pixels; its first half is in the trailer of every tile.
     geometry : Geometry
+        Sizes of levels and tiles.
     residuals : two ResidualCoding
-        Of level 0 and of level 1.
+        Parameters of level 0 and of level 1.
     background : three ints
         RGB of empty families, three equal values.
     empty_bits : bytes
-        One bit a family, row by row, most significant first, set where the family is empty; no bytes: none is.
+        Bitmap of empty families, one bit each, row by row, most significant bit first; no bytes if none is empty.
     document : object, optional
-        What it was parsed from: written again as it was, with members that this version does not know.
+        The JSON object it was parsed from, which is written again with members that this version does not know.
     """
 
     uuid: UUID
@@ -91,12 +92,12 @@ class Coding:
 
     @cached_property
     def empty(self) -> NDArray[np.bool_]:
-        """Which families are empty, (rows, columns) bool."""
+        """Whether each family is empty, (rows, columns) bool."""
         rows, cols = self.geometry.families
         return as_array(self.empty_bits, rows * cols).reshape(rows, cols)
 
     def is_empty(self, level: int, row: int, col: int) -> bool:
-        """Whether a tile is absent because every family under it is empty (spec section 7.3)."""
+        """Return whether a tile is absent because all families that it covers are empty (spec section 7.3)."""
         if not self.empty_bits:
             return False
         rows, cols = self.geometry.families
@@ -110,24 +111,24 @@ class Coding:
 
     @property
     def empty_count(self) -> int:
-        """How many families are empty."""
+        """Number of empty families."""
         rows, cols = self.geometry.families
         return count_set(self.empty_bits, rows * cols)
 
     def streams(self, level: int) -> int:
-        """Number of JPEG streams in a tile of `level`."""
+        """Return the number of JPEG streams in a tile of `level`."""
         return self.residuals[level].planes if level < BASE_LEVEL else 1
 
     def tile_limit(self, level: int) -> int:
-        """Most bytes that a stored tile of `level` can have (spec section 12)."""
+        """Return the largest size of a stored tile of `level`, bytes (spec section 12)."""
         return (1 << 16) + 6 * self.geometry.tile_side(level) ** 2
 
     def place(self, level: int, row: int, col: int) -> TilePlace:
-        """Name a tile of this container."""
+        """Return the identity of a tile of this container."""
         return TilePlace(self.uuid, level, row, col)
 
     def to_json(self) -> dict[str, Json]:
-        """The ``coding`` object, sealed."""
+        """Return the sealed ``coding`` object."""
         if self.document is not None and parse_coding(self.document) == self:
             return dict(self.document)
         return seal(
@@ -149,7 +150,7 @@ class Coding:
 
 
 def parse_coding(document: Json) -> Coding:
-    """The :class:`Coding` of a ``coding`` object.
+    """Parse a ``coding`` object.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def parse_coding(document: Json) -> Coding:
 
 
 def to_coding(document: Json) -> Coding:
-    """The same of an object whose version is known and of which :func:`validate_coding` has found nothing wrong."""
+    """Convert a ``coding`` object that has passed :func:`check_version` and :func:`validate_coding`."""
     geometry = Geometry(document["width"], document["height"], document["tile"])
     rows, cols = geometry.families
     check_limit("families", rows * cols, "the slide", rule="limit.families")
@@ -183,7 +184,7 @@ def to_coding(document: Json) -> Coding:
 
 
 def check_version(document: Json) -> None:
-    """Refuse what a newer writer has said cannot be read by an older reader (spec section 11)."""
+    """Raise an error for a format version or a required feature that this reader does not know (spec section 11)."""
     version: Json = document.get("version") if isinstance(document, dict) else None
     if not is_int(version, 1, 2**31):
         raise FormatError(
@@ -192,12 +193,15 @@ def check_version(document: Json) -> None:
         )
     if version > FORMAT_VERSION:
         raise NewerFormatError(
-            f"the container has format version {version}, this rrip_format reads up to {FORMAT_VERSION}: upgrade it"
+            f"the container has format version {version}, this reader knows versions up to {FORMAT_VERSION}: "
+            "upgrade rrip-format"
         )
     requires = document.get("requires")
     if not isinstance(requires, list):
         raise FormatError(f"coding.requires: is {shown(requires)}, expected a list", rule="metadata.requires")
     if requires:
         raise NewerFormatError(
-            f"the container requires {shown(requires)}, unknown to this rrip_format: upgrade it", rule="newer.requires"
+            f"the container requires the features {shown(requires)}, which this reader does not know: "
+            "upgrade rrip-format",
+            rule="newer.requires",
         )

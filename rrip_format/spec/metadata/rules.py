@@ -1,4 +1,4 @@
-"""What members of both objects may be: every rule that one breaks, as ``member: found, expected`` (spec section 8)."""
+"""Check the members of the ``rrip`` attribute and of its ``coding`` object (spec section 8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = Any
 
 
 def validate_coding(document: Json) -> list[str]:
-    """Every rule of spec section 8.2 that a ``coding`` object breaks, as ``member: found, expected``."""
+    """Return every problem of a ``coding`` object, as ``member: found, expected`` (spec section 8.2)."""
     if not isinstance(document, dict):
         return ["coding: expected an object"]
     problems = seal_problems(document, "coding")
@@ -39,7 +39,7 @@ def validate_coding(document: Json) -> list[str]:
     if not _is_ints(background, 3, 0, 255):
         problems.append(f"coding.background: is {shown(background)}, expected three integers in 0 … 255")
     elif document.get("empty") is not None and len(set(background)) != 1:
-        problems.append("coding.background: must be a grey where families are empty")
+        problems.append(f"coding.background: is {background}, expected a grey because families are empty")
     return problems
 
 
@@ -61,7 +61,7 @@ def _residual_problems(residual: Json, where: str) -> list[str]:
 
 
 def validate_metadata(document: Json) -> list[str]:
-    """Every rule of spec section 8 that an ``rrip`` attribute breaks."""
+    """Return every problem of an ``rrip`` attribute, as ``member: found, expected`` (spec section 8)."""
     if not isinstance(document, dict):
         return ["rrip: expected an object"]
     problems = seal_problems(document, "rrip") + validate_coding(document.get("coding"))
@@ -91,7 +91,7 @@ def validate_metadata(document: Json) -> list[str]:
 
 
 def is_int(value: Json, low: int, high: int) -> bool:
-    """Whether a JSON value is an integer of a range, both ends included; true and false are not."""
+    """Return whether a JSON value is an integer in a range, both ends included; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 

@@ -16,19 +16,19 @@ Json = Any
 
 
 def seal(document: dict[str, Json]) -> dict[str, Json]:
-    """A copy of `document` with the member ``crc32c`` of its canonical JSON (spec section 8.5)."""
+    """Return a copy of `document` with the member ``crc32c`` of its canonical JSON (spec section 8.5)."""
     body = {key: value for key, value in document.items() if key != "crc32c"}
     return {**body, "crc32c": f"{crc32c(rfc8785.dumps(body)):08x}"}
 
 
 class _SealProblem(str):
-    """A problem of a seal, among those of members."""
+    """Description of a wrong checksum, as opposed to a wrong member."""
 
     __slots__ = ()
 
 
 def seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
-    """What is wrong with the seal of `document`, which messages call `where`."""
+    """Return what is wrong with the checksum of `document`, which messages call `where`."""
     try:
         expected = seal(dict(document))["crc32c"]
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
@@ -40,6 +40,6 @@ def seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
 
 
 def error_of(problems: list[str]) -> FormatError:
-    """All problems as one error, of the rule of the first."""
+    """Combine all problems into one error that has the rule of the first."""
     rules = ("metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems)
     return all_of([FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)])
