@@ -15,10 +15,11 @@ import click
 
 from ..errors import RripError
 from .ending import complain, ending_politely, fail, with_notes
-from .options import AS_JSON, LABEL, OVERWRITE, WORKERS, takes_settings
+from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
+    from ..containers.copying import Stripping
     from ..sources import Source
     from ..tuning.settings import Settings
 
@@ -38,6 +39,8 @@ _LARGE_PX = 64_000_000
 @WORKERS
 @click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
 @LABEL
+@KEEP_IDENTIFIERS
+@click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
 @click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
@@ -56,6 +59,9 @@ def convert(
 
     SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
     that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+
+    What may tell whose tissue it is stays out: label and macro images, the name of the file, and all properties that do
+    not say how the slide was scanned. Copies of containers are whole; with --strip they are without all that.
 
     With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
     """
@@ -124,17 +130,31 @@ def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
 
 
 def _convert(
-    source: str, dest: str, given: dict[str, Any], *, as_json: bool, cluster: Executor | None, **options: Any
+    source: str,
+    dest: str,
+    given: dict[str, Any],
+    *,
+    as_json: bool,
+    cluster: Executor | None,
+    strip: bool,
+    **options: Any,
 ) -> None:
     """Convert or copy one source, and say what came of it."""
+    from ..containers.copying import Stripping
     from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
 
     if _is_container(source):
         if given:
             raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
-        _copy(source, dest, overwrite=options["overwrite"], verify=options["verify"], as_json=as_json)
+        stripping = Stripping(options["label"], options["keep_identifiers"]) if strip else None
+        overwrite, verify = options["overwrite"], options["verify"]
+        _copy(source, dest, stripping, overwrite=overwrite, verify=verify, as_json=as_json)
         return
+    if strip:
+        raise click.UsageError(
+            f"{source} is no container: --strip is for those; of slides, identifiers stay out anyway"
+        )
     workers = options["workers"] or os.cpu_count() or 1
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
@@ -145,7 +165,7 @@ def _convert(
     from ..tuning.settings import Settings
 
     settings = Settings(**given)
-    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, options):
         click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
         return
     with (
@@ -176,9 +196,10 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _is_there(source: str, dest: str, settings: Settings) -> bool:
+def _is_there(source: str, dest: str, settings: Settings, options: dict[str, Any]) -> bool:
     """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
     from ..containers.base import open_container
+    from ..conversion.plan import Wanted, is_made_of
     from ..sources import open_source
 
     try:
@@ -186,21 +207,18 @@ def _is_there(source: str, dest: str, settings: Settings) -> bool:
     except (RripError, OSError, ValueError):
         return False
     container.close()
-    about, writer = container.metadata.slide, container.metadata.writer
     with open_source(source) as opened:
-        same = (opened.info.name, opened.info.size_bytes) == (about.source_name, about.source_bytes)
-    found = writer.get("settings")
-    return same and isinstance(found, dict) and {**found, "steps": None} == settings.to_json()
+        return is_made_of(container.metadata, opened, settings, Wanted(options["label"], options["keep_identifiers"]))
 
 
-def _copy(source: str, dest: str, *, overwrite: bool, verify: bool, as_json: bool) -> None:
+def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to one of the same or another kind."""
     from ..containers.base import total_bytes
     from ..containers.copying import transmux
     from ..slides.describing import format_bytes
 
     with progress_bar("copying", quiet=as_json) as progress:
-        stored = transmux(source, dest, overwrite=overwrite, verify=verify, progress=progress)
+        stored = transmux(source, dest, overwrite=overwrite, verify=verify, strip=strip, progress=progress)
     total = total_bytes(dest)
     if as_json:
         click.echo(json.dumps({"path": dest, "stored_bytes": stored, "total_bytes": total}))

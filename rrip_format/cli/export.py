@@ -6,7 +6,7 @@ import json
 
 import click
 
-from .options import AS_JSON, LABEL, WORKERS
+from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, WORKERS
 from .progress import progress_bar
 
 __all__ = ["export"]
@@ -17,11 +17,20 @@ __all__ = ["export"]
 @click.argument("dest", type=click.Path())
 @click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
 @LABEL
+@KEEP_IDENTIFIERS
 @WORKERS
 @click.option("--overwrite", is_flag=True, help="Replace what is at DEST.")
 @AS_JSON
 def export(
-    *, path: str, dest: str, quality: int, label: bool, workers: int | None, overwrite: bool, as_json: bool
+    *,
+    path: str,
+    dest: str,
+    quality: int,
+    label: bool,
+    keep_identifiers: bool,
+    workers: int | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Write the container PATH as DEST, for readers that know nothing of RRIP.
 
@@ -31,5 +40,14 @@ def export(
     from ..slides.describing import format_bytes
 
     with progress_bar("exporting", quiet=as_json) as progress:
-        size = run(path, dest, quality=quality, label=label, workers=workers, overwrite=overwrite, progress=progress)
+        size = run(
+            path,
+            dest,
+            quality=quality,
+            label=label,
+            keep_identifiers=keep_identifiers,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
     click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")

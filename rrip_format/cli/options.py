@@ -8,10 +8,15 @@ from typing import Any
 
 import click
 
-__all__ = ["AS_JSON", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
+__all__ = ["AS_JSON", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
-LABEL = click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
+KEEP_IDENTIFIERS = click.option(
+    "--keep-identifiers",
+    is_flag=True,
+    help="Keep the file's name and properties that may tell whose tissue it is.",
+)
+LABEL = click.option("--label", is_flag=True, help="Keep images that show the label, or may show it.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
 WORKERS = click.option(
     "-j", "--workers", type=click.IntRange(min=1), help="Threads, or processes for a large slide. [all cores]"

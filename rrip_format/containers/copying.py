@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from ..errors import DamagedError, MissingTileError
+from ..privacy.identifiers import strip as without
 from ..spec.geometry import BASE_LEVEL
 from ..spec.tile import split_tile
 from ..storage.workplace import Span
 from .base import Container, Place, open_container, read_associated, read_icc_profile
+from .pictures import shows_label
 from .writer import ContainerWriter, check_room, open_writer
 
-__all__ = ["transmux"]
+__all__ = ["Stripping", "transmux"]
 
 _BATCH = 96
 """Tiles that are read at once and held in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripping:
+    """What a copy leaves out, if anything: what may identify a patient (spec section 8.8).
+
+    Parameters
+    ----------
+    label : bool
+        Keep images that show the label, or may show it.
+    identifiers : bool
+        Keep the name of the source and all properties.
+    """
+
+    label: bool = False
+    identifiers: bool = False
 
 
 def transmux(
@@ -25,6 +44,7 @@ def transmux(
     *,
     overwrite: bool = False,
     verify: bool = True,
+    strip: Stripping | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Copy a container to another kind of container, or to the same kind.
@@ -38,6 +58,9 @@ def transmux(
         Replace a container at the target.
     verify : bool
         Read every tile back, and compare.
+    strip : Stripping, optional
+        Leave out what may identify a patient; a macro image that cannot be looked at, because Pillow is not installed,
+        too. Tiles and UUID stay.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -68,9 +91,14 @@ def transmux(
                 done += len(batch)
                 if progress is not None:
                     progress(done, total)
-            for name, jpeg in read_associated(container).items():
+            metadata, pictures = container.metadata, read_associated(container)
+            if strip is not None:
+                kept = [name for name in pictures if strip.label or not shows_label(container, name)]
+                pictures = {name: pictures[name] for name in kept}
+                metadata = without(metadata, pictures, identifiers=strip.identifiers)
+            for name, jpeg in pictures.items():
                 writer.write_associated(name, jpeg)
-            writer.finish(container.metadata, read_icc_profile(container))
+            writer.finish(metadata, read_icc_profile(container))
             return stored
     finally:
         container.close()

@@ -8,13 +8,14 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DamagedError, LimitError
+from ..errors import DamagedError, ExtraMissingError, LimitError
 from ..extras import needs
+from ..privacy.pictures import may_show_label
 from ..spec.attachments import ICC_NAME, jpeg_shape, known_attachments
 from ..spec.limits import check_limit
 from .base import Container, read_associated, read_attachment
 
-__all__ = ["AssociatedImages", "decode_picture"]
+__all__ = ["AssociatedImages", "decode_picture", "shows_label"]
 
 
 class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
@@ -61,6 +62,25 @@ class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
 
     def _names(self) -> list[str]:
         return [name for name in known_attachments(self._container.metadata.attachments) if name != ICC_NAME]
+
+
+def shows_label(container: Container, name: str) -> bool:
+    """Whether an associated image shows the label, or nothing tells that it does not.
+
+    One that would have to be looked at does where Pillow is not installed.
+
+    Raises
+    ------
+    ChecksumError, DamagedError
+        If the image is damaged.
+    """
+    jpeg, what = read_attachment(container, name), f"{container.name}: the {name} image"
+    geometry = container.metadata.coding.geometry
+    level_0, vendor = (geometry.height, geometry.width), container.metadata.slide.vendor
+    try:
+        return may_show_label(name, vendor, level_0, lambda: jpeg_shape(jpeg, what), lambda: decode_picture(jpeg, what))
+    except ExtraMissingError:
+        return True
 
 
 def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..containers.base import load_json
 from ..errors import RripError, SourceError
+from ..privacy.identifiers import without_identifiers
 from ..sources import Source
 from ..spec.geometry import Geometry
 from ..spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
@@ -27,9 +28,25 @@ from ..tuning.chroma_fit import Fits
 from ..tuning.sampling import even_families, pad_levels, tissue_families
 from ..tuning.settings import ChromaFit, Settings, Target
 
-__all__ = ["Plan", "make_metadata", "make_plan", "note_plan", "recall_plan"]
+__all__ = ["Plan", "Wanted", "is_made_of", "make_metadata", "make_plan", "note_plan", "recall_plan"]
 
 Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a source besides its pixels a container takes.
+
+    Parameters
+    ----------
+    label : bool
+        Images that show the label, or may show it.
+    identifiers : bool
+        The file's name and all properties, not the technical ones alone.
+    """
+
+    label: bool = False
+    identifiers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +101,23 @@ def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
     return UUID(bytes=identity.digest()[:16], version=4)
 
 
-def _circumstances(source: Source, settings: Settings, digest: bytes, *, label: bool) -> dict[str, Json]:
+def _circumstances(source: Source, settings: Settings, digest: bytes, wanted: Wanted) -> dict[str, Json]:
     """Everything outside a plan that decides the bytes of its container, by what to call it."""
     return {
         "rrip_format version": __version__,
         "source": source.info.name,
         "size of the source": source.info.size_bytes,
         "sha256 of the source": digest.hex(),
-        "label image": label,
+        "label image": wanted.label,
+        "identifiers": wanted.identifiers,
         **settings.to_json(),
     }
 
 
-def note_plan(plan: Plan, source: Source, settings: Settings, *, label: bool) -> Json:
+def note_plan(plan: Plan, source: Source, settings: Settings, wanted: Wanted) -> Json:
     """A plan and what it was made for, as JSON."""
     return {
-        "circumstances": _circumstances(source, settings, plan.digest, label=label),
+        "circumstances": _circumstances(source, settings, plan.digest, wanted),
         "settings": plan.settings.to_json(),
         "chroma": [[list(how.chroma_taps), list(how.cfl)] for how in plan.coding.residuals],
         "reached": plan.reached,
@@ -107,7 +125,7 @@ def note_plan(plan: Plan, source: Source, settings: Settings, *, label: bool) ->
     }
 
 
-def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) -> Plan:
+def recall_plan(note: Json, source: Source, settings: Settings, wanted: Wanted) -> Plan:
     """The plan of an interrupted run, for the same source and settings.
 
     Raises
@@ -122,7 +140,7 @@ def recall_plan(note: Json, source: Source, settings: Settings, *, label: bool) 
         )
     digest = source.digest()
     before = note["circumstances"]
-    now = json.loads(json.dumps(_circumstances(source, settings, digest, label=label)))
+    now = json.loads(json.dumps(_circumstances(source, settings, digest, wanted)))
     changed = [
         f"{name} was {_brief(before.get(name))} and is {_brief(now.get(name))}"
         for name in {**before, **now}
@@ -167,8 +185,32 @@ def _brief(value: Json) -> str:
     return f"{text[:12]}…" if len(text) == 64 else text
 
 
-def make_metadata(source: Source, plan: Plan, empty: NDArray[np.bool_] | None = None) -> Metadata:
+def _slide(source: Source, wanted: Wanted) -> SlideMetadata:
+    """What a container says of the slide."""
+    info = source.info
+    mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
+    slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
+    return slide if wanted.identifiers else without_identifiers(slide)
+
+
+def is_made_of(metadata: Metadata, source: Source, settings: Settings, wanted: Wanted) -> bool:
+    """Whether a container says what one of a source with these settings would say, as far as no pixel tells it."""
+    geometry, found = metadata.coding.geometry, metadata.writer.get("settings")
+    return (
+        (geometry.width, geometry.height) == (source.info.width, source.info.height)
+        and metadata.slide == _slide(source, wanted)
+        and isinstance(found, dict)
+        and {**found, "steps": None} == json.loads(json.dumps(settings.to_json()))
+        and (wanted.label or "label" not in metadata.attachments)
+    )
+
+
+def make_metadata(
+    source: Source, plan: Plan, wanted: Wanted | None = None, empty: NDArray[np.bool_] | None = None
+) -> Metadata:
     """The metadata of a container, given which families are empty, (rows, columns) bool, when that is known.
+
+    What may identify a patient is left out unless it is `wanted`.
 
     Raises
     ------
@@ -178,8 +220,7 @@ def make_metadata(source: Source, plan: Plan, empty: NDArray[np.bool_] | None = 
     info, coding = source.info, plan.coding
     if empty is not None and empty.any():
         coding = replace(coding, empty_bits=np.packbits(empty).tobytes())
-    mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
-    slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
+    slide = _slide(source, wanted or Wanted())
     writer = {"name": "rrip_format", "version": __version__, "settings": plan.settings.to_json()}
     metadata = Metadata(coding, slide, writer)
     try:

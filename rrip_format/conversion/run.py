@@ -20,21 +20,17 @@ import numpy as np
 from ..containers.base import total_bytes
 from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
 from ..errors import RripError, SourceError, shown
-from ..family.jpeg import encode
 from ..family.overviews import OverviewBuilder
 from ..sources import Source, open_source
-from ..spec.attachments import ASSOCIATED_NAMES
 from ..spec.geometry import BASE_LEVEL, Geometry
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
 from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
 from .executors import SharedSource, result_of, submit, work
-from .plan import Plan, make_metadata, make_plan, note_plan, recall_plan
+from .pictures import encode_pictures
+from .plan import Plan, Wanted, make_metadata, make_plan, note_plan, recall_plan
 
 __all__ = ["Conversion", "convert"]
-
-_ASSOCIATED_QUALITY = 90
-"""JPEG quality of thumbnail, macro image and label."""
 
 Json = Any
 
@@ -94,6 +90,7 @@ def convert(
     resume: bool = False,
     verify: bool = True,
     label: bool = False,
+    keep_identifiers: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -122,7 +119,9 @@ def convert(
     verify : bool
         Decode every tile from what was written, and compare it with what its encoder expects.
     label : bool
-        Keep the label image too, which may show whose tissue it is; thumbnail and macro image are always kept.
+        Keep the label image, and a macro image that shows the label or may show it: they tell whose tissue it is.
+    keep_identifiers : bool
+        Keep the name of the file and all of its properties, not only those that say how it was scanned.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -148,7 +147,7 @@ def convert(
         If what there is to resume was begun from another source, with other settings or by another version, or if the
         executor lost its workers.
     """
-    settings = _chosen(settings, quality)
+    settings, wanted = _chosen(settings, quality), Wanted(label, keep_identifiers)
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
@@ -165,14 +164,15 @@ def convert(
             notes = read_journal(writer.place.journal) if resume else []
             with _telling_what_is_kept(writer, kept=len(notes) > 1):
                 before = opened.fingerprint()
-                plan = recall_plan(notes[0], opened, settings, label=label) if notes else None
+                plan = recall_plan(notes[0], opened, settings, wanted) if notes else None
                 plan = plan or make_plan(opened, settings, local)
-                make_metadata(opened, plan)  # what cannot be stored is refused now, not after all the work
-                _write_associated(opened, writer, label=label)
+                make_metadata(opened, plan, wanted)  # what cannot be stored is refused now, not after all the work
+                for name, jpeg in encode_pictures(opened, label=label):
+                    writer.write_associated(name, jpeg)
                 checking = executor if isinstance(executor, ProcessPoolExecutor) else local
-                run = _Run(opened, plan, writer, checking, settling, verify=verify, progress=progress)
+                run = _Run(opened, plan, wanted, writer, checking, settling, verify=verify, progress=progress)
                 restored = run.restore(notes[1:], local, 2 * workers)
-                begun = [note_plan(plan, opened, settings, label=label), *notes[1 : 1 + restored]]
+                begun = [note_plan(plan, opened, settings, wanted), *notes[1 : 1 + restored]]
                 with Journal(writer.place.journal, begun) as journal:
                     run.encode(journal, restored, executor or local, 2 * workers)
                 if opened.fingerprint() != before:
@@ -232,13 +232,6 @@ def _telling_what_is_kept(writer: ContainerWriter, *, kept: bool) -> Iterator[No
         raise
 
 
-def _write_associated(source: Source, writer: ContainerWriter, *, label: bool) -> None:
-    """Keep the small pictures that come with a slide, as far as the format has a name for them."""
-    for name, read in source.associated().items():
-        if name in ASSOCIATED_NAMES and (label or name != "label"):
-            writer.write_associated(name, encode(read(), _ASSOCIATED_QUALITY))
-
-
 class _Run:
     """One conversion under way: families come in order, and are written, then checked on this machine."""
 
@@ -246,6 +239,7 @@ class _Run:
         self,
         source: Source,
         plan: Plan,
+        wanted: Wanted,
         writer: ContainerWriter,
         checking: Executor,
         settling: Executor,
@@ -255,6 +249,7 @@ class _Run:
     ) -> None:
         self._source = source
         self._plan = plan
+        self._wanted = wanted
         self._coding = plan.coding
         self._coder = plan.settings.streams
         self._writer = writer
@@ -352,7 +347,8 @@ class _Run:
     def finish(self, target: Path) -> Conversion:
         """Complete the container and let it appear at the target."""
         info, geometry = self._source.info, self._coding.geometry
-        self._writer.finish(make_metadata(self._source, self._plan, self._empty), info.icc_profile)
+        metadata = make_metadata(self._source, self._plan, self._wanted, self._empty)
+        self._writer.finish(metadata, info.icc_profile)
         return Conversion(
             path=str(target),
             width=geometry.width,

@@ -72,7 +72,7 @@ def _save(job: ExportJob, rgb: NDArray[np.uint8], path: Path) -> None:
 
 
 def _write_attachments(job: ExportJob, folder: Path) -> None:
-    about = job.slide.metadata.slide
+    about = job.about
     properties = {"name": about.source_name, "mpp": about.mpp, "objective": about.objective, "vendor": about.vendor}
     (folder / "properties.json").write_text(json.dumps(properties, ensure_ascii=False, indent=2), "utf-8")
     if job.icc_profile:

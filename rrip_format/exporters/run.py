@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..containers.pictures import shows_label
 from ..errors import RripError, TargetError
 from ..extras import load_module
+from ..privacy.identifiers import without_identifiers
 from ..slides.slide import Slide, open_slide
 from ..storage.workplace import as_target_error, flush, move, temporary_folder
 from .deepzoom import files_folder, write_deepzoom
@@ -33,13 +35,14 @@ def export(
     *,
     quality: int = 90,
     label: bool = False,
+    keep_identifiers: bool = False,
     workers: int | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write a slide, all its levels, as an ordinary image file.
 
-    A few tiles at a time are in memory. Pixel size, ICC profile, thumbnail and macro image are kept.
+    A few tiles at a time are in memory. Pixel size, ICC profile and thumbnail are kept.
 
     Parameters
     ----------
@@ -51,7 +54,9 @@ def export(
     quality : int
         Of JPEG, 1 … 100; from 90 on chroma is not subsampled.
     label : bool
-        Keep the label image too, which may show whose tissue it is.
+        Keep the label image too, and a macro image that shows the label or may show it.
+    keep_identifiers : bool
+        Keep the name of the source and properties that may tell whose tissue it is, where the container has them.
     workers : int, optional
         Threads; all cores if not given.
     overwrite : bool
@@ -80,8 +85,10 @@ def export(
         raise RripError(f"quality is {quality!r}, expected a JPEG quality of 1 … 100")
     workers = workers or os.cpu_count() or 1
     with open_slide(source) as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        about = slide.metadata.slide
         job = ExportJob(
             slide,
+            about if keep_identifiers else without_identifiers(about),
             quality,
             _pictures(slide, label=label),
             slide.icc_profile(),
@@ -107,7 +114,9 @@ def _write(job: ExportJob, path: Path) -> None:
 
 
 def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
-    return {name: slide.associated_images[name] for name in sorted(slide.associated_images) if label or name != "label"}
+    """The associated images, without those that show the label or may show it, unless they are wanted."""
+    names = sorted(slide.associated_images)
+    return {name: slide.associated_images[name] for name in names if label or not shows_label(slide.container, name)}
 
 
 def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callable[[], None]:

@@ -74,7 +74,7 @@ def _options(job: ExportJob, mpp: tuple[float, float] | None) -> dict[str, Any]:
 
 def _ome(job: ExportJob) -> dict[str, Any]:
     """OME's description of the slide."""
-    about = job.slide.metadata.slide
+    about = job.about
     found: dict[str, Any] = {"axes": "YXS", "Name": about.source_name}
     for axis, size in zip("XY", about.mpp or (), strict=False):
         found |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..slides.slide import Slide
 from ..spec.geometry import Geometry, ceil_div
+from ..spec.metadata import SlideMetadata
 
 __all__ = ["ExportJob", "export_side", "level_grid", "total_tiles"]
 
@@ -25,6 +26,8 @@ class ExportJob:
     Parameters
     ----------
     slide : Slide
+    about : SlideMetadata
+        What to tell of the slide, without what may identify a patient unless that is wanted.
     quality : int
         Of JPEG, 1 … 100.
     pictures : dict of (height, width, 3) uint8
@@ -39,6 +42,7 @@ class ExportJob:
     """
 
     slide: Slide
+    about: SlideMetadata
     quality: int
     pictures: dict[str, NDArray[np.uint8]]
     icc_profile: bytes | None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-from ..errors import printable
+from ..containers.pictures import shows_label
+from ..errors import RripError, printable
+from ..privacy.identifiers import find_identifiers
 from ..spec.geometry import BASE_LEVEL
 from ..spec.zarr_layout import ICC_ARRAY, parse_tile_key
 from .slide import Slide, open_slide
@@ -30,7 +33,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     dict
         ``levels``, a list of dicts, finest first: ``width`` and ``height`` in px, ``tiles``, ``bytes``, ``mpp`` in µm,
         and more. ``bytes``, by kind and in ``total``. ``ratio`` to the raw pixels and ``ratio_to_source``. ``families``
-        and ``empty_families``. ``metadata`` (spec section 8) without checksums. All of it ready for JSON.
+        and ``empty_families``. ``metadata`` (spec section 8) without checksums. ``identifiers``: what of them may
+        identify a patient. All of it ready for JSON.
 
     Raises
     ------
@@ -91,7 +95,18 @@ def describe(slide: Slide) -> dict[str, Json]:
         "ratio": round(raw_bytes / total, 2),
         "ratio_to_source": round(source_bytes / total, 3) if source_bytes else None,
         "metadata": _readable(slide),
+        "identifiers": find_identifiers(slide.metadata, _label_pictures(slide)).to_json(),
     }
+
+
+def _label_pictures(slide: Slide) -> Iterator[str]:
+    """Names of the associated images that show the label, or of which nothing tells that they do not."""
+    for name in slide.associated_images:
+        try:
+            if shows_label(slide.container, name):
+                yield name
+        except RripError:  # validation tells what is wrong with it
+            yield name
 
 
 def _readable(slide: Slide) -> dict[str, Json]:
@@ -110,6 +125,19 @@ def _repaired(writer: dict[str, Json]) -> list[str]:
         len(found) if isinstance(found := record.get(name), list) else 0 for name in ("lost", "rebuilt", "filled")
     )
     return [f"  repaired   {lost} tiles lost, {rebuilt} rebuilt, {filled} filled from the coarser level"]
+
+
+def _identifiers(found: dict[str, Json]) -> str:
+    """What may identify a patient, in words."""
+    properties, pictures = found["properties"], found["pictures"]
+    parts = ["the name of its source"] if found["name"] is not None else []
+    if properties:
+        names = ", ".join(properties[:3]) + (" …" if len(properties) > 3 else "")
+        parts.append(f"{len(properties)} properties ({names})")
+    parts += [f"its {name} image" for name in pictures]
+    if not parts:
+        return "nothing known to identify a patient, no label image"
+    return f"{', '.join(parts)} may identify a patient; 'rrip convert … --strip' makes a copy without"
 
 
 class _Unknown(dict[str, Json]):
@@ -163,6 +191,7 @@ def format_info(found: dict[str, Json]) -> str:
         "  written by {name} {version}".format_map(_Unknown(metadata["writer"])),
         f"  settings   {_settings(metadata['writer'])}",
         f"  families   {found['families']}, {found['empty_families']} of them empty",
+        f"  privacy    {_identifiers(found['identifiers'])}",
         *_repaired(metadata["writer"]),
         "",
         "  level        size (px)   tile    tiles        bytes   share",

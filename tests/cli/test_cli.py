@@ -41,7 +41,7 @@ def test_convert_and_info(picture, tmp_path):
     assert result.stderr == ""
     text = run("info", target)
     assert text.exit_code == 0
-    assert "tissue.png" in text.stdout
+    assert "slide.png" in text.stdout
     found = json.loads(run("info", target, "--json").stdout)
     files = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     assert found["bytes"]["total"] == files

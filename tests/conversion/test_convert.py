@@ -91,7 +91,7 @@ def test_arrays_of_odd_sizes_read_back(height, width, tmp_path):
 @pytest.mark.parametrize("name", SLIDES + [f"odd/{name}" for name, found in ODD.items() if found == RIGHT])
 def test_real_slides_read_back(name, testdata, tmp_path):
     source, path = testdata(name), tmp_path / "a.rrip.zarr"
-    done = rrip_format.convert(source, path)
+    done = rrip_format.convert(source, path, keep_identifiers=True)
     with open_source(source) as opened:
         info = opened.info
         check_reads_back(path, info.width, info.height)

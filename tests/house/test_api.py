@@ -102,8 +102,9 @@ def test_public_names_are_these():
 
 
 SIGNATURES = {
-    "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, progress)",
-    "export": "(source, target, *, quality, label, workers, overwrite, progress)",
+    "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, "
+    "keep_identifiers, progress)",
+    "export": "(source, target, *, quality, label, keep_identifiers, workers, overwrite, progress)",
     "imread": "(path, level, *, region)",
     "info": "(path)",
     "open": "(path)",

@@ -1,0 +1,107 @@
+"""A slide's metadata without what may identify a patient, and what of that kind there is (spec section 8.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..spec.attachments import ICC_NAME, known_attachments
+from ..spec.metadata import Metadata, SlideMetadata
+from .technical import is_phrase, is_technical, technical
+
+__all__ = ["Identifiers", "find_identifiers", "neutral_name", "strip", "without_identifiers"]
+
+_SUFFIXES = (
+    *(".ome.tiff", ".ome.tif", ".ome.btf", ".tiff", ".tif", ".btf", ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs"),
+    *(".bif", ".svslide", ".czi", ".dcm", ".vsi", ".qptiff", ".isyntax", ".png", ".jpeg", ".jpg", ".jp2", ".webp"),
+)
+"""What may stay of a file's name: a known extension, longest first, because others may be part of an identifier."""
+
+_NEUTRAL_STEM, _NO_FILE = "slide", ("array", "unknown")
+
+_OWN_WRITER = "rrip_format"
+
+Json = Any
+
+
+def neutral_name(name: str) -> str:
+    """The name that a container gives its source by default: ``slide`` and a known extension.
+
+    Names of files mostly hold an accession or case number. ``array`` and ``unknown`` name no file, and stay.
+    """
+    if name in _NO_FILE:
+        return name
+    return _NEUTRAL_STEM + next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+
+
+def without_identifiers(about: SlideMetadata) -> SlideMetadata:
+    """The same slide with its technical properties alone, and a neutral name of its source."""
+    vendor = None if isinstance(about.vendor, str) and not is_phrase(about.vendor) else about.vendor
+    return replace(
+        about, vendor=vendor, properties=technical(about.properties), source_name=neutral_name(about.source_name)
+    )
+
+
+def strip(metadata: Metadata, pictures: Iterable[str], *, identifiers: bool = False) -> Metadata:
+    """The metadata of a container without what may identify a patient.
+
+    Tiles are bound to the UUID and the coding, which stay. Of all objects only the members that the specification names
+    are kept, because nobody knows what others hold.
+
+    Parameters
+    ----------
+    metadata : Metadata
+    pictures : iterable of str
+        Names of the associated images that stay.
+    identifiers : bool
+        Keep the name of the source and all properties.
+    """
+    kept = {ICC_NAME, *pictures}
+    attachments = {name: metadata.attachments[name] for name in known_attachments(metadata.attachments) if name in kept}
+    about = metadata.slide if identifiers else without_identifiers(metadata.slide)
+    return Metadata(replace(metadata.coding, document=None), about, _known_writer(metadata.writer), attachments)
+
+
+def _known_writer(writer: Mapping[str, Json]) -> dict[str, Json]:
+    """What a writer says of itself; its settings if they are of this package, which has none that tell of a patient."""
+    names = ["name", "version", "repair"]
+    if writer.get("name") == _OWN_WRITER:
+        names += ["settings", "given"]
+    return {name: writer[name] for name in names if name in writer}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a container holds that may identify a patient.
+
+    Parameters
+    ----------
+    name : str or None
+        The name of the source, where it is not a neutral one.
+    properties : tuple of str
+        Names of the properties that are not known as technical.
+    pictures : tuple of str
+        Associated images that show the label, or may show it.
+    """
+
+    name: str | None
+    properties: tuple[str, ...]
+    pictures: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.name or self.properties or self.pictures)
+
+    def to_json(self) -> dict[str, Json]:
+        """For programs."""
+        return {"name": self.name, "properties": list(self.properties), "pictures": list(self.pictures)}
+
+
+def find_identifiers(metadata: Metadata, pictures: Iterable[str] = ()) -> Identifiers:
+    """What :func:`strip` would leave out, given the names of the associated images that may show the label."""
+    about = metadata.slide
+    return Identifiers(
+        None if about.source_name == neutral_name(about.source_name) else about.source_name,
+        tuple(name for name, value in about.properties.items() if not is_technical(name, value)),
+        tuple(pictures),
+    )
