@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import RripError
+from ..errors import RripError, printable
 from .ending import complain, ending_politely, fail, with_notes
-from .options import AS_JSON, LABEL, OVERWRITE, WORKERS, takes_settings
+from .options import AS_JSON, IMAGE, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _LARGE_PX = 64_000_000
 @WORKERS
 @click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
 @LABEL
+@IMAGE
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
 @click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
@@ -144,15 +145,17 @@ def _convert(
     from ..sources import open_source
     from ..tuning.settings import Settings
 
-    settings = Settings(**given)
-    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings):
+    settings, image = Settings(**given), options.pop("image")
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, image):
         click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
         return
     with (
-        open_source(source) as opened,
+        open_source(source, image=image) as opened,
         nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
         progress_bar("converting", quiet=as_json) as progress,
     ):
+        for note in [] if as_json else opened.info.notes:
+            click.echo(printable(f"note: {note}"), err=True)
         done = run(opened, dest, settings, executor=executor, progress=progress, **options)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
@@ -169,6 +172,8 @@ def _is_container(source: str) -> bool:
     """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
     from ..containers.base import open_container
 
+    if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
+        return False  # to open a pipe is to wait for whoever writes it
     try:
         open_container(source).close()
     except (RripError, OSError, ValueError):
@@ -176,7 +181,7 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _is_there(source: str, dest: str, settings: Settings) -> bool:
+def _is_there(source: str, dest: str, settings: Settings, image: str | None) -> bool:
     """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
     from ..containers.base import open_container
     from ..sources import open_source
@@ -187,8 +192,9 @@ def _is_there(source: str, dest: str, settings: Settings) -> bool:
         return False
     container.close()
     about, writer = container.metadata.slide, container.metadata.writer
-    with open_source(source) as opened:
+    with open_source(source, image=image) as opened:
         same = (opened.info.name, opened.info.size_bytes) == (about.source_name, about.source_bytes)
+        same = same and opened.info.properties.get("rrip.image") == about.properties.get("rrip.image")
     found = writer.get("settings")
     return same and isinstance(found, dict) and {**found, "steps": None} == settings.to_json()
 

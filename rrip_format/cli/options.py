@@ -8,9 +8,14 @@ from typing import Any
 
 import click
 
-__all__ = ["AS_JSON", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
+__all__ = ["AS_JSON", "IMAGE", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
+IMAGE = click.option(
+    "--image",
+    metavar="N|NAME",
+    help="Which picture of a source that holds several of one size: series, focal planes. [the largest, first]",
+)
 LABEL = click.option("--label", is_flag=True, help="Keep the label image, which may show whose tissue it is.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
 WORKERS = click.option(

@@ -66,6 +66,8 @@ class Conversion:
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         What those reach of the target of the settings, on a sample.
+    notes : tuple of str
+        How the source was read, where that was not plain: which of several pictures, what was left out.
     """
 
     path: str
@@ -80,6 +82,7 @@ class Conversion:
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -94,6 +97,7 @@ def convert(
     resume: bool = False,
     verify: bool = True,
     label: bool = False,
+    image: int | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -123,6 +127,9 @@ def convert(
         Decode every tile from what was written, and compare it with what its encoder expects.
     label : bool
         Keep the label image too, which may show whose tissue it is; thumbnail and macro image are always kept.
+    image : int or str, optional
+        Number (0 first) or name of the picture to convert, where a source holds several; the largest if not given.
+        What `source` is open for already cannot be changed.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -135,7 +142,7 @@ def convert(
     TypeError
         If `settings` are no Settings.
     ValueError
-        If `quality` is not that of `settings`.
+        If `quality` is not that of `settings`, or `image` is given with a source that is open.
     TargetError
         If the target cannot be written, is being written by another run, or is there and `overwrite` is not set.
     SourceNotFoundError
@@ -149,11 +156,13 @@ def convert(
         executor lost its workers.
     """
     settings = _chosen(settings, quality)
+    if image is not None and isinstance(source, Source):
+        raise ValueError(f"image is {image!r}, but the source is open already; pass it to open_source")
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
-    with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
+    with nullcontext(source) if isinstance(source, Source) else open_source(source, image=image) as opened:
         if resume and not _is_resumable(opened):
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
@@ -366,4 +375,5 @@ class _Run:
             source_bytes=info.size_bytes,
             steps=self._plan.settings.steps,
             reached=self._plan.reached,
+            notes=info.notes,
         )

@@ -91,7 +91,10 @@ def open_source(
         raise SourceError(msg)
     opened.reopen = (partial(open_source, **options), (source,))
     try:
-        opened.info = replace(opened.info, **_overrides(options), properties=_with_notes(opened.info, image))
+        opened.info = replace(opened.info, **_overrides(options))
+        if image is not None:  # by number: its name may be that of a patient
+            chosen = {"rrip.image": str(opened.info.image)}
+            opened.info = replace(opened.info, properties={**opened.info.properties, **chosen})
         if isinstance(source, Path):
             # One pixel, so that a missing codec or lost JPEG tables stop the work here and not in the first worker.
             opened.read(opened.info.height // 2, opened.info.width // 2, 1, 1)
@@ -114,17 +117,9 @@ def _overrides(options: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _with_notes(info: SlideInfo, image: int | str | None) -> Mapping[str, str]:
-    """Return the properties with what was chosen and noted, so that a container says how its source was read."""
-    said = {f"rrip.note[{number}]": note for number, note in enumerate(info.notes)}
-    chosen = {} if image is None else {"rrip.image": str(image)}
-    return {**info.properties, **said, **chosen} if said or chosen else info.properties
-
-
 def _open_path(path: Path, image: int | str | None, *, allow_missing_tiles: bool) -> Source:
     """Choose the reader by content."""
-    from rrip_format.sources.dicomfiles import is_dicom
-    from rrip_format.sources.files import head_of, locate
+    from rrip_format.sources.files import head_of, is_dicom, locate
     from rrip_format.sources.kinds import check_kind
     from rrip_format.sources.parts import find_slide
     from rrip_format.sources.slide import OpenSlideSource, detect_vendor

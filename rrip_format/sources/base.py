@@ -49,9 +49,11 @@ class SlideInfo:
     icc_profile : bytes or None
         Profile of the RGB pixels, None where the source has none that fits; only CMYK is converted by its own.
     reader : str
-        ``"openslide"``, ``"tifffile"``, ``"dicom"``, ``"vips"`` or ``"array"``.
+        ``"openslide"``, ``"tifffile"``, ``"pydicom"``, ``"vips"`` or ``"array"``.
     notes : tuple of str
         What a user should know of how the source is read: which of several pictures, what is left out.
+    image : int
+        Number of the picture that is read, of those that the source holds.
     """
 
     name: str
@@ -67,6 +69,7 @@ class SlideInfo:
     icc_profile: bytes | None
     reader: str
     notes: tuple[str, ...] = ()
+    image: int = 0
 
 
 class Source(ABC):

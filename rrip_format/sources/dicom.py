@@ -17,7 +17,7 @@ from rrip_format.sources.dicomtags import flat_properties
 from rrip_format.sources.files import digest_files, fingerprint_files
 from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
-from rrip_format.sources.pictures import Picture, choose_picture
+from rrip_format.sources.pictures import Choice, choose_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,18 +72,21 @@ class DicomSource(Source):
         with boundary(self.where, "its DICOM files cannot be read"):
             instances = find_instances(path)
             pictures = list_pictures(instances, self.where)
-            picture, notes = choose_picture(pictures, image, self.where)
+            choice = choose_picture(pictures, image, self.where)
+            picture, notes = choice.picture, choice.notes
             self._plane: Plane = picture.parts[0]
             series = str(self._plane.frames[0].dataset.SeriesInstanceUID)
             self._series = [instance for instance in instances if instance.series == series]
             if len({instance.series for instance in instances}) > 1 and image is None and not notes:
                 count = len({instance.series for instance in instances})
                 notes = (f"{count} whole-slide series are there; {series}, with the largest picture, is read",)
-            self._path = self._plane.frames[0].path
+            is_named = any(instance.path == path for instance in self._series)
+            self._path = path if is_named else self._plane.frames[0].path
             self._decoder = _Decoder(self._plane, picture.width, picture.height, self.where)
-            self.info = self._describe(picture, notes)
+            self.info = self._describe(choice, notes)
 
-    def _describe(self, picture: Picture, notes: tuple[str, ...]) -> SlideInfo:
+    def _describe(self, choice: Choice, notes: tuple[str, ...]) -> SlideInfo:
+        picture = choice.picture
         dataset = self._plane.frames[0].dataset
         with quiet():
             spacing = _spacing(dataset)
@@ -104,7 +107,8 @@ class DicomSource(Source):
             background=WHITE,
             properties=properties,
             icc_profile=profile,
-            reader="dicom",
+            reader="pydicom",
+            image=choice.number,
             notes=(*notes, *left_out),
         )
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import load_reader
-from rrip_format.sources.files import head_of
+from rrip_format.sources.files import head_of, is_dicom
 
-__all__ = ["Instance", "find_instances", "is_dicom", "quiet", "read_dataset"]
+__all__ = ["Instance", "find_instances", "quiet", "read_dataset"]
 
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 DIRECTORY = "1.2.840.10008.1.3.10"
@@ -36,11 +36,6 @@ class Instance:
     path: Path
     series: str
     kind: str
-
-
-def is_dicom(head: bytes) -> bool:
-    """Tell whether a file begins as DICOM Part 10, whatever its preamble says: that may be the header of a TIFF."""
-    return head[128:132] == b"DICM"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rrip_format.errors import SourceError, SourceNotFoundError, one_line
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["digest_files", "fingerprint_files", "head_of", "locate"]
+__all__ = ["digest_files", "fingerprint_files", "head_of", "is_dicom", "locate"]
 
 HEAD_BYTES = 1 << 16
 
@@ -47,6 +47,11 @@ def head_of(path: Path) -> bytes:
     except OSError as error:
         msg = f"{path}: cannot be read: {one_line(error)}; check its permissions"
         raise SourceError(msg) from error
+
+
+def is_dicom(head: bytes) -> bool:
+    """Tell whether a file begins as DICOM Part 10, whatever its preamble says: that may be the header of a TIFF."""
+    return head[128:132] == b"DICM"
 
 
 def fingerprint_files(path: Path, files: list[Path] | None = None) -> dict[str, str | int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rrip_format.errors import SourceError
 
-__all__ = ["Picture", "choose_picture"]
+__all__ = ["Choice", "Picture", "choose_picture"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,26 @@ class Picture:
         return self.width * self.height
 
 
-def choose_picture(pictures: Sequence[Picture], image: int | str | None, where: str) -> tuple[Picture, tuple[str, ...]]:
-    """Return the picture to read, and notes for the user.
+@dataclass(frozen=True)
+class Choice:
+    """The picture that is read.
+
+    Attributes
+    ----------
+    picture : Picture
+    number : int
+        Its place among the file's pictures.
+    notes : tuple of str
+        For the user.
+    """
+
+    picture: Picture
+    number: int
+    notes: tuple[str, ...] = ()
+
+
+def choose_picture(pictures: Sequence[Picture], image: int | str | None, where: str) -> Choice:
+    """Choose the picture to read.
 
     Parameters
     ----------
@@ -69,48 +87,44 @@ def choose_picture(pictures: Sequence[Picture], image: int | str | None, where: 
         msg = f"{where}: holds no picture; name another file"
         raise SourceError(msg)
     if image is not None:
-        chosen = _find(pictures, image, where)
-        return chosen, ()
-    chosen = max(pictures, key=lambda picture: picture.area)  # of equals the first
-    equal = [picture for picture in pictures if (picture.width, picture.height) == (chosen.width, chosen.height)]
+        number = _find(pictures, image, where)
+        return Choice(pictures[number], number)
+    number = max(range(len(pictures)), key=lambda k: (pictures[k].area, -k))
+    chosen = pictures[number]
+    size = f"{chosen.width}x{chosen.height} px"
+    equal = [
+        k for k, picture in enumerate(pictures) if (picture.width, picture.height) == (chosen.width, chosen.height)
+    ]
+    how = f"choose with --image {equal[0]}…{equal[-1]}, or image= in Python"
     if chosen.doubt is not None:
-        msg = f"{where}: {chosen.doubt}; {_how_to_choose(pictures, equal)}"
+        msg = f"{where}: {chosen.doubt}; {how}"
         raise SourceError(msg)
     if len(equal) == 1:
-        return chosen, ()
-    what = f"{len(equal)} pictures of {chosen.width}x{chosen.height} px"
-    if all(picture.is_gray for picture in equal):
+        return Choice(chosen, number)
+    if all(pictures[k].is_gray for k in equal):
         msg = (
-            f"{where}: found {what}, gray, which may be channels or planes, expected 8-bit gray, RGB or RGBA in one; "
-            f"{_how_to_choose(pictures, equal)}"
+            f"{where}: found {len(equal)} gray pictures of {size}, which may be channels or planes, expected 8-bit "
+            f"gray, RGB or RGBA in one; {how}"
         )
         raise SourceError(msg)
-    number = pictures.index(chosen)
     note = (
-        f"the source holds {what} (focal planes, time points or regions); the first, {_label(number, chosen)}, is "
-        f"read; {_how_to_choose(pictures, equal)}"
+        f"the source holds {len(equal)} pictures of {size} (focal planes, time points or regions); the first, number "
+        f"{number} ({chosen.name!r}), is read; {how}"
     )
-    return chosen, (note,)
+    return Choice(chosen, number, (note,))
 
 
-def _find(pictures: Sequence[Picture], image: int | str, where: str) -> Picture:
+def _find(pictures: Sequence[Picture], image: int | str, where: str) -> int:
+    """Return the number of the picture of that number or name."""
     text = str(image)
     if text.isdecimal() and int(text) < len(pictures):
-        return pictures[int(text)]
-    named = [picture for picture in pictures if picture.name.lower() == text.lower()]
+        return int(text)
+    named = [number for number, picture in enumerate(pictures) if picture.name.lower() == text.lower()]
     if len(named) == 1:
         return named[0]
     known = ", ".join(
-        f"{_label(number, picture)} of {picture.width}x{picture.height}" for number, picture in enumerate(pictures[:20])
+        f"{number} ({picture.name!r}) of {picture.width}x{picture.height}"
+        for number, picture in enumerate(pictures[:20])
     )
     msg = f"{where}: found {len(named) or 'no'} picture(s) {text!r}, expected one of {known}"
     raise SourceError(msg)
-
-
-def _label(number: int, picture: Picture) -> str:
-    return f"{number} ({picture.name!r})"
-
-
-def _how_to_choose(pictures: Sequence[Picture], equal: Sequence[Picture]) -> str:
-    numbers = [number for number, picture in enumerate(pictures) if picture in equal]
-    return f"choose with --image {numbers[0]}…{numbers[-1]}, or image= in Python"

@@ -21,7 +21,7 @@ from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.ome import parse_ome
 from rrip_format.sources.orientation import TURNS
-from rrip_format.sources.pictures import choose_picture
+from rrip_format.sources.pictures import Choice, choose_picture
 from rrip_format.sources.tiffcheck import check_level
 from rrip_format.sources.tifffacts import tag_facts
 from rrip_format.sources.tifflayout import NO_COMPRESSION, SEPARATED, YCBCR, PageLayout, page_layout
@@ -75,8 +75,8 @@ class TiffSource(Source):
                 raise
 
     def _open(self, image: int | str | None) -> None:
-        picture, notes = choose_picture(list_pictures(self._tif, self.where), image, self.where)
-        self._pages: tuple[Any, ...] = picture.parts
+        choice = choose_picture(list_pictures(self._tif, self.where), image, self.where)
+        self._pages: tuple[Any, ...] = choice.picture.parts
         self._layouts = [page_layout(page, self.where) for page in self._pages]
         self._layout = self._layouts[0]
         self._check_parts()
@@ -84,7 +84,7 @@ class TiffSource(Source):
             check_level(self._tif, page, self.where, allow_missing_tiles=self._allow_missing_tiles)
         self._turn = TURNS.get(self._pages[0].tags.valueof(ORIENTATION, 1), TURNS[1])
         self._prepare()
-        self.info = self._describe(picture.name, notes)
+        self.info = self._describe(choice)
 
     def _check_parts(self) -> None:
         """Refuse channels that differ in more than what they show."""
@@ -117,8 +117,8 @@ class TiffSource(Source):
         # Strips run through many blocks: decode each once, while other threads wait, rather than many at a time.
         self._strip_lock: AbstractContextManager[Any] = nullcontext() if layout.is_tiled else threading.Lock()
 
-    def _describe(self, name: str, notes: tuple[str, ...]) -> SlideInfo:
-        page = self._pages[0]
+    def _describe(self, choice: Choice) -> SlideInfo:
+        page, name = self._pages[0], choice.picture.name
         facts = tag_facts(page)
         ome = self._tif.ome_metadata
         if ome is not None:
@@ -145,7 +145,8 @@ class TiffSource(Source):
             properties=tags | facts.properties,
             icc_profile=profile,
             reader="tifffile",
-            notes=(*notes, *self._layout.notes, *left_out),
+            notes=(*choice.notes, *self._layout.notes, *left_out),
+            image=choice.number,
         )
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -66,7 +66,7 @@ class VipsSource(Source):
             check_picture(path, head)
             raise
         self._check()
-        self.info = self._describe(notes)
+        self.info = self._describe(number, notes)
 
     def _load(self, **options: int) -> Any:
         # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
@@ -81,8 +81,8 @@ class VipsSource(Source):
             return 0, ()
         sizes = [self._load(page=number) if number else first for number in range(min(count, MAX_PAGES))]
         pictures = [Picture(f"page {number}", size.width, size.height, ()) for number, size in enumerate(sizes)]
-        chosen, notes = choose_picture(pictures, image, self.where)
-        return pictures.index(chosen), notes
+        choice = choose_picture(pictures, image, self.where)
+        return choice.number, choice.notes
 
     def _check(self) -> None:
         image = self._image
@@ -93,7 +93,7 @@ class VipsSource(Source):
             )
             raise SourceError(msg)
 
-    def _describe(self, notes: tuple[str, ...]) -> SlideInfo:
+    def _describe(self, number: int, notes: tuple[str, ...]) -> SlideInfo:
         image = self._image
         fields = [name for name in image.get_fields() if name != "filename" and not name.endswith("-data")]
         embedded = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
@@ -112,6 +112,7 @@ class VipsSource(Source):
             icc_profile=profile,
             reader="vips",
             notes=(*notes, *left_out),
+            image=number,
         )
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:

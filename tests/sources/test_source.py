@@ -71,12 +71,12 @@ SLIDES = {
     "TCGA-CR-7395-01A-01-TS1.svs": ("tifffile", "aperio", 4443, 3567, None, None),
     "duodenum-BS9-40x.svs": ("tifffile", "aperio", 14486, 16783, 0.2528, 40),
     "fluorescence.ndpi": ("openslide", "hamamatsu", 3968, 4864, 0.228175, 40),
-    "lymph-node-j2k-lossless.dcm": ("dicom", "dicom", 1696, 812, 28.969, None),
+    "lymph-node-j2k-lossless.dcm": ("pydicom", "dicom", 1696, 812, 28.969, None),
     "ki67-hamamatsu.ome.tif": ("tifffile", None, 2202, 2202, 0.227097, None),
     "field-colon-IHC.png": ("vips", None, 512, 512, None, None),
     "odd/osp-small.svs": ("tifffile", "aperio", 16, 16, 0.499, 20),
     "odd/osp-boxes.tiff": ("tifffile", None, 300, 250, None, None),  # 72 dpi is no pixel size
-    "odd/highdicom-sm_image.dcm": ("dicom", "dicom", 50, 50, 0.499, None),
+    "odd/highdicom-sm_image.dcm": ("pydicom", "dicom", 50, 50, 0.499, None),
 }
 
 
