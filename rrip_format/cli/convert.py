@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import RripError
+from ..errors import RripError, printable
 from .ending import complain, ending_politely, fail, with_notes
-from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
+from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _LARGE_PX = 64_000_000
 @LABEL
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
+@IMAGE
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
 @click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
@@ -164,15 +165,17 @@ def _convert(
     from ..sources import open_source
     from ..tuning.settings import Settings
 
-    settings = Settings(**given)
-    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, options):
+    settings, image = Settings(**given), options.pop("image")
+    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, image, options):
         click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
         return
     with (
-        open_source(source) as opened,
+        open_source(source, image=image) as opened,
         nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
         progress_bar("converting", quiet=as_json) as progress,
     ):
+        for note in [] if as_json else opened.info.notes:
+            click.echo(printable(f"note: {note}"), err=True)
         done = run(opened, dest, settings, executor=executor, progress=progress, **options)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
@@ -189,6 +192,8 @@ def _is_container(source: str) -> bool:
     """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
     from ..containers.base import open_container
 
+    if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
+        return False  # to open a pipe is to wait for whoever writes it
     try:
         open_container(source).close()
     except (RripError, OSError, ValueError):
@@ -196,7 +201,7 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _is_there(source: str, dest: str, settings: Settings, options: dict[str, Any]) -> bool:
+def _is_there(source: str, dest: str, settings: Settings, image: str | None, options: dict[str, Any]) -> bool:
     """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
     from ..containers.base import open_container
     from ..conversion.plan import Wanted, is_made_of
@@ -207,7 +212,7 @@ def _is_there(source: str, dest: str, settings: Settings, options: dict[str, Any
     except (RripError, OSError, ValueError):
         return False
     container.close()
-    with open_source(source) as opened:
+    with open_source(source, image=image) as opened:
         return is_made_of(container.metadata, opened, settings, Wanted(options["label"], options["keep_identifiers"]))
 
 

@@ -8,9 +8,14 @@ from typing import Any
 
 import click
 
-__all__ = ["AS_JSON", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
+__all__ = ["AS_JSON", "IMAGE", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
+IMAGE = click.option(
+    "--image",
+    metavar="N|NAME",
+    help="Which picture of a source that holds several of one size: series, focal planes. [the largest, first]",
+)
 KEEP_IDENTIFIERS = click.option(
     "--keep-identifiers",
     is_flag=True,

@@ -62,6 +62,8 @@ class Conversion:
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         What those reach of the target of the settings, on a sample.
+    notes : tuple of str
+        How the source was read, where that was not plain: which of several pictures, what was left out.
     """
 
     path: str
@@ -76,6 +78,7 @@ class Conversion:
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -91,6 +94,7 @@ def convert(
     verify: bool = True,
     label: bool = False,
     keep_identifiers: bool = False,
+    image: int | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -122,6 +126,9 @@ def convert(
         Keep the label image, and a macro image that shows the label or may show it: they tell whose tissue it is.
     keep_identifiers : bool
         Keep the name of the file and all of its properties, not only those that say how it was scanned.
+    image : int or str, optional
+        Number (0 first) or name of the picture to convert, where a source holds several; the largest if not given.
+        What `source` is open for already cannot be changed.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -134,7 +141,7 @@ def convert(
     TypeError
         If `settings` are no Settings.
     ValueError
-        If `quality` is not that of `settings`.
+        If `quality` is not that of `settings`, or `image` is given with a source that is open.
     TargetError
         If the target cannot be written, is being written by another run, or is there and `overwrite` is not set.
     SourceNotFoundError
@@ -148,11 +155,13 @@ def convert(
         executor lost its workers.
     """
     settings, wanted = _chosen(settings, quality), Wanted(label, keep_identifiers)
+    if image is not None and isinstance(source, Source):
+        raise ValueError(f"image is {image!r}, but the source is open already; pass it to open_source")
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
-    with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
+    with nullcontext(source) if isinstance(source, Source) else open_source(source, image=image) as opened:
         if resume and not _is_resumable(opened):
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
@@ -362,4 +371,5 @@ class _Run:
             source_bytes=info.size_bytes,
             steps=self._plan.settings.steps,
             reached=self._plan.reached,
+            notes=info.notes,
         )

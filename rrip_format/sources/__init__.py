@@ -2,14 +2,15 @@
 
 :func:`open_source` looks at the content, not at the extension, and chooses the reader:
 
-========================================================= ======================
-SVS, NDPI, MRXS, SCN, BIF, DICOM, Philips, tiled TIFF     OpenSlide
-OME-TIFF, TIFF in strips, TIFF that OpenSlide cannot open tifffile + imagecodecs
-PNG, JPEG and other images                                libvips
-NumPy, Dask and Zarr arrays                               slicing
-========================================================= ======================
+=================================================== ======================================
+NDPI, MRXS, SCN, BIF, Philips TIFF, VMS and more    OpenSlide
+SVS, OME-TIFF, QPTIFF, any other TIFF               tifffile's directories, imagecodecs
+DICOM whole-slide images                            pydicom's attributes, imagecodecs
+PNG, JPEG and other images                          libvips
+NumPy, Dask and Zarr arrays                         slicing
+=================================================== ======================================
 
-JPEG tiles of SVS and plain TIFF are decoded without OpenSlide's help, to the same pixels (:mod:`.jpegtiles`).
+Which of several pictures is read is the rule of :mod:`.pictures`; kinds that are known but not read: :mod:`.kinds`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from rrip_format.sources.base import SlideInfo, Source, positive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rrip_format.sources.tiffcheck import TiffFacts
-
 __all__ = ["SlideInfo", "Source", "open_source"]
 
 
@@ -38,13 +37,14 @@ def open_source(
     objective_power: float | None = None,
     background: tuple[int, int, int] | None = None,
     allow_missing_tiles: bool = False,
+    image: int | str | None = None,
 ) -> Source:
     """Open a slide, image or array, and check it as far as that is possible without reading all of it.
 
     Parameters
     ----------
     source : path or array_like
-        A file, a directory that holds one DICOM series, or a NumPy, Dask or Zarr array (see :class:`.ArraySource`).
+        A file, a folder of DICOM files, or a NumPy, Dask or Zarr array (see :class:`.ArraySource`).
     mpp : float or (float, float), optional
         Micrometres per pixel (x, y), in place of what the source says.
     objective_power : float, optional
@@ -53,6 +53,9 @@ def open_source(
         RGB on which alpha is composited, in place of what the source says.
     allow_missing_tiles : bool
         Fill tiles without data with the background also in formats where they mean damage (see :mod:`.tiffcheck`).
+    image : int or str, optional
+        Number (0 first) or name of the picture to read, where a source holds several: series, scenes, focal planes.
+        The largest if not given, of equals the first (:mod:`.pictures`).
 
     Returns
     -------
@@ -71,13 +74,14 @@ def open_source(
         "objective_power": objective_power,
         "background": background,
         "allow_missing_tiles": allow_missing_tiles,
+        "image": image,
     }
     if isinstance(source, (str, os.PathLike)):
         if "\0" in os.fspath(source):
             msg = f"{os.fspath(source)!r}: is not a path"
             raise SourceError(msg)
         source = Path(source).absolute()  # a worker may have another working directory
-        opened = _open_path(source, allow_missing_tiles=allow_missing_tiles)
+        opened = _open_path(source, image, allow_missing_tiles=allow_missing_tiles)
     elif hasattr(source, "shape") and hasattr(source, "dtype"):
         from rrip_format.sources.array import ArraySource
 
@@ -88,6 +92,9 @@ def open_source(
     opened.reopen = (partial(open_source, **options), (source,))
     try:
         opened.info = replace(opened.info, **_overrides(options))
+        if image is not None:  # by number: its name may be that of a patient
+            chosen = {"rrip.image": str(opened.info.image)}
+            opened.info = replace(opened.info, properties={**opened.info.properties, **chosen})
         if isinstance(source, Path):
             # One pixel, so that a missing codec or lost JPEG tables stop the work here and not in the first worker.
             opened.read(opened.info.height // 2, opened.info.width // 2, 1, 1)
@@ -110,48 +117,74 @@ def _overrides(options: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _open_path(path: Path, *, allow_missing_tiles: bool) -> Source:
+def _open_path(path: Path, image: int | str | None, *, allow_missing_tiles: bool) -> Source:
     """Choose the reader by content."""
     from rrip_format.sources.files import head_of, is_dicom, locate
+    from rrip_format.sources.kinds import check_kind
+    from rrip_format.sources.parts import find_slide
     from rrip_format.sources.slide import OpenSlideSource, detect_vendor
-    from rrip_format.sources.tiffcheck import check_tiff, is_tiff
+    from rrip_format.sources.tiffcheck import is_tiff
 
     try:
-        path = locate(path)
+        locate(path)
+        if path.is_dir():
+            return _open_folder(path, image)
+        files = find_slide(path)
     except SourceError:  # one of them is an OSError too
         raise
     except OSError as error:
         msg = f"{path}: cannot be read: {one_line(error)}; check its permissions"
         raise SourceError(msg) from error
-    head = head_of(path)
-    if is_tiff(head):
-        facts = check_tiff(path, allow_missing_tiles=allow_missing_tiles)
-        if facts.is_rrip:
-            msg = f"{path}: is an RRIP container, whose TIFF pages lack the finest levels; open or copy it as one"
-            raise SourceError(msg)
-        return _open_tiff(path, facts, allow_missing_tiles=allow_missing_tiles)
-    if detect_vendor(path) is not None:
-        return OpenSlideSource(path)
+    head = head_of(files[0])
     if is_dicom(head):
-        msg = f"{path}: a DICOM file, but not of a whole-slide image that OpenSlide reads; name a WSI series"
-        raise SourceError(msg)
+        from rrip_format.sources.dicom import DicomSource
+
+        return DicomSource(path, image=image)
+    check_kind(path, head)
+    if is_tiff(head):
+        return _open_tiff(path, image, allow_missing_tiles=allow_missing_tiles)
+    if detect_vendor(files[0]) is not None:
+        _refuse_choice(path, image)
+        return OpenSlideSource(files[0], files)
     from rrip_format.sources.vips import VipsSource
 
-    return VipsSource(path)
+    return VipsSource(path, image=image)
 
 
-def _open_tiff(path: Path, facts: TiffFacts, *, allow_missing_tiles: bool) -> Source:
-    """Prefer OpenSlide, which knows the vendors' oddities, where the file is not OME-TIFF."""
-    from rrip_format.sources.slide import OpenSlideSource, detect_vendor
+def _open_folder(path: Path, image: int | str | None) -> Source:
+    """Open the DICOM files in a folder, or say what the folder is instead."""
+    from rrip_format.sources.dicom import DicomSource
+    from rrip_format.sources.parts import mirax_of_folder
+
+    slide = mirax_of_folder(path)
+    if slide is not None:
+        msg = f"{path}: the data folder of a MIRAX slide; name {slide}"
+        raise SourceError(msg)
+    return DicomSource(path, image=image)
+
+
+def _open_tiff(path: Path, image: int | str | None, *, allow_missing_tiles: bool) -> Source:
+    """Read pages ourselves; leave to OpenSlide what it composes, and what it knows of Aperio's properties."""
+    from rrip_format.sources.slide import AperioSource, OpenSlideSource, detect_vendor
     from rrip_format.sources.tiff import TiffSource
+    from rrip_format.sources.tiffcheck import check_composed, check_tiff
 
+    facts = check_tiff(path)
+    if facts.is_rrip:
+        msg = f"{path}: is an RRIP container, whose TIFF pages lack the finest levels; open or copy it as one"
+        raise SourceError(msg)
     vendor = None if facts.is_ome else detect_vendor(path)
-    # OpenSlide's generic reader would squeeze 1- and 16-bit samples into 8 bits without a word.
-    if vendor is not None and (vendor != "generic-tiff" or facts.dtype == "uint8"):
-        try:
-            return OpenSlideSource(path)
-        except SourceError:
-            # Compressions such as zstd: tifffile reads more of them.
-            if vendor != "generic-tiff":
-                raise
-    return TiffSource(path, allow_missing_tiles=allow_missing_tiles)
+    if vendor in {None, "generic-tiff"}:
+        return TiffSource(path, image=image, allow_missing_tiles=allow_missing_tiles)
+    if vendor == "aperio":
+        return AperioSource(path, image=image, allow_missing_tiles=allow_missing_tiles)
+    check_composed(path, allow_missing_tiles=allow_missing_tiles)
+    _refuse_choice(path, image)
+    return OpenSlideSource(path)
+
+
+def _refuse_choice(path: Path, image: int | str | None) -> None:
+    """Raise `SourceError` where a picture is chosen in a format that OpenSlide makes one slide of."""
+    if image not in {None, 0, "0"}:
+        msg = f"{path}: found picture {image!r}, expected none: OpenSlide makes one slide of all that is in this file"
+        raise SourceError(msg)

@@ -47,9 +47,13 @@ class SlideInfo:
     properties : Mapping[str, str]
         Properties in OpenSlide's names, ``tiff.*`` tags or ``ome.*`` attributes.
     icc_profile : bytes or None
-        Embedded profile of the pixels; pixels are never converted by it (but see :mod:`.vips` for CMYK).
+        Profile of the RGB pixels, None where the source has none that fits; only CMYK is converted by its own.
     reader : str
-        ``"openslide"``, ``"tifffile"``, ``"vips"`` or ``"array"``.
+        ``"openslide"``, ``"tifffile"``, ``"pydicom"``, ``"vips"`` or ``"array"``.
+    notes : tuple of str
+        What a user should know of how the source is read: which of several pictures, what is left out.
+    image : int
+        Number of the picture that is read, of those that the source holds.
     """
 
     name: str
@@ -64,6 +68,8 @@ class SlideInfo:
     properties: Mapping[str, str]
     icc_profile: bytes | None
     reader: str
+    notes: tuple[str, ...] = ()
+    image: int = 0
 
 
 class Source(ABC):

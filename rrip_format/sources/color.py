@@ -9,7 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["to_rgb"]
+__all__ = ["to_rgb", "ycbcr_to_rgb"]
+
+BT601 = (0.299, 0.587, 0.114)
 
 
 def to_rgb(
@@ -43,6 +45,39 @@ def to_rgb(
     mixed = (over + np.array(background, np.uint32) * (255 - weight) + 127) // 255
     # Premultiplied colour above its alpha is illegal, yet seen: saturate, as every viewer does.
     rgb: NDArray[np.uint8] = np.minimum(mixed, 255).astype(np.uint8)
+    return rgb
+
+
+def ycbcr_to_rgb(
+    samples: NDArray[np.uint8],
+    coefficients: tuple[float, float, float] = BT601,
+    reference: tuple[float, float, float, float, float, float] = (0, 255, 128, 255, 128, 255),
+) -> NDArray[np.uint8]:
+    """Return RGB from YCbCr samples (section 21 of TIFF 6.0; with the defaults also JFIF's).
+
+    Parameters
+    ----------
+    samples : NDArray[uint8]
+        Shape (H, W, 3).
+    coefficients : three floats
+        Luma coefficients of red, green and blue.
+    reference : six floats
+        Codes of black and white of Y, Cb and Cr.
+
+    Returns
+    -------
+    NDArray[uint8]
+        Shape (H, W, 3), rounded.
+    """
+    red, green, blue = coefficients
+    span = np.maximum([reference[1] - reference[0], reference[3] - reference[2], reference[5] - reference[4]], 1)
+    full = samples.astype(np.float32)
+    luma = (full[..., 0] - np.float32(reference[0])) * np.float32(255 / span[0])
+    cb = (full[..., 1] - np.float32(reference[2])) * np.float32(127 / span[1] * (2 - 2 * blue))
+    cr = (full[..., 2] - np.float32(reference[4])) * np.float32(127 / span[2] * (2 - 2 * red))
+    r, b = luma + cr, luma + cb
+    g = (luma - np.float32(red) * r - np.float32(blue) * b) / np.float32(green)
+    rgb: NDArray[np.uint8] = np.stack([r, g, b], -1).round().clip(0, 255).astype(np.uint8)
     return rgb
 
 

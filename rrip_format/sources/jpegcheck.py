@@ -10,17 +10,16 @@ ValueError here, which knows nothing of files; the source adds path and block.
 from __future__ import annotations
 
 from rrip_format.sources.base import load_reader
+from rrip_format.sources.jpegheader import JpegHeader, parse_header
 from rrip_format.sources.jpegscan import is_sound
 
-__all__ = ["check_jpeg", "check_jpeg_end", "jpeg_layout"]
+__all__ = ["check_jpeg", "check_jpeg_end"]
 
 END = b"\xff\xd9"
-START_OF_SCAN = 0xDA
-NOT_FRAMES = {0xC4, 0xC8, 0xCC}
 
 
-def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set[int]) -> None:
-    """Raise `ValueError` unless `data` is one complete JPEG of an allowed size that decodes without a warning.
+def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set[int]) -> JpegHeader:
+    """Return the header of a complete JPEG of an allowed size that decodes without a warning, else `ValueError`.
 
     Parameters
     ----------
@@ -31,17 +30,18 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
     heights, widths : set of int
         Allowed sizes, px: the full tile, or what the image leaves of it.
     """
-    height, width, scan = jpeg_layout(data)
+    header = parse_header(data)
+    height, width = header.height, header.width
     if height not in heights or width not in widths:
         msg = f"JPEG tile of {height}x{width} px, expected {sorted(heights)} x {sorted(widths)}"
         raise ValueError(msg)
-    end = data.find(END, scan)
+    end = data.find(END, header.scan)
     # In entropy-coded data 0xFF is followed by 0 or a restart marker; some writers pad a tile with zeros.
     if end < 0 or data[end + 2 :].strip(b"\0"):
         msg = "JPEG tile ends early" if end >= 0 else "JPEG tile has no end marker"
         raise ValueError(msg)
     if is_sound(data, tables, height, width):
-        return
+        return header
     pyvips = load_reader("pyvips")
     complete = tables[:-2] + data[2:] if tables else data
     try:
@@ -49,28 +49,11 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
     except pyvips.Error as error:
         msg = f"damaged JPEG tile: {' '.join(str(error).split())[:200]}"
         raise ValueError(msg) from error
+    return header
 
 
 def check_jpeg_end(data: bytes) -> None:
     """Raise `ValueError` where a JPEG file has no end marker; it need not be last, cameras append data of their own."""
-    if data.find(END, jpeg_layout(data)[2]) < 0:
+    if data.find(END, parse_header(data).scan) < 0:
         msg = "the JPEG has no end marker"
         raise ValueError(msg)
-
-
-def jpeg_layout(data: bytes) -> tuple[int, int, int]:
-    """Return height and width in px and the offset of the first scan; `ValueError` where there are none."""
-    height = width = 0
-    at = 2
-    while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xFF:
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in NOT_FRAMES:
-            height, width = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-        if marker == START_OF_SCAN and height and width:
-            return height, width, at + 2 + length
-        at += 2 + max(length, 2)
-    msg = f"not a JPEG tile: starts with {data[:4].hex(' ') or 'nothing'}"
-    raise ValueError(msg)

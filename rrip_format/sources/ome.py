@@ -1,14 +1,15 @@
-"""The few facts of OME-XML that a conversion needs: pixel size, objective, microscope."""
+"""The few facts of OME-XML that a conversion needs: pixel size, objective, microscope, which channels are colours."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import positive
 
-__all__ = ["OmeFacts", "parse_ome"]
+__all__ = ["OmeFacts", "OmeImage", "parse_images", "parse_ome"]
 
 MICROMETRES = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4, "mm": 1e3, "cm": 1e4, "m": 1e6}
 MICROMETRES |= {"in": 25400.0, "mil": 25.4}
@@ -23,6 +24,64 @@ class OmeFacts:
     objective_power: float | None
     vendor: str | None
     properties: dict[str, str]
+
+
+COLOUR_NAMES = {"red": 0, "r": 0, "green": 1, "g": 1, "blue": 2, "b": 2}
+UNNAMED = re.compile(r"(channel|ch|c)?[ :_-]*\d*([ :_-]*\d+)?", re.IGNORECASE)
+FLUORESCENCE = ("Fluor", "EmissionWavelength", "ExcitationWavelength")
+
+
+@dataclass(frozen=True)
+class OmeImage:
+    """Name and channels, as their attributes, of one ``Image`` element."""
+
+    name: str = ""
+    channels: list[dict[str, str]] = field(default_factory=list)
+
+    def channel_names(self) -> str:
+        """Return the names of the channels, for a message."""
+        return ", ".join(channel.get("Name", "unnamed") for channel in self.channels) or "without description"
+
+    def rgb_order(self) -> tuple[int, int, int] | None:
+        """Return which channels are red, green and blue; None where nothing says that three are those.
+
+        Names tell, or colours (as integers of R, G, B, A) of channels without a name of their own, or that all three
+        are of transmitted light, as converters of brightfield slides write it. Nothing does if one is fluorescent.
+        """
+        if len(self.channels) != 3 or any(key in channel for channel in self.channels for key in FLUORESCENCE):
+            return None
+        if any(channel.get("IlluminationType") in {"Epifluorescence", "NonLinear"} for channel in self.channels):
+            return None
+        named = [COLOUR_NAMES.get(channel.get("Name", "").strip().lower()) for channel in self.channels]
+        dyes = any(not UNNAMED.fullmatch(channel.get("Name", "").strip()) for channel in self.channels)
+        shown = [] if dyes else [_primary(channel.get("Color")) for channel in self.channels]
+        for found in (named, shown):
+            if {0, 1, 2} == set(found):
+                return found.index(0), found.index(1), found.index(2)
+        bright = all(
+            channel.get("ContrastMethod") == "Brightfield"
+            or channel.get("IlluminationType") == "Transmitted"
+            or channel.get("AcquisitionMode") in {"BrightField", "Brightfield"}
+            for channel in self.channels
+        )
+        return (0, 1, 2) if bright else None
+
+
+def _primary(text: str | None) -> int | None:
+    """Return 0, 1, 2 of a colour that is pure red, green or blue."""
+    try:
+        colour = int(text or "") & 0xFFFFFFFF
+    except ValueError:
+        return None
+    return {0xFF0000: 0, 0x00FF00: 1, 0x0000FF: 2}.get(colour >> 8)
+
+
+def parse_images(text: str, where: str) -> list[OmeImage]:
+    """Read name and channels of all images of OME-XML; `SourceError` as :func:`parse_ome`."""
+    return [
+        OmeImage(image.get("Name", ""), [dict(channel.attrib) for channel in image.findall("{*}Pixels/{*}Channel")])
+        for image in _parse(text, where).findall("{*}Image")
+    ]
 
 
 def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:
@@ -42,15 +101,7 @@ def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:
     SourceError
         Not well-formed, or with a DOCTYPE: OME-XML has none, and entities of a foreign file may explode.
     """
-    if "<!DOCTYPE" in text.upper():
-        msg = f"{where}: its OME-XML declares a DOCTYPE, expected none; remove it from the ImageDescription"
-        raise SourceError(msg)
-    try:
-        # Bytes, because ElementTree refuses a str that names its encoding.
-        root = ET.fromstring(text.encode())  # noqa: S314 - a DOCTYPE, the way to entities, is refused above
-    except (ET.ParseError, ValueError) as error:
-        msg = f"{where}: its OME-XML is not well-formed ({one_line(error)}); write the file again"
-        raise SourceError(msg) from error
+    root = _parse(text, where)
     images = root.findall("{*}Image")
     image = images[image_index] if image_index < len(images) else ET.Element("Image")
     pixels = image.find("{*}Pixels")
@@ -63,6 +114,19 @@ def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:
         None if microscope is None else microscope.get("Manufacturer"),
         {f"ome.{key}": value for key, value in attributes.items()},
     )
+
+
+def _parse(text: str, where: str) -> ET.Element:
+    """Return the root of OME-XML, or raise `SourceError`."""
+    if "<!DOCTYPE" in text.upper():
+        msg = f"{where}: its OME-XML declares a DOCTYPE, expected none; remove it from the ImageDescription"
+        raise SourceError(msg)
+    try:
+        # Bytes, because ElementTree refuses a str that names its encoding.
+        return ET.fromstring(text.encode())  # noqa: S314 - a DOCTYPE, the way to entities, is refused above
+    except (ET.ParseError, ValueError) as error:
+        msg = f"{where}: its OME-XML is not well-formed ({one_line(error)}); write the file again"
+        raise SourceError(msg) from error
 
 
 def _micrometres(attributes: dict[str, str], key: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Slides that OpenSlide reads: SVS, NDPI, MRXS, SCN, BIF, DICOM, Philips, generic tiled TIFF and more.
+"""Slides that OpenSlide composes of tiles: NDPI, MRXS, SCN, BIF, Philips, VMS and more, and what it knows of SVS.
 
 ``read_region`` of openslide-python gives straight (un-premultiplied) RGBA: OpenSlide's own buffer is premultiplied, and
 the binding divides by alpha. Alpha is 0 where a slide has no data and in between only at borders of placed tiles.
@@ -8,31 +8,25 @@ The JPEG decoder inside OpenSlide treats warnings as errors, so truncated JPEG t
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rrip_format.sources.base import (
-    WHITE,
-    AssociatedImages,
-    SlideInfo,
-    Source,
-    boundary,
-    load_reader,
-    positive,
-    print_mpp,
-)
+from rrip_format.errors import SourceError
+from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, Source, boundary, load_reader, positive
 from rrip_format.sources.color import to_rgb
 from rrip_format.sources.files import digest_files, fingerprint_files
-from rrip_format.sources.jpegtiles import JpegTiles
+from rrip_format.sources.icc import fitting_profile
+from rrip_format.sources.tiff import TiffSource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["OpenSlideSource", "detect_vendor"]
+__all__ = ["AperioSource", "OpenSlideSource", "detect_vendor"]
 
 
 def detect_vendor(path: Path) -> str | None:
@@ -49,7 +43,9 @@ class OpenSlideSource(Source):
     Parameters
     ----------
     path : Path
-        The slide, or any file of a DICOM series.
+        The slide.
+    files : list of Path, optional
+        All files that hold it.
 
     Raises
     ------
@@ -59,23 +55,21 @@ class OpenSlideSource(Source):
 
     is_tiled = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: list[Path] | None = None) -> None:
         self.where = str(path)
         self._path = path
+        self._files = files or [path]
         with boundary(self.where, "OpenSlide cannot open it"):
             self._slide: Any = load_reader("openslide").OpenSlide(str(path))
             properties = dict(self._slide.properties)
             self.info = self._describe(properties)
-            self._tiles = JpegTiles.find(path, self.info.width, self.info.height) if self._is_tiff() else None
 
     def _describe(self, properties: dict[str, str]) -> SlideInfo:
         width, height = self._slide.dimensions
         mpp = [positive(properties.get(f"openslide.mpp-{axis}")) for axis in "xy"]
-        if properties.get("openslide.vendor") == "generic-tiff":
-            mpp = [print_mpp(value) for value in mpp]
         # color_profile would be written anew by LittleCMS; the picture carries the bytes of the file.
-        profile = self._slide.read_region((0, 0), 0, (1, 1)).info.get("icc_profile")
-        files = fingerprint_files(self._path)
+        profile, notes = fitting_profile(self._slide.read_region((0, 0), 0, (1, 1)).info.get("icc_profile"))
+        files = fingerprint_files(self._path, self._files)
         return SlideInfo(
             name=self._path.name,
             size_bytes=int(files["size_bytes"]),
@@ -89,16 +83,10 @@ class OpenSlideSource(Source):
             properties=properties,
             icc_profile=profile,
             reader="openslide",
+            notes=notes,
         )
 
-    def _is_tiff(self) -> bool:
-        """Whether level 0 is one page of a TIFF, without borders, gaps or overlaps of tiles."""
-        return self.info.vendor in {"aperio", "generic-tiff"}
-
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
-        block = self._tiles.read(y, x, height, width) if self._tiles is not None else None
-        if block is not None:
-            return block
         rgba = np.asarray(self._slide.read_region((x, y), 0, (width, height)))
         return to_rgb(rgba, self.info.background)
 
@@ -120,16 +108,57 @@ class OpenSlideSource(Source):
 
     def fingerprint(self) -> dict[str, str | int]:
         """Return name, size and time of change of all member files."""
-        return fingerprint_files(self._path)
+        return fingerprint_files(self._path, self._files)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the bytes of all member files."""
-        return digest_files(self._path)
+        return digest_files(self._path, self._files)
 
     def _close(self) -> None:
         self._slide.close()
-        if self._tiles is not None:
-            self._tiles.close()
+
+
+class AperioSource(TiffSource):
+    """An SVS: pixels from its largest tiled page, properties and small pictures from OpenSlide.
+
+    Parameters
+    ----------
+    path : Path
+    **options
+        As :class:`.TiffSource`.
+    """
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        self._known: OpenSlideSource | None = None
+        try:
+            known = OpenSlideSource(path)
+        except SourceError:
+            return  # the tags have to do
+        told = known.info
+        if (told.width, told.height) != (self._layout.width, self._layout.height):
+            known.close()  # of another page than that which is read
+            return
+        self._known = known
+        mpp = (told.mpp_y, told.mpp_x) if self._turn.transposes else (told.mpp_x, told.mpp_y)
+        self.info = replace(
+            self.info,
+            mpp_x=mpp[0] or self.info.mpp_x,
+            mpp_y=mpp[1] or self.info.mpp_y,
+            objective_power=told.objective_power or self.info.objective_power,
+            vendor=told.vendor,
+            background=told.background,
+            properties=told.properties,
+        )
+
+    def associated(self) -> AssociatedImages:
+        """Return readers of the associated images, as OpenSlide names them."""
+        return super().associated() if self._known is None else self._known.associated()
+
+    def _close(self) -> None:
+        super()._close()
+        if self._known is not None:
+            self._known.close()
 
 
 def _background(text: str) -> tuple[int, int, int]:

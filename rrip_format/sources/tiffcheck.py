@@ -21,17 +21,18 @@ import numpy as np
 
 from rrip_format.errors import RripError, SourceError
 from rrip_format.sources.base import boundary, load_reader
+from rrip_format.sources.jpegheader import parse_header, stream_colour
+from rrip_format.sources.tifflayout import JPEG, JPEG_2000, NO_COMPRESSION, RGB, YCBCR
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["TiffFacts", "check_level", "check_tiff", "first_page_px", "is_tiff"]
+__all__ = ["TiffFacts", "check_composed", "check_level", "check_tiff", "first_page_px", "is_tiff"]
 
+ORIENTATION = 274
 MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-JPEG_2000 = {33003, 33004, 33005, 34712}
-UNCOMPRESSED = 1
 # Longest run of zero bytes after the last marker of a JPEG 2000 tile that passes as padding.
 PADDING = 16
 
@@ -45,11 +46,10 @@ RRIP_METADATA = 65380
 
 @dataclass(frozen=True)
 class TiffFacts:
-    """What decides on the reader: whether the file is OME-TIFF or our own, and the sample type of level 0."""
+    """What decides on the reader: whether the file is OME-TIFF or our own."""
 
     is_ome: bool
     is_rrip: bool
-    dtype: str
 
 
 def is_tiff(head: bytes) -> bool:
@@ -60,6 +60,8 @@ def is_tiff(head: bytes) -> bool:
 def first_page_px(path: Path) -> int:
     """Return the pixels of the first page of a TIFF, 0 of anything else: told without opening it as a slide."""
     try:
+        if not path.is_file():  # to open a pipe is to wait for whoever writes it
+            return 0
         with path.open("rb") as file:
             head = file.read(4)
         if not is_tiff(head):
@@ -72,32 +74,69 @@ def first_page_px(path: Path) -> int:
         return 0
 
 
-def check_tiff(path: Path, *, allow_missing_tiles: bool = False) -> TiffFacts:
-    """Check directories and tile index of level 0.
+def check_tiff(path: Path) -> TiffFacts:
+    """Check the chain of directories.
 
     Parameters
     ----------
     path : Path
         A TIFF of any flavour.
+
+    Raises
+    ------
+    SourceError
+        A loop or a loose end in the chain of directories.
+    """
+    tifffile = load_reader("tifffile")
+    with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
+        _check_chain(tif, path)
+        return TiffFacts(bool(tif.is_ome), RRIP_METADATA in tif.pages[0].tags)
+
+
+def check_composed(path: Path, *, allow_missing_tiles: bool = False) -> None:
+    """Check level 0 of a TIFF whose tiles OpenSlide composes.
+
+    Parameters
+    ----------
+    path : Path
+        NDPI, SCN, BIF, Philips or Trestle TIFF.
     allow_missing_tiles : bool
         Accept tiles without data in formats where they are not legal.
 
     Raises
     ------
     SourceError
-        A loop or a loose end in the chain of directories; a tile index that does not fit the image; a tile without
-        data or beyond the end of the file; a JPEG 2000 tile without its end marker.
+        As :func:`check_level`; a picture that has to be turned, and JPEG tiles whose markers contradict the tag of
+        their colours: OpenSlide does neither look at the Orientation nor at the markers.
     """
     tifffile = load_reader("tifffile")
     with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
-        _check_chain(tif, path)
         pages = [page.aspage() for page in tif.pages]
         largest = max(pages, key=lambda page: page.imagewidth * page.imagelength)
         # Leica SCN places several regions, each a page, side by side in level 0.
         pages = [page for page in pages if page.is_tiled] if tif.is_scn else [largest]
         for page in pages:
             check_level(tif, page, str(path), allow_missing_tiles=allow_missing_tiles)
-        return TiffFacts(bool(tif.is_ome), RRIP_METADATA in tif.pages[0].tags, str(pages[0].dtype))
+            turned = page.tags.valueof(ORIENTATION, 1)
+            if turned in range(2, 9):
+                msg = f"{path}: Orientation {turned} is not supported in this vendor's TIFF; turn the picture first"
+                raise SourceError(msg)
+            if page.compression == JPEG and not tif.is_ndpi:
+                _check_colour(tif, page, path)
+
+
+def _check_colour(tif: Any, page: Any, path: Path) -> None:
+    """Compare the tag of a page with the markers of its first tile that has data."""
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if 0 in {offset, count}:
+            continue
+        tif.filehandle.seek(offset)
+        said = stream_colour(parse_header(tif.filehandle.read(count)))
+        tag = {RGB: "RGB", YCBCR: "YCBCR"}.get(page.photometric)
+        if said is not None and tag is not None and said != tag:
+            msg = f"{path}: its tag says that tiles are {tag}, their JPEG markers say {said}; write the file again"
+            raise SourceError(msg)
+        return
 
 
 def _check_chain(tif: Any, path: Path) -> None:
@@ -149,7 +188,7 @@ def check_level(tif: Any, page: Any, where: str, *, allow_missing_tiles: bool = 
     if beyond.any():
         msg = f"{where}: {_some(beyond, across)} of level 0 beyond the file's end at {size} bytes; get a complete copy"
         raise SourceError(msg)
-    plain = page.compression == UNCOMPRESSED and page.bitspersample % 8 == 0 and not page.is_subsampled
+    plain = page.compression == NO_COMPRESSION and page.bitspersample % 8 == 0 and not page.is_subsampled
     if plain and not missing.any() and counts.sum() < page.nbytes:
         msg = f"{where}: {counts.sum()} bytes of level 0, expected {page.nbytes}; get a complete copy"
         raise SourceError(msg)

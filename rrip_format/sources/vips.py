@@ -1,8 +1,8 @@
 """PNG, JPEG and whatever else libvips opens as an image.
 
 Accepted are 8 bits per sample: gray, gray + alpha, RGB, RGBA; libvips expands palettes and 1- to 4-bit PNG to these.
-CMYK becomes sRGB, through the embedded profile where there is one. 16-bit and float images are refused: how to map them
-to 8 bits is the owner's decision. EXIF orientation is applied. Of several pages the first is read.
+CMYK becomes sRGB, through the embedded profile where there is one, else through the one that libvips has. 16-bit and
+float images are refused: how to map them to 8 bits is the owner's decision. EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from rrip_format.errors import SourceError
 from rrip_format.sources.base import WHITE, SlideInfo, Source, boundary, load_reader, print_mpp
 from rrip_format.sources.color import to_rgb
 from rrip_format.sources.files import digest_files, fingerprint_files, head_of
+from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.jpegcheck import check_jpeg_end
+from rrip_format.sources.kinds import check_picture
+from rrip_format.sources.pictures import Picture, choose_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["VipsSource"]
 
 ACCEPTED = {"srgb", "rgb", "b-w"}
+MAX_PAGES = 1000
 
 
 class VipsSource(Source):
@@ -34,6 +38,8 @@ class VipsSource(Source):
     ----------
     path : Path
         The image. libvips decodes it once, into memory or, above 100 MB, into a temporary file.
+    image : int or str, optional
+        Which of several pages, as :func:`.choose_picture` has it.
 
     Raises
     ------
@@ -41,24 +47,42 @@ class VipsSource(Source):
         libvips does not know the file, warns of damage, or finds samples of another kind.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, image: int | str | None = None) -> None:
         self.where = str(path)
         self._path = path
-        pyvips = load_reader("pyvips")
+        self._pyvips = load_reader("pyvips")
+        head = head_of(path)
         # JPEG has no checksum: a warning is all that tells of lost data. Other formats warn of trifles in metadata.
-        is_jpeg = head_of(path).startswith(b"\xff\xd8\xff")
-        with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
-            if is_jpeg:
-                check_jpeg_end(path.read_bytes())  # libvips overlooks warnings about the last rows
-            # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
-            self._stream: Any = pyvips.Source.new_from_file(self.where)
-            image = pyvips.Image.new_from_source(
-                self._stream, "", access="random", fail_on="warning" if is_jpeg else "error"
-            )
-            image = _to_srgb(image.autorot()) if image.interpretation == "cmyk" else image.autorot()
-        self._image: Any = image
+        self._fails_on = "warning" if head.startswith(b"\xff\xd8\xff") else "error"
+        try:
+            with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
+                if self._fails_on == "warning":
+                    check_jpeg_end(path.read_bytes())  # libvips overlooks warnings about the last rows
+                number, notes = self._choose(image)
+                picture = self._load(page=number) if number else self._load()
+                notes = (*notes, *_ink_notes(picture))
+                self._image: Any = _to_srgb(picture) if picture.interpretation == "cmyk" else picture.autorot()
+        except SourceError:
+            check_picture(path, head)
+            raise
         self._check()
-        self.info = self._describe()
+        self.info = self._describe(number, notes)
+
+    def _load(self, **options: int) -> Any:
+        # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
+        self._stream: Any = self._pyvips.Source.new_from_file(self.where)
+        return self._pyvips.Image.new_from_source(self._stream, "", access="random", fail_on=self._fails_on, **options)
+
+    def _choose(self, image: int | str | None) -> tuple[int, tuple[str, ...]]:
+        """Return the page to read; pages of different sizes follow the same rule as the pictures of a slide."""
+        first = self._load()
+        count = first.get("n-pages") if first.get_typeof("n-pages") else 1
+        if count == 1 and image is None:
+            return 0, ()
+        sizes = [self._load(page=number) if number else first for number in range(min(count, MAX_PAGES))]
+        pictures = [Picture(f"page {number}", size.width, size.height, ()) for number, size in enumerate(sizes)]
+        choice = choose_picture(pictures, image, self.where)
+        return choice.number, choice.notes
 
     def _check(self) -> None:
         image = self._image
@@ -69,10 +93,11 @@ class VipsSource(Source):
             )
             raise SourceError(msg)
 
-    def _describe(self) -> SlideInfo:
+    def _describe(self, number: int, notes: tuple[str, ...]) -> SlideInfo:
         image = self._image
         fields = [name for name in image.get_fields() if name != "filename" and not name.endswith("-data")]
-        profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+        embedded = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+        profile, left_out = fitting_profile(embedded)
         return SlideInfo(
             name=self._path.name,
             size_bytes=self._path.stat().st_size,
@@ -84,8 +109,10 @@ class VipsSource(Source):
             vendor=None,
             background=WHITE,
             properties={f"vips.{name}": str(image.get(name))[:1000] for name in fields},
-            icc_profile=None if profile is None else bytes(profile),
+            icc_profile=profile,
             reader="vips",
+            notes=(*notes, *left_out),
+            image=number,
         )
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -105,8 +132,16 @@ class VipsSource(Source):
         self._image = self._stream = None
 
 
+def _ink_notes(image: Any) -> tuple[str, ...]:
+    """Say of CMYK without a profile whose colours are meant."""
+    if image.interpretation != "cmyk" or image.get_typeof("icc-profile-data"):
+        return ()
+    return ("CMYK without an ICC profile: its colours are those of the profile that libvips has for inks",)
+
+
 def _to_srgb(image: Any) -> Any:
-    """Return a CMYK image as sRGB without profile."""
+    """Return a CMYK image as sRGB without profile, turned as it is shown."""
+    image = image.autorot()
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True)
     image = image.colourspace("srgb").copy()

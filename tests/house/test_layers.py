@@ -26,6 +26,7 @@ FOREIGN_DOORS = {
     "distributed": {"conversion.executors"},
     "fsspec": {"storage.byte_source", "zarr_views.fsspec_raw"},
     "imagecodecs": {"evaluate", "exporters.tiff", "family.jpeg", "sources", "zarr_views.base_codec"},
+    "pydicom": {"sources"},
     "pyvips": {"family.jpeg", "sources"},
     "skimage": {"evaluate", "integrity.comparison"},
     "openslide": {"sources", "viewers.openslide_api"},

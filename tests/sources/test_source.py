@@ -18,11 +18,11 @@ from rrip_format.errors import ExtraMissingError, LimitError, SourceError
 from rrip_format.sources import open_source
 from rrip_format.sources.base import load_reader
 from rrip_format.sources.color import to_rgb
-from rrip_format.sources.files import fingerprint_files
 from rrip_format.sources.jpegcheck import check_jpeg
 from rrip_format.sources.ome import parse_ome
 from rrip_format.sources.slide import _background as background_color
 from rrip_format.sources.tiffcheck import first_page_px
+from rrip_format.sources.tiffsamples import samples_to_rgb
 
 tifffile = pytest.importorskip("tifffile")
 openslide = pytest.importorskip("openslide")
@@ -67,16 +67,16 @@ def refuse(path, *words, **options):
 # --- real slides --------------------------------------------------------------------------------------------------
 
 SLIDES = {
-    "CMU-1-Small-Region.svs": ("openslide", "aperio", 2220, 2967, 0.499, 20),
-    "TCGA-CR-7395-01A-01-TS1.svs": ("openslide", "aperio", 4443, 3567, None, None),
-    "duodenum-BS9-40x.svs": ("openslide", "aperio", 14486, 16783, 0.2528, 40),
+    "CMU-1-Small-Region.svs": ("tifffile", "aperio", 2220, 2967, 0.499, 20),
+    "TCGA-CR-7395-01A-01-TS1.svs": ("tifffile", "aperio", 4443, 3567, None, None),
+    "duodenum-BS9-40x.svs": ("tifffile", "aperio", 14486, 16783, 0.2528, 40),
     "fluorescence.ndpi": ("openslide", "hamamatsu", 3968, 4864, 0.228175, 40),
-    "lymph-node-j2k-lossless.dcm": ("openslide", "dicom", 1696, 812, 28.969, None),
+    "lymph-node-j2k-lossless.dcm": ("pydicom", "dicom", 1696, 812, 28.969, None),
     "ki67-hamamatsu.ome.tif": ("tifffile", None, 2202, 2202, 0.227097, None),
     "field-colon-IHC.png": ("vips", None, 512, 512, None, None),
-    "odd/osp-small.svs": ("openslide", "aperio", 16, 16, 0.499, 20),
-    "odd/osp-boxes.tiff": ("openslide", "generic-tiff", 300, 250, None, None),  # 72 dpi is no pixel size
-    "odd/highdicom-sm_image.dcm": ("openslide", "dicom", 50, 50, 0.499, None),
+    "odd/osp-small.svs": ("tifffile", "aperio", 16, 16, 0.499, 20),
+    "odd/osp-boxes.tiff": ("tifffile", None, 300, 250, None, None),  # 72 dpi is no pixel size
+    "odd/highdicom-sm_image.dcm": ("pydicom", "dicom", 50, 50, 0.499, None),
 }
 
 
@@ -107,7 +107,7 @@ def test_associated_images_and_icc_profile(testdata):
         shapes = {name: read().shape for name, read in source.associated().items()}
     assert shapes == {"thumbnail": (768, 574, 3), "label": (463, 387, 3), "macro": (431, 1280, 3)}
     with open_source(testdata("odd/osp-boxes.tiff")) as source:
-        assert len(source.info.icc_profile) == int(source.info.properties["openslide.icc-size"])
+        assert len(source.info.icc_profile) == 588
 
 
 def test_ki67_ome_tiff_is_not_taken_for_rgb_tiles(testdata):
@@ -167,7 +167,11 @@ def test_dicom_directory_is_one_series(testdata, tmp_path):
         assert (source.info.vendor, source.info.width) == ("dicom", 16)
         assert source.info.size_bytes == sum(file.stat().st_size for file in tmp_path.iterdir())
     (tmp_path / "other.dcm").write_bytes(testdata("odd/highdicom-sm_image.dcm").read_bytes())
-    refuse(tmp_path, "2 DICOM series")
+    with open_source(tmp_path) as source:  # the largest picture
+        assert source.info.width == 50
+        assert "2 whole-slide series" in source.info.notes[0]
+    with open_source(tmp_path / "osp-boxes_1.dcm") as source:
+        assert (source.info.width, source.info.notes) == (16, ())
 
 
 # --- damage -------------------------------------------------------------------------------------------------------
@@ -183,14 +187,14 @@ VARIANTS = {
     "tile-offset-past-eof": "beyond the file's end",
     "tile-length-huge": "beyond the file's end",
     "jpeg-scan-scrambled": "premature end of data segment",
-    "jpeg-no-soi": "Not a JPEG file",
-    "jpeg-premature-eoi": "premature end of data segment",
-    "bad-compression-tag": "Unsupported TIFF compression: 52479",
+    "jpeg-no-soi": "not a JPEG tile",
+    "jpeg-premature-eoi": "JPEG tile ends early",
+    "bad-compression-tag": "compression 52479, which is not supported",
     "no-jpegtables": "Quantization table",
     "no-imagedescription": EQUAL,  # as generic TIFF, without µm/px
     "tilewidth-zero": "tiles of 0x240 px",
     "imagewidth-2e31": "expected 116322037",
-    "samplesperpixel-4": "Invalid TIFF",
+    "samplesperpixel-4": "JPEG tile of 3 component(s) of 8 bits, expected 4",
     "ifd-loop": "form a loop",
     "next-ifd-past-eof": "TIFF directory 1 at offset 4294967040 is outside",
     "mpp-decimal-comma": EQUAL,
@@ -235,7 +239,7 @@ def test_a_failed_source_stays_failed(damaged):
     with open_source(damaged[0] / "jpeg-premature-eoi.svs") as source:
         source.read(0, 0, 100, 100)
         for box in [(1300, 1700, 100, 100), (0, 0, 100, 100)]:
-            with pytest.raises(SourceError, match="premature end"):
+            with pytest.raises(SourceError, match="ends early"):
                 source.read(*box)
 
 
@@ -289,7 +293,7 @@ def test_jpeg_of_another_size_is_refused():
     [
         ("odd/histolab-broken.svs", "not a slide or image"),
         ("odd/osp-unopenable.tiff", "52479"),
-        ("odd/osp-unreadable.svs", "Bogus marker length"),
+        ("odd/osp-unreadable.svs", "not a JPEG tile"),
         ("odd/make_damaged_svs.py", "not a slide or image"),
     ],
 )
@@ -299,7 +303,7 @@ def test_broken_files_of_the_collection(testdata, name, words):
 
 def test_no_file_no_slide(tmp_path):
     refuse(tmp_path / "absent.svs", "no such file", "absent.svs")
-    refuse(tmp_path, "0 DICOM and 0 other files", str(tmp_path))
+    refuse(tmp_path, "a folder of 0 file(s)", str(tmp_path))
     refuse(os.devnull, "not a regular file")
     (tmp_path / "empty.png").touch()
     refuse(tmp_path / "empty.png", "empty")
@@ -422,18 +426,13 @@ def test_the_largest_picture_of_many_is_read(tmp_path):
     [
         (np.zeros((64, 64, 3), np.uint16), {"photometric": "rgb"}, "uint16"),
         (np.zeros((64, 64, 3), np.uint16), {"photometric": "rgb", "tile": (16, 16)}, "uint16"),
-        (np.zeros((4, 64, 64), np.uint8), {"photometric": "minisblack"}, "(4, 64, 64)"),
-        (np.zeros((64, 64), bool), {}, "1-bit"),
+        (np.zeros((4, 64, 64), np.uint8), {"photometric": "minisblack"}, "gray"),
         (np.zeros((64, 64), np.float32), {}, "float32"),
         (np.zeros((64, 64, 4), np.uint8), {"photometric": "separated"}, "SEPARATED"),
-        (np.zeros((64, 64, 5), np.uint8), {"photometric": "rgb"}, "5 sample(s)"),
-        (np.zeros((64, 64), np.uint8), {"colormap": np.zeros((3, 256), np.uint16)}, "PALETTE"),
     ],
 )
 @pytest.mark.parametrize("name", ["x.tif", "x.ome.tif"])
 def test_other_samples_are_refused(tmp_path, name, array, options, words):
-    if name == "x.ome.tif" and array.dtype == bool:
-        pytest.skip("tifffile writes no 1-bit OME-TIFF")
     tifffile.imwrite(tmp_path / name, array, **options)
     refuse(tmp_path / name, words, "expected 8-bit gray, RGB or RGBA")
 
@@ -471,11 +470,11 @@ def test_a_closed_tiff_keeps_no_tiles(tmp_path, monkeypatch):
     kept = []
 
     def watched(*arguments, **options):
-        tile = to_rgb(*arguments, **options).copy()
+        tile = samples_to_rgb(*arguments, **options).copy()
         kept.append(weakref.ref(tile))
         return tile
 
-    monkeypatch.setattr("rrip_format.sources.tiff.to_rgb", watched)
+    monkeypatch.setattr("rrip_format.sources.tiff.samples_to_rgb", watched)
     gc.disable()
     try:
         with open_source(tmp_path / "a.tif") as source:
@@ -495,7 +494,7 @@ def test_too_little_memory_says_nothing_of_the_file(tmp_path, monkeypatch):
 
     with open_source(tmp_path / "a.tif") as source:
         with monkeypatch.context() as patch:
-            patch.setattr("rrip_format.sources.tiff.to_rgb", fail)
+            patch.setattr("rrip_format.sources.tiff.samples_to_rgb", fail)
             with pytest.raises(LimitError, match="block y=0 x=0 300x421 cannot be read: not enough memory"):
                 read_all(source)
         np.testing.assert_array_equal(read_all(source), picture())
@@ -660,13 +659,6 @@ def test_override_must_be_a_size(mpp):
 def test_background_colour_of_openslide():
     assert background_color("E6f0FF") == (230, 240, 255)
     assert background_color("") == background_color("white") == (255, 255, 255)
-
-
-def test_mirax_slide_counts_its_directory(tmp_path):
-    (tmp_path / "a.mrxs").write_bytes(bytes(5))
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "Data0000.dat").write_bytes(bytes(70))
-    assert fingerprint_files(tmp_path / "a.mrxs")["size_bytes"] == 75
 
 
 def test_missing_package_says_what_to_install():

@@ -34,6 +34,7 @@ EXTRAS = {
     "napari",
     "openslide",
     "pooch",
+    "pydicom",
     "pyvips",
     "requests",
     "scipy",

@@ -1,0 +1,149 @@
+"""DICOM files in a folder: which are whole-slide images, and which of them belong together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rrip_format.errors import SourceError, one_line
+from rrip_format.sources.base import load_reader
+from rrip_format.sources.files import head_of, is_dicom
+
+__all__ = ["Instance", "find_instances", "quiet", "read_dataset"]
+
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+DIRECTORY = "1.2.840.10008.1.3.10"
+LOOKED_AT = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One DICOM file of a whole-slide image.
+
+    Attributes
+    ----------
+    path : Path
+    series : str
+        Series Instance UID.
+    kind : str
+        Third value of Image Type: ``VOLUME``, ``LABEL``, ``OVERVIEW``, ``THUMBNAIL``.
+    """
+
+    path: Path
+    series: str
+    kind: str
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to itself what pydicom finds odd, such as text that is too long for its kind."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_dataset(path: Path, tags: list[str] | None = None) -> Any:
+    """Read the attributes of a file without its pixels, all or some; `SourceError` where it is damaged."""
+    pydicom = load_reader("pydicom")
+    try:
+        with quiet():
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+    except Exception as error:
+        msg = f"{path}: its DICOM attributes cannot be read: {one_line(error)}; check the file against its original"
+        raise SourceError(msg) from error
+
+
+def find_instances(path: Path) -> list[Instance]:
+    """Return the whole-slide instances that a path names, in the order of series and instance numbers.
+
+    Parameters
+    ----------
+    path : Path
+        A folder: all in it, and all that a DICOMDIR in it refers to; other files are passed over. A DICOMDIR is its
+        folder. Another file: all of its series, in its folder.
+
+    Raises
+    ------
+    SourceError
+        There is no whole-slide image.
+    """
+    named = None
+    folder = path
+    if not path.is_dir():
+        named = read_dataset(path, [*LOOKED_AT])
+        folder = path.resolve().parent if _is_directory(named) else path.parent
+        if not _is_directory(named) and named.get("SOPClassUID") != WHOLE_SLIDE:
+            kind = getattr(named.get("SOPClassUID"), "name", None) or "unknown"
+            msg = f"{path}: a DICOM file of {kind}, expected a VL Whole Slide Microscopy Image; name one, or its folder"
+            raise SourceError(msg)
+        if _is_directory(named):
+            named = None
+    found = []
+    files = _files_of(folder)
+    for file in files if named is None or path in files else [path, *files]:
+        instance = _look(file, strict=file == path)
+        if instance is not None:
+            found.append(instance)
+    if named is not None:
+        wanted = str(named.get("SeriesInstanceUID"))
+        found = [pair for pair in found if pair[1].series == wanted]
+    if not found:
+        msg = (
+            f"{path}: a folder of {len(files)} file(s), of which none is a DICOM whole-slide image; name a slide file "
+            "(for MIRAX the .mrxs), or open a Zarr array and pass that"
+        )
+        raise SourceError(msg)
+    return [instance for _, instance in sorted(found, key=lambda pair: pair[0])]
+
+
+def _is_directory(dataset: Any) -> bool:
+    meta = getattr(dataset, "file_meta", {})
+    return bool(meta.get("MediaStorageSOPClassUID") == DIRECTORY)
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Return the files in a folder, hidden ones left out, and those that its DICOMDIR refers to."""
+    try:
+        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    except OSError as error:
+        msg = f"{folder}: cannot be listed: {one_line(error)}; check its permissions"
+        raise SourceError(msg) from error
+    referred: list[Path] = []
+    for file in files:
+        if file.name.upper() == "DICOMDIR" and is_dicom(head_of(file)):
+            for record in read_dataset(file).get("DirectoryRecordSequence", []):
+                parts = record.get("ReferencedFileID") or []
+                place = folder.joinpath(*([parts] if isinstance(parts, str) else map(str, parts)))
+                if parts and place.is_file() and place.resolve().is_relative_to(folder.resolve()):
+                    referred.append(place)
+    return list(dict.fromkeys([*files, *referred]))
+
+
+def _look(file: Path, *, strict: bool) -> tuple[Any, Instance] | None:
+    """Return a whole-slide instance and its place in the order; None for any other file, or one that is damaged."""
+    try:
+        if not is_dicom(head_of(file)):
+            return None
+        dataset = read_dataset(file, [*LOOKED_AT])
+    except SourceError:
+        if strict:
+            raise
+        return None
+    if dataset.get("SOPClassUID") != WHOLE_SLIDE:
+        return None
+    series = str(dataset.get("SeriesInstanceUID"))
+    image_type = dataset.get("ImageType") or []
+    kind = str(image_type[2]).upper() if not isinstance(image_type, str) and len(image_type) > 2 else "VOLUME"
+    order = (_number(dataset.get("SeriesNumber")), series, _number(dataset.get("InstanceNumber")), file.name)
+    return order, Instance(file, series, kind)
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
