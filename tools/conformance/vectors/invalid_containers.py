@@ -128,6 +128,9 @@ def document_cases() -> Iterator[ContainerCase]:
 
     level = b'"level":1', b'"level":0'
     yield wrong("level", "the codec of array 1 says level 0", "9.3", "1/zarr.json", *level, "array.document")
+    keys = b'{"name":"rrip"},"fill_value"', b'{"name":"default","configuration":{"separator":"/"}},"fill_value"'
+    about = "array 2 has keys that every Zarr reader knows, so that readers without the codec show its fill value"
+    yield wrong("keys", about, "9.2", "2/zarr.json", *keys, "array.document")
     fill = b'"fill_value":255', b'"fill_value":0'
     yield wrong("fill", "another fill value of the base level", "9.2", "base/0/zarr.json", *fill, "array.document")
     path = b'"path":"1"', b'"path":"0"'
@@ -175,6 +178,9 @@ def zip_cases() -> Iterator[ContainerCase]:
     about = "a compressed tile: readers may inflate it, but it is no byte range of the archive"
     squeezed = pack(good, {tile: zipfile.ZIP_DEFLATED})
     yield passed_over("zip-deflated-tile", about, "9.1", {ZIP: squeezed}, "zip.method")
+    about = "the end of the archive's comment is missing, and nothing else"
+    cut = whole[:-2] + struct.pack("<H", 80) + b"{"
+    yield passed_over("zip-cut-comment", about, "9.1", {ZIP: cut}, "zip.structure")
     twice = pack({"0/c/0/0/9": good["0/c/0/0/0"], **good}).replace(b"0/c/0/0/9", tile.encode())
     about = "two members of one name; the last one counts"
     yield passed_over("zip-twice", about, "9.1", {ZIP: twice}, "zip.duplicate")
