@@ -14,6 +14,7 @@ from rrip_format.spec.tile import join_tile, split_tile
 
 from .case import sha256
 from .containers import (
+    SEALED,
     TIFF,
     ZIP,
     ContainerCase,
@@ -295,6 +296,25 @@ def tiff_tile_cases() -> Iterator[ContainerCase]:
     yield tiff("flipped", "one bit of a base tile is flipped", "7.1", bit, "tile.checksum", SECOND)
 
 
+def sealed_cases() -> Iterator[ContainerCase]:
+    """Sealed BigTIFF files whose levels are not those that the metadata promise."""
+    good = file_bytes(SEALED)
+    (start,) = struct.unpack_from("<Q", good, 8)
+    levels = ifd_entries(good, start)[65384]
+
+    def sealed(name: str, about: str, data: bytes, rule: str) -> ContainerCase:
+        return refused(f"sealed-{name}", about, "10.10", {SEALED: data}, rule, OPEN)
+
+    second = good[levels.values : levels.values + 8]
+    more = overwritten(good, next_at(good, start), second)
+    yield sealed("chain", "an IFD behind the only page", more, "tiff.chain")
+    yield sealed("levels", "a level less", overwritten(good, levels.at + 4, struct.pack("<Q", 1)), "tiff.tag")
+    loop = overwritten(good, levels.values, struct.pack("<Q", start))
+    yield sealed("loop", "the page is named as level 2", loop, "tiff.loop")
+    hidden = overwritten(good, levels.at, struct.pack("<H", 65385))
+    yield sealed("hidden", "no tag 65384, so that the page would be level 2", hidden, "tiff.chain")
+
+
 def cases() -> Iterator[ContainerCase]:
     """All of this module."""
     yield refused("text", "a text file", "9.1 12", {TIFF: b"This is no container.\n"}, "container.kind", OPEN)
@@ -304,3 +324,4 @@ def cases() -> Iterator[ContainerCase]:
     yield from tiff_cases()
     yield from tiff_ifd_cases()
     yield from tiff_tile_cases()
+    yield from sealed_cases()
