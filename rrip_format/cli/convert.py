@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
+_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif", "sealed": ".rrip"}
 
 _LARGE_PX = 64_000_000
 """From here on processes gain more than it takes to begin them."""
@@ -56,7 +56,7 @@ def convert(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip or .rrip.tif).
+    """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip, .rrip.tif or .rrip).
 
     SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
     that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
@@ -186,6 +186,7 @@ def _convert(
     resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
     size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
+    _warn(dest)
 
 
 def _is_container(source: str) -> bool:
@@ -229,3 +230,14 @@ def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, v
         click.echo(json.dumps({"path": dest, "stored_bytes": stored, "total_bytes": total}))
     else:
         click.echo(f"{dest}: {format_bytes(total)} copied")
+        _warn(dest)
+
+
+def _warn(dest: str) -> None:
+    """Say what other software makes of a TIFF file: it does not know that there is more in it."""
+    if dest.lower().endswith((".tif", ".tiff")):
+        click.echo(
+            f"{dest}: software without RRIP opens level 2 of it, at a quarter of the resolution; a .rrip file gives it "
+            "nothing to mistake",
+            err=True,
+        )

@@ -268,7 +268,7 @@ def open_container(path: str | bytes | os.PathLike[str]) -> Container:
 def _open_url(name: str) -> Container:
     if name.startswith(("zip::", "reference::")):  # file systems that hold a Zarr hierarchy
         return ZarrContainer(open_store(name), name)
-    if urlsplit(name.rpartition("::")[2]).path.lower().endswith((".tif", ".tiff", ".zip")):
+    if urlsplit(name.rpartition("::")[2]).path.lower().endswith((".tif", ".tiff", ".rrip", ".zip")):
         return _open_file(name)
     try:
         return ZarrContainer(open_store(name), name)

@@ -60,7 +60,12 @@ class TiffContainer:
         self._first = read_ifd(self._index, start)
         self.metadata = self._read_metadata()
         geometry, visited = self.metadata.coding.geometry, set[int]()
-        ifds = dict(enumerate(walk(self._index, start, geometry.levels - BASE_LEVEL, visited), BASE_LEVEL))
+        count = geometry.levels - BASE_LEVEL
+        self._is_sealed = Tag.RRIP_LEVELS in self._first.fields
+        chain: list[Ifd] | Iterator[Ifd] = list(walk(self._index, start, 1 if self._is_sealed else count, visited))
+        if self._is_sealed:
+            chain = self._private_ifds(Tag.RRIP_LEVELS, count, visited)
+        ifds = dict(enumerate(chain, BASE_LEVEL))
         ifds.update(enumerate(self._private_ifds(Tag.RRIP_RESIDUALS, BASE_LEVEL, visited)))
         self._tables = self._all_tables(ifds)
         self._images = dict(self._associated_fields(visited))
@@ -253,9 +258,9 @@ class TiffContainer:
                 (offset,) = self._index.numbers(table.offsets, row * cols + col, 1)
                 (length,) = self._index.numbers(table.lengths, row * cols + col, 1)
                 found = f"there are {length} bytes at byte {offset}, where the tile is empty"
-                if level < BASE_LEVEL and (offset or length):
+                if (level < BASE_LEVEL or self._is_sealed) and (offset or length):
                     yield "tile.unexpected", tile_key(level, row, col), found
-                elif level >= BASE_LEVEL and not 0 < length <= self._source.size - offset:
+                elif level >= BASE_LEVEL and not self._is_sealed and not 0 < length <= self._source.size - offset:
                     yield "file.range", tile_key(level, row, col), found
 
     def _sizes(self) -> Iterator[tuple[str, int]]:

@@ -30,7 +30,8 @@ from ..spec.tiff_layout import (
 from ..spec.tile import crc32c
 from ..storage.sinks import PartialFile
 from ..storage.workplace import Span, Workplace, as_target_error
-from .writer import ContainerWriter
+from .notice import notice_pixels, notice_tags
+from .writer import SEALED_SUFFIX, ContainerWriter
 
 __all__ = ["TiffWriter"]
 
@@ -57,6 +58,7 @@ class TiffWriter(ContainerWriter):
         self._append(bytes(HEADER.size))  # patched when all is there: until then nothing opens
         self._tiles: dict[int, array[int]] = {}
         self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
+        self._is_sealed = place.target.name.endswith(SEALED_SUFFIX)
 
     def _append(self, data: bytes) -> int:
         """Write `data` at the end, aligned; return its offset."""
@@ -88,25 +90,27 @@ class TiffWriter(ContainerWriter):
         self._associated[name] = self._append(seal_attachment(jpeg)), len(jpeg) + 4, shape
 
     def _finish(self, metadata: Metadata, icc_profile: bytes | None) -> None:
-        background = self._background(metadata.coding)
+        background = {} if self._is_sealed else self._background(metadata.coding)
         levels = range(BASE_LEVEL, metadata.coding.geometry.levels)
-        ifds = [self._level_ifd(metadata, level, background) for level in (*levels, 0, 1)]
+        ifds = [notice_tags(self._append(notice_pixels()))] if self._is_sealed else []
+        ifds += [self._level_ifd(metadata, level, background) for level in (*levels, 0, 1)]
         ifds += [self._associated_ifd(name) for name in sorted(self._associated)]
-        ifds[0].update(_description(metadata))
+        ifds[0].update(_description(metadata, is_sealed=self._is_sealed))
         if icc_profile:
             ifds[0][Tag.ICC_PROFILE] = Value(Kind.UNDEFINED, icc_profile)
             ifds[0][Tag.RRIP_ICC_CHECKSUM] = Value.of(Kind.LONG, crc32c(icc_profile))
-        private = {Tag.RRIP_RESIDUALS: 2, Tag.RRIP_ASSOCIATED: len(self._associated)}
+        at = chained = 1 if self._is_sealed else len(levels)
+        private = {Tag.RRIP_LEVELS: len(levels)} if self._is_sealed else {}
+        private |= {Tag.RRIP_RESIDUALS: 2, Tag.RRIP_ASSOCIATED: len(self._associated)}
         ifds[0].update({tag: Value.of(Kind.IFD8, *[0] * count) for tag, count in private.items() if count})
         start = self._append(b"")
-        at = len(levels)
         positions = ifd_positions(ifds, start)
         for tag, count in private.items():
             if count:
                 ifds[0][tag] = Value.of(Kind.IFD8, *positions[at : at + count])
             at += count
         with as_target_error(self._partial.path):
-            self._partial.file.writelines(pack_index(ifds, len(levels), start))
+            self._partial.file.writelines(pack_index(ifds, chained, start))
             self._partial.cut()
             self._partial.flush()
             self._partial.settle()  # the header must not be there before what it points to
@@ -145,7 +149,7 @@ class TiffWriter(ContainerWriter):
                     absent[lost[1:]] = False  # a lost tile has length 0 (spec section 10.8), an empty one a picture
             offsets[absent], lengths[absent] = background[coding.geometry.tile_side(level)]
         tags = level_tags(coding.geometry, level)
-        if metadata.slide.mpp is not None:
+        if metadata.slide.mpp is not None and not self._is_sealed:
             tags.update(resolution_tags(metadata.slide.mpp, level))
         tags[Tag.TILE_OFFSETS] = Value(Kind.LONG8, offsets.tobytes())
         tags[Tag.TILE_BYTES] = Value(Kind.LONG, lengths.tobytes())
@@ -170,12 +174,17 @@ def _gray_jpeg(side: int, gray: int) -> bytes:
     return encode_ycc(planes, steps, steps)
 
 
-def _description(metadata: Metadata) -> dict[int, Value]:
-    """What tells people and programs what this file is."""
+def _description(metadata: Metadata, *, is_sealed: bool) -> dict[int, Value]:
+    """What tells people and programs what this file is (spec sections 10.3 and 10.10)."""
     geometry, writer = metadata.coding.geometry, metadata.writer
+    size = f"{geometry.width} x {geometry.height} px"
     text = (
-        f"Whole-slide image in RRIP format. This TIFF shows it from level {BASE_LEVEL} up, at 1/{1 << BASE_LEVEL} of "
-        f"{geometry.width} x {geometry.height} px; rrip_format reads full resolution from the same file."
+        f"This page is no tissue: it stands for a whole-slide image of {size} in RRIP format, which only software with "
+        "RRIP reads (Python: rrip-format)."
+        if is_sealed
+        else f"Level {BASE_LEVEL} of a whole-slide image in RRIP format, 1/{1 << BASE_LEVEL} of the resolution of its "
+        f"{size}. Software without RRIP sees no finer level in this file; software with RRIP (Python: rrip-format) "
+        "reads full resolution from it."
     )
     document = json.dumps(metadata.to_json(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return {

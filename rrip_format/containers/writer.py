@@ -32,7 +32,8 @@ __all__ = [
     "open_writer",
 ]
 
-DIRECTORY_SUFFIX, ZIP_SUFFIX, TIFF_SUFFIXES = ".rrip.zarr", ".rrip.zarr.zip", (".rrip.tif", ".rrip.tiff")
+DIRECTORY_SUFFIX, ZIP_SUFFIX = ".rrip.zarr", ".rrip.zarr.zip"
+TIFF_SUFFIXES, SEALED_SUFFIX = (".rrip.tif", ".rrip.tiff"), ".rrip"
 
 _ENTRY_BYTES = 46 + 12
 """Most bytes of a member in the directory of an archive, besides its name: beyond 2 GiB its offset takes 12 more."""
@@ -50,7 +51,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         If its extension is unknown, its folder is missing or not writable, something is there and `overwrite` is not
         set, or what is there is not an RRIP container.
     """
-    known = (DIRECTORY_SUFFIX, ZIP_SUFFIX, *TIFF_SUFFIXES)
+    known = (DIRECTORY_SUFFIX, ZIP_SUFFIX, *TIFF_SUFFIXES, SEALED_SUFFIX)
     if not target.name.endswith(known):
         raise TargetError(f"{target}: unknown extension, expected {', '.join(known[:-1])} or {known[-1]}")
     if "\0" in str(target):
@@ -270,7 +271,8 @@ def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False, resu
     Parameters
     ----------
     target : path
-        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip.tiff``; it appears when it is complete.
+        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif``, ``*.rrip.tiff`` or ``*.rrip``; it appears when it is
+        complete.
     overwrite : bool
         Replace a container that is already there, once the new one is complete.
     resume : bool
@@ -288,7 +290,7 @@ def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False, resu
         if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
             with as_target_error(target):
                 place.clear()
-        if target.name.endswith(TIFF_SUFFIXES):
+        if target.name.endswith((*TIFF_SUFFIXES, SEALED_SUFFIX)):
             from .tiff_writer import TiffWriter
 
             return TiffWriter(place)

@@ -22,7 +22,7 @@ from .base import Place, parse_root, reopen
 
 __all__ = ["Archive", "ZipContainer"]
 
-_LOCAL_HEADER_BYTES = 30
+_LOCAL_HEADER_BYTES, _END_BYTES = 30, 22
 _SLACK_BYTES = 64
 """Read beyond a member, for local headers with more extra fields than the directory tells."""
 
@@ -161,6 +161,12 @@ class ZipContainer:
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """(rule, key, what was found) of what readers pass over and a validator does not."""
+        if not _ends_with_its_record(self._archive.source):
+            yield (
+                "zip.structure",
+                "",
+                "does not end with the end record of the archive: it was cut, or bytes were added",
+            )
         for key in self._archive.duplicates:
             yield "zip.duplicate", key, "is there more than once, and the last one is read"
         for key, member in self._archive.members.items():
@@ -191,6 +197,13 @@ def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
             return archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, MemoryError) as error:
         raise FormatError(f"{source.name}: is not a whole zip archive: {error}", rule="zip.structure") from error
+
+
+def _ends_with_its_record(source: ByteSource) -> bool:
+    """Whether the end record of an archive and the comment in it are the last bytes; :mod:`zipfile` does not mind."""
+    tail = source.read(max(0, source.size - _TAIL_BYTES), min(source.size, _TAIL_BYTES))
+    at = tail.rfind(b"PK\5\6")
+    return at >= 0 and at + _END_BYTES + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
 
 
 def _data_start(header: bytes) -> int | None:

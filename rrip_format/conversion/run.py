@@ -104,7 +104,7 @@ def convert(
     source : path, numpy, dask or zarr array, or Source
         Whatever :func:`rrip_format.sources.open_source` opens, or what it has opened, which stays open then.
     target : path
-        ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
+        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it is complete.
     settings : Settings, optional
     quality : int, optional
         1 … 100, short for ``Settings(quality=…)``; 90 if neither is given.

@@ -26,7 +26,7 @@ __all__ = ["export"]
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _DEEPZOOM_SUFFIX = ".dzi"
-_OUR_SUFFIXES = (".rrip.tif", ".rrip.tiff")
+_OUR_SUFFIXES = (".rrip.tif", ".rrip.tiff", ".rrip")
 
 
 def export(

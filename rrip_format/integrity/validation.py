@@ -128,7 +128,7 @@ def _root_of(name: str, error: RripError) -> str:
     """Where the metadata are that an error is about."""
     if str(error.rule).partition(".")[0] not in {"metadata", "newer"}:
         return ""
-    return "tag 65380" if name.lower().endswith((".tif", ".tiff")) else "zarr.json"
+    return "tag 65380" if name.lower().endswith((".tif", ".tiff", ".rrip")) else "zarr.json"
 
 
 def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:

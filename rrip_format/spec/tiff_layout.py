@@ -1,8 +1,8 @@
 """The TIFF binding's tags, and how directories become bytes (spec section 10).
 
 A file is a little-endian BigTIFF: header, tiles, then one index at the end with every directory (IFD), its values and
-the metadata. The main chain of IFDs is an ordinary pyramid of level 2 and coarser. Private tags of the first IFD refer
-to the IFDs of the residual levels and of associated images, so that no other reader takes them for pages.
+the metadata. The main chain of IFDs is an ordinary pyramid of level 2 and coarser, or in a sealed file one page that
+says what it is. Private tags of the first IFD refer to all other IFDs, so that no other reader takes them for pages.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Kind(IntEnum):
 
 
 class Tag(IntEnum):
-    """Tags that this binding uses; the last four are private (spec section 10.5)."""
+    """Tags that this binding uses; the last five are private (spec section 10.5)."""
 
     SUBFILE_TYPE = 254
     WIDTH = 256
@@ -84,6 +84,7 @@ class Tag(IntEnum):
     RRIP_RESIDUALS = 65381
     RRIP_ASSOCIATED = 65382
     RRIP_ICC_CHECKSUM = 65383
+    RRIP_LEVELS = 65384
 
 
 @dataclass(frozen=True, slots=True)

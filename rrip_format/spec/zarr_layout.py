@@ -29,6 +29,7 @@ from .metadata import Metadata
 __all__ = [
     "ICC_ARRAY",
     "ICC_KEY",
+    "KEY_ENCODING",
     "array_name",
     "associated_documents",
     "associated_group",
@@ -49,6 +50,9 @@ ICC_ARRAY = "icc_profile"
 
 ICC_KEY = f"{ICC_ARRAY}/c/0"
 """Key of the ICC profile."""
+
+KEY_ENCODING = "rrip"
+"""Name of the chunk key encoding of the root arrays (spec section 9.2)."""
 
 
 def array_name(level: int) -> str:
@@ -77,6 +81,7 @@ def parse_tile_key(key: str) -> tuple[int, int, int] | None:
 
 
 def _array(shape: list[int], chunk: list[int], codecs: list[Json], fill: int, names: list[str]) -> dict[str, Json]:
+    """Make the document of an array whose chunks any reader finds."""
     return {
         "zarr_format": 3,
         "node_type": "array",
@@ -141,7 +146,8 @@ def documents(metadata: Metadata) -> Iterator[tuple[str, bytes]]:
     for level in range(geometry.levels):
         shape, side = [3, *geometry.shape(level)], geometry.tile_side(level)
         codec = {"name": "rrip", "configuration": {"level": level, "coding": coding}}
-        yield f"{level}/zarr.json", dump(_array(shape, [3, side, side], [codec], fill, ["c", "y", "x"]))
+        ours = _array(shape, [3, side, side], [codec], fill, ["c", "y", "x"])
+        yield f"{level}/zarr.json", dump({**ours, "chunk_key_encoding": {"name": KEY_ENCODING}})
         if level >= BASE_LEVEL:
             document = _array(shape, [3, side, side], _BASE_CODECS, fill, ["c", "y", "x"])
             yield f"{array_name(level)}/zarr.json", dump(document)

@@ -188,6 +188,16 @@ class PartialFile:
             self.file.close()
 
 
+_ZIP_COMMENT = b'{"ome": {"version": "0.5", "zipFile": {"centralDirectory": {"jsonFirst": true}}}}'
+"""Says of the directory, as NGFF's RFC-9 has it, that every ``zarr.json`` comes first."""
+
+
+def _directory_order(member: zipfile.ZipInfo) -> tuple[bool, int]:
+    """Documents first, those of outer groups before those of inner ones; everything else as it was written."""
+    name = member.filename
+    return (False, name.count("/")) if name.rpartition("/")[2] == "zarr.json" else (True, 0)
+
+
 class ZipSink:
     """A zip archive without compression, so that every tile is one byte range of the file.
 
@@ -224,6 +234,8 @@ class ZipSink:
 
     def publish(self) -> None:
         """Write the directory of the archive, flush it to the disk and rename it to the target."""
+        self._zip.infolist().sort(key=_directory_order)
+        self._zip.comment = _ZIP_COMMENT
         with as_target_error(self._partial.path):
             self._zip.close()
         self._partial.cut()

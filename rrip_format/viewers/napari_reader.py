@@ -14,7 +14,7 @@ __all__ = ["get_reader", "read_layers"]
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-_SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip.tiff")
+_SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip.tiff", ".rrip")
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:

@@ -113,6 +113,7 @@ def _plain(document: bytes) -> bytes:
     found = json.loads(document)
     if "codecs" in found:
         found["codecs"] = [{"name": "bytes"}]
+        found["chunk_key_encoding"] = {"name": "default", "configuration": {"separator": "/"}}
     found["attributes"].pop("rrip", None)
     return dump(found)
 

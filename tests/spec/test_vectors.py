@@ -55,15 +55,15 @@ def test_the_manifest_lists_every_file() -> None:
 
 
 def test_no_case_was_lost() -> None:
-    assert (len(VALID), len(INVALID)) == (56, 217)
+    assert (len(VALID), len(INVALID)) == (57, 223)
     sizes = {title: len(names) for title, names in MANIFEST["classes"].items()}
-    assert sizes == {"base reader": 190, "full reader": 252, "strict reader": 12, "writer": 49, "validator": 273}
+    assert sizes == {"base reader": 195, "full reader": 257, "strict reader": 12, "writer": 49, "validator": 280}
     assert set(MANIFEST["classes"]["validator"]) == set(CASES)
     assert set(MANIFEST["classes"]["base reader"]) < set(MANIFEST["classes"]["full reader"])
 
 
 def test_the_set_is_small() -> None:
-    assert sum(path.stat().st_size for path in VECTORS.rglob("*") if path.is_file()) < 1_500_000
+    assert sum(path.stat().st_size for path in VECTORS.rglob("*") if path.is_file()) < 1_600_000
 
 
 def test_every_file_of_a_case_is_named_by_it() -> None:

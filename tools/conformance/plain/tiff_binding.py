@@ -18,7 +18,7 @@ SIZES = {BYTE: 1, ASCII: 1, SHORT: 2, LONG: 4, RATIONAL: 8, UNDEFINED: 1, LONG8:
 
 MOST_TAGS = 128
 TILE_OFFSETS, TILE_BYTES, STRIP_OFFSETS, STRIP_BYTES, PAGE_NAME = 324, 325, 273, 279, 285
-ICC_PROFILE, METADATA, RESIDUALS, ASSOCIATED, ICC_CHECKSUM = 34675, 65380, 65381, 65382, 65383
+ICC_PROFILE, METADATA, RESIDUALS, ASSOCIATED, ICC_CHECKSUM, LEVELS = 34675, 65380, 65381, 65382, 65383, 65384
 
 PAGE_NAMES = {b"label\0": "label", b"macro\0": "macro", b"thumbnail\0": "thumbnail"}
 
@@ -122,6 +122,10 @@ class TiffContainer:
         """Offsets and lengths of the tiles of every level, finest first (sections 10.2 and 10.5)."""
         chain = [self.root]
         coding = self.metadata.coding
+        if LEVELS in self.root:  # a sealed file (section 10.10)
+            if following:
+                raise FormatError("tiff.chain", "an IFD behind the only page of a sealed file")
+            chain = self._private_ifds(LEVELS, coding.levels - 2)
         while following and len(chain) < coding.levels - 2:
             ifd, following = self._ifd(following)
             chain.append(ifd)

@@ -24,7 +24,7 @@ from .valid import encode_family, make_coding, pyramid
 Files = dict[str, bytes]
 """Content by path: the files of a folder, the members of an archive."""
 
-FOLDER, ZIP, TIFF = "slide.rrip.zarr", "slide.rrip.zarr.zip", "slide.rrip.tif"
+FOLDER, ZIP, TIFF, SEALED = "slide.rrip.zarr", "slide.rrip.zarr.zip", "slide.rrip.tif", "slide.rrip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +270,11 @@ def cases() -> Iterator[ContainerCase]:
         path = f"containers/{name}"
         return ContainerCase(path, about, sections, container, files, tiles, attachments, warnings=warnings)
 
-    folder, archive, tiff = folder_files(), file_bytes(ZIP), file_bytes(TIFF)
+    folder, archive, tiff, sealed = folder_files(), file_bytes(ZIP), file_bytes(TIFF), file_bytes(SEALED)
     yield valid("folder", "a folder", "9.1 9.2 9.7", FOLDER, in_folder(folder))
     yield valid("zip", "a zip archive", "9.1", ZIP, {ZIP: archive})
     yield valid("tiff", "a BigTIFF", "10.1 10.2 10.3 10.6", TIFF, {TIFF: tiff})
+    yield valid("tiff-sealed", "a sealed BigTIFF", "10.5 10.10", SEALED, {SEALED: sealed})
     other = stored_tiles()[0, 0, 2]
     stray = {**folder, "0/c/0/0/1": other, "associated/label/c/0/0/0": macro(), "notes.txt": b"not of the format\n"}
     about = "a tile of an empty family, a label that is not listed and a foreign file, all of which readers ignore"

@@ -14,6 +14,7 @@ from rrip_format.spec.tile import join_tile, split_tile
 
 from .case import sha256
 from .containers import (
+    SEALED,
     TIFF,
     ZIP,
     ContainerCase,
@@ -128,6 +129,9 @@ def document_cases() -> Iterator[ContainerCase]:
 
     level = b'"level":1', b'"level":0'
     yield wrong("level", "the codec of array 1 says level 0", "9.3", "1/zarr.json", *level, "array.document")
+    keys = b'{"name":"rrip"},"fill_value"', b'{"name":"default","configuration":{"separator":"/"}},"fill_value"'
+    about = "array 2 has keys that every Zarr reader knows, so that readers without the codec show its fill value"
+    yield wrong("keys", about, "9.2", "2/zarr.json", *keys, "array.document")
     fill = b'"fill_value":255', b'"fill_value":0'
     yield wrong("fill", "another fill value of the base level", "9.2", "base/0/zarr.json", *fill, "array.document")
     path = b'"path":"1"', b'"path":"0"'
@@ -175,6 +179,9 @@ def zip_cases() -> Iterator[ContainerCase]:
     about = "a compressed tile: readers may inflate it, but it is no byte range of the archive"
     squeezed = pack(good, {tile: zipfile.ZIP_DEFLATED})
     yield passed_over("zip-deflated-tile", about, "9.1", {ZIP: squeezed}, "zip.method")
+    about = "the end of the archive's comment is missing, and nothing else"
+    cut = whole[:-2] + struct.pack("<H", 80) + b"{"
+    yield passed_over("zip-cut-comment", about, "9.1", {ZIP: cut}, "zip.structure")
     twice = pack({"0/c/0/0/9": good["0/c/0/0/0"], **good}).replace(b"0/c/0/0/9", tile.encode())
     about = "two members of one name; the last one counts"
     yield passed_over("zip-twice", about, "9.1", {ZIP: twice}, "zip.duplicate")
@@ -289,6 +296,25 @@ def tiff_tile_cases() -> Iterator[ContainerCase]:
     yield tiff("flipped", "one bit of a base tile is flipped", "7.1", bit, "tile.checksum", SECOND)
 
 
+def sealed_cases() -> Iterator[ContainerCase]:
+    """Sealed BigTIFF files whose levels are not those that the metadata promise."""
+    good = file_bytes(SEALED)
+    (start,) = struct.unpack_from("<Q", good, 8)
+    levels = ifd_entries(good, start)[65384]
+
+    def sealed(name: str, about: str, data: bytes, rule: str) -> ContainerCase:
+        return refused(f"sealed-{name}", about, "10.10", {SEALED: data}, rule, OPEN)
+
+    second = good[levels.values : levels.values + 8]
+    more = overwritten(good, next_at(good, start), second)
+    yield sealed("chain", "an IFD behind the only page", more, "tiff.chain")
+    yield sealed("levels", "a level less", overwritten(good, levels.at + 4, struct.pack("<Q", 1)), "tiff.tag")
+    loop = overwritten(good, levels.values, struct.pack("<Q", start))
+    yield sealed("loop", "the page is named as level 2", loop, "tiff.loop")
+    hidden = overwritten(good, levels.at, struct.pack("<H", 65385))
+    yield sealed("hidden", "no tag 65384, so that the page would be level 2", hidden, "tiff.chain")
+
+
 def cases() -> Iterator[ContainerCase]:
     """All of this module."""
     yield refused("text", "a text file", "9.1 12", {TIFF: b"This is no container.\n"}, "container.kind", OPEN)
@@ -298,3 +324,4 @@ def cases() -> Iterator[ContainerCase]:
     yield from tiff_cases()
     yield from tiff_ifd_cases()
     yield from tiff_tile_cases()
+    yield from sealed_cases()
