@@ -47,6 +47,7 @@ def made(tmp_path_factory) -> SimpleNamespace:
     about = "Aperio Image Library\n900x700 (256x256) JPEG/RGB Q=90|AppMag = 20|MPP = 0.4990"
     tiles = {"tile": (256, 256), "compression": "jpeg", "photometric": "ycbcr", "subsampling": (1, 1)}
     tifffile.imwrite(folder / "slide.svs", slide_image(), **tiles, description=about, metadata=None)
+    shutil.copy(folder / "slide.svs", folder / "S12-3456.svs")
     rrip_format.convert(folder / "slide.svs", folder / "slide.rrip.zarr", BRIEF, workers=1)
     for kind in ("zarr.zip", "tif"):
         invoke(["convert", str(folder / "slide.rrip.zarr"), str(folder / f"slide.rrip.{kind}")])
