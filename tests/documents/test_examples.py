@@ -47,6 +47,7 @@ def made(tmp_path_factory) -> SimpleNamespace:
     about = "Aperio Image Library\n900x700 (256x256) JPEG/RGB Q=90|AppMag = 20|MPP = 0.4990"
     tiles = {"tile": (256, 256), "compression": "jpeg", "photometric": "ycbcr", "subsampling": (1, 1)}
     tifffile.imwrite(folder / "slide.svs", slide_image(), **tiles, description=about, metadata=None)
+    shutil.copy(folder / "slide.svs", folder / "S12-3456.svs")
     rrip_format.convert(folder / "slide.svs", folder / "slide.rrip.zarr", BRIEF, workers=1)
     for kind in ("zarr.zip", "tif"):
         invoke(["convert", str(folder / "slide.rrip.zarr"), str(folder / f"slide.rrip.{kind}")])
@@ -139,10 +140,29 @@ def test_commands(here, monkeypatch, block):
             assert done.code == expected, f"{command}\n{done.output}"
 
 
+def test_what_validate_prints(here):
+    """The lines on the page have the form of real ones: other numbers and places, and ``…`` for what is left out."""
+    damaged = here / "slide.rrip.zarr"
+    tile_path(damaged, 2, 1, 0).unlink()
+    tile = tile_path(damaged, 0, 1, 0)
+    tile.write_bytes(tile.read_bytes()[:-60] + bytes(60))
+    (damaged / ".DS_Store").touch()
+    printed = invoke(["validate", damaged.name]).output.splitlines()
+    page = blocks(REPOSITORY / "docs" / "validating.md")
+    block = next(block for block in page if block.code.startswith("$ rrip validate damaged"))
+    shown = block.code.replace("damaged.rrip.zarr", damaged.name).splitlines()[1:]
+    assert len(shown) == 4
+    for line in shown:
+        pattern = re.escape(line).replace("…", ".*")
+        pattern = re.sub(r"\b[0-9a-f]{8}\b", "[0-9a-f]{8}", pattern)
+        pattern = re.sub(r"(?<![{a-f\-])\b\d+\b", r"\\d+", pattern)
+        assert any(re.fullmatch(pattern, found) for found in printed), (pattern, printed)
+
+
 DOCTESTS = [
     path.relative_to(REPOSITORY).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
     for path in sorted((REPOSITORY / "rrip_format").rglob("*.py"))
-    if ">>> " in path.read_text("utf-8")
+    if "node_modules" not in path.parts and ">>> " in path.read_text("utf-8")
 ]
 
 

@@ -181,3 +181,14 @@ def test_all_packages_are_on_the_architecture_page():
     text = ARCHITECTURE.read_text("utf-8")
     rows = {name for line in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)}
     assert rows >= PACKAGES
+
+
+def test_the_glossary_has_one_meaning_for_each_word_and_all_terms_of_the_specification():
+    glossary = (REPOSITORY / "docs" / "glossary.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\*\*.+?) \|", glossary, re.MULTILINE)
+    entries = [word for row in rows for word in re.findall(r"\*\*(.+?)\*\*", row)]
+    assert len(entries) == len(set(entries)) > 40
+    specification = SPECIFICATION[0].read_text("utf-8")
+    terms = specification.partition("## 3. Terms")[2].partition("\n## ")[0]
+    for row in re.findall(r"^\| ([a-zA-Z, ]+) \|", terms, re.MULTILINE)[1:]:
+        assert set(row.split(", ")) <= set(entries), row
