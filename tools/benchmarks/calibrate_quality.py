@@ -92,7 +92,7 @@ def sampled_lab(rgb: Image) -> NDArray[np.float64]:
 
 
 def luma(rgb: Image) -> NDArray[np.float64]:
-    weighted: NDArray[np.float64] = rgb @ np.array([0.299, 0.587, 0.114])
+    weighted: NDArray[np.float64] = rgb @ colour.LUMA_WEIGHTS
     return weighted
 
 
