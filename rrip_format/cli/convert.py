@@ -1,4 +1,4 @@
-"""``rrip convert``: slides are encoded, containers are copied."""
+"""``rrip convert``: encode slides, copy containers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import RripError
-from .ending import complain, ending_politely, fail, with_notes
+from ..spec.extensions import EXTENSIONS, FOLDER, TIFF, ZIP
+from .ending import complain, fail, handle_sigterm, with_notes
 from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif"}
+_KINDS = {"folder": FOLDER, "zip": ZIP, "tiff": TIFF[0]}
+"""Extensions of containers by kind."""
 
 _LARGE_PX = 64_000_000
-"""From here on processes gain more than it takes to begin them."""
+"""Size of a slide from which on processes repay starting them."""
 
 
 @click.command(short_help="Convert slides and images, or copy containers.")
@@ -66,7 +68,7 @@ def convert(
     With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
     """
     pairs = _pairs(paths, out_dir, _KINDS[kind])
-    with ending_politely(), _cluster(scheduler) as cluster:
+    with handle_sigterm(), _cluster(scheduler) as cluster:
         if cluster is not None:
             options["workers"] = options["workers"] or cluster[1]
         failed = 0
@@ -83,7 +85,7 @@ def convert(
 
 
 def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
-    """Sources and the containers to make of them."""
+    """Return each source with the container to make of it."""
     if out_dir is None:
         if len(paths) != 2:
             raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
@@ -97,9 +99,9 @@ def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tup
 
 
 def _stem(path: str) -> str:
-    """The name of a source without its extension, one of ours or ``.ome.tif`` too."""
+    """Return the name of a source without its extension."""
     name = Path(path).name
-    for suffix in (*_KINDS.values(), ".rrip.tiff", ".ome.tif", ".ome.tiff"):
+    for suffix in (*EXTENSIONS, ".ome.tif", ".ome.tiff"):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return Path(path).stem
@@ -107,7 +109,7 @@ def _stem(path: str) -> str:
 
 @contextmanager
 def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
-    """The executor of a cluster and how many threads it has, None without one."""
+    """Connect to a Dask cluster; yield its executor and number of threads, None without a scheduler."""
     if scheduler is None:
         yield None
         return
@@ -119,7 +121,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
 
 @contextmanager
 def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
-    """Processes of this machine if they are worth their beginning for a source that is open here."""
+    """Start a process pool if the slide is large enough to repay starting processes, otherwise yield None."""
     if workers == 1 or not source.is_tiled or source.info.width * source.info.height < _LARGE_PX:
         yield None
         return
@@ -139,7 +141,7 @@ def _convert(
     strip: bool,
     **options: Any,
 ) -> None:
-    """Convert or copy one source, and say what came of it."""
+    """Convert or copy one source, and print the result."""
     from ..containers.copying import Stripping
     from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
@@ -158,7 +160,7 @@ def _convert(
     workers = options["workers"] or os.cpu_count() or 1
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
-        prepare()  # beside all that follows
+        prepare()  # in the background
     from ..conversion.run import convert as run
     from ..slides.describing import format_bytes
     from ..sources import open_source
@@ -186,7 +188,7 @@ def _convert(
 
 
 def _is_container(source: str) -> bool:
-    """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
+    """Return whether a source can be opened as a container, whatever its name."""
     from ..containers.base import open_container
 
     try:
@@ -197,7 +199,7 @@ def _is_container(source: str) -> bool:
 
 
 def _is_there(source: str, dest: str, settings: Settings, options: dict[str, Any]) -> bool:
-    """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
+    """Return whether the target is the complete result of the same command."""
     from ..containers.base import open_container
     from ..conversion.plan import Wanted, is_made_of
     from ..sources import open_source
@@ -212,7 +214,7 @@ def _is_there(source: str, dest: str, settings: Settings, options: dict[str, Any
 
 
 def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, verify: bool, as_json: bool) -> None:
-    """Copy a container to one of the same or another kind."""
+    """Copy a container to the same or another kind."""
     from ..containers.base import total_bytes
     from ..containers.copying import transmux
     from ..slides.describing import format_bytes

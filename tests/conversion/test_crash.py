@@ -418,7 +418,7 @@ def test_signals_end_in_one_line(number, code, tmp_path):
     process.send_signal(number)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, ""), error
-    assert error.startswith("rrip: interrupted; what is done is kept in ")
+    assert error.startswith("rrip: interrupted; finished parts are kept in ")
     assert error.count("\n") == 1
     assert not target.exists()
     assert len(read_journal(journal)) >= 2

@@ -25,7 +25,7 @@ import rrip_format
 from rrip_format import Settings
 from rrip_format.cli import convert as command
 from rrip_format.cli import main
-from rrip_format.cli.ending import ending_politely
+from rrip_format.cli.ending import handle_sigterm
 from rrip_format.conversion import blocks, processes
 from rrip_format.conversion import executors as workers
 from rrip_format.conversion import run as conversion
@@ -74,7 +74,7 @@ def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
         other = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
         other._fingerprint = there._fingerprint
         workers._reopened.cache_clear()
-        with pytest.raises(SourceError, match="a worker finds"):
+        with pytest.raises(SourceError, match="a worker found"):
             other.read(geometry, block)
         other._version = "0.0"
         with pytest.raises(RripError, match=r"expected 0\.0"):
@@ -297,7 +297,7 @@ def test_a_signal_that_a_callback_swallows_comes_again(number):
             signal.raise_signal(number)
 
     def interrupted() -> None:
-        with ending_politely():
+        with handle_sigterm():
             Callback()
             time.sleep(10)
 
@@ -365,7 +365,7 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     os.killpg(first.pid, signal.SIGINT)
     out, error = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, ""), error
-    assert error.startswith("rrip: interrupted; what is done is kept in ")
+    assert error.startswith("rrip: interrupted; finished parts are kept in ")
     assert error.count("\n") == 1
     assert len(read_journal(journal)) >= 2
     again = subprocess.run([*arguments, "--resume", "--json"], capture_output=True, text=True, check=False)

@@ -101,7 +101,7 @@ def convert(source: Source, coding: Coding, settings: Settings, block: blocks.Bl
         for tile in reversed(made.tiles):
             found = blocks._decode(coding, tile.place, tile.data, decoded)  # noqa: SLF001  (as blocks.check_block does)
             if blocks._digest(found) != tile.digest:  # noqa: SLF001
-                raise click.ClickException(f"{tile.place} does not decode to what its encoder expected")
+                raise click.ClickException(f"{tile.place} does not decode to the pixels that its encoder expects")
     return int(rgb.shape[0] * rgb.shape[1])
 
 

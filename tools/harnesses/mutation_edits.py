@@ -355,7 +355,7 @@ EDITS = (
     ),
     Edit(
         "durable before it is noted",
-        "conversion/run.py",
+        "conversion/pipeline.py",
         "            durable.result()\n",
         "",
         "tests/storage/test_durability.py -k noted_only_when",
