@@ -36,7 +36,7 @@ _LARGE_PX = 64_000_000
 @click.command(short_help="Convert slides and images, or copy containers.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="SOURCE DEST | SOURCE… --out-dir DIR")
 @click.option("--out-dir", type=click.Path(file_okay=False), help="Convert every SOURCE to a container in this folder.")
-@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="What to make there. [folder]")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="Kind of these containers. [folder]")
 @takes_settings
 @WORKERS
 @click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
@@ -44,8 +44,8 @@ _LARGE_PX = 64_000_000
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @OVERWRITE
-@click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
-@click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
+@click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
 @AS_JSON
 def convert(
     *,
@@ -59,13 +59,13 @@ def convert(
 ) -> None:
     """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip or .rrip.tif).
 
-    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
-    that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container, whose
+    tiles are copied without encoding them again. DEST appears when it is complete.
 
-    What may tell whose tissue it is stays out: label and macro images, the name of the file, and all properties that do
-    not say how the slide was scanned. Copies of containers are whole; with --strip they are without all that.
+    What may identify the patient is left out: label and macro images, the name of the file, and all properties that do
+    not describe how the slide was scanned. Containers are copied completely, or with --strip without all that.
 
-    With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
+    With --out-dir there may be several sources; if one fails, the others are converted all the same.
     """
     pairs = _pairs(paths, out_dir, _KINDS[kind])
     with handle_sigterm(), _cluster(scheduler) as cluster:
@@ -81,7 +81,7 @@ def convert(
                 complain(with_notes(str(error), error))
                 failed += 1
     if failed:
-        fail(f"{failed} of {len(pairs)} sources were not converted", 1)
+        fail(f"{failed} of {len(pairs)} sources could not be converted", 1)
 
 
 def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
@@ -93,7 +93,7 @@ def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tup
     targets = [str(Path(out_dir) / f"{_stem(path)}{suffix}") for path in paths]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
-        raise click.UsageError(f"more than one source would become {', '.join(sorted(twice))}")
+        raise click.UsageError(f"several sources would be converted to {', '.join(sorted(twice))}; convert them apart")
     Path(out_dir).mkdir(parents=True, exist_ok=True)
     return list(zip(paths, targets, strict=True))
 
@@ -148,7 +148,9 @@ def _convert(
 
     if _is_container(source):
         if given:
-            raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
+            raise click.UsageError(
+                f"{source} is a container: its tiles are copied, so {', '.join(given)} cannot be changed; leave it out"
+            )
         stripping = Stripping(options["label"], options["keep_identifiers"]) if strip else None
         overwrite, verify = options["overwrite"], options["verify"]
         _copy(source, dest, stripping, overwrite=overwrite, verify=verify, as_json=as_json)
@@ -168,7 +170,7 @@ def _convert(
 
     settings = Settings(**given)
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, options):
-        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
+        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: exists already")
         return
     with (
         open_source(source) as opened,
@@ -182,7 +184,7 @@ def _convert(
     kind = str(settings.target).partition("=")[0]
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
-    resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
+    resumed = f", {done.resumed_families} of {done.families} families resumed" if done.resumed_families else ""
     size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
 

@@ -161,9 +161,7 @@ def convert(
                 before = opened.fingerprint()
                 plan = recall_plan(notes[0], opened, settings, wanted) if notes else None
                 plan = plan or make_plan(opened, settings, local)
-                make_metadata(
-                    opened, plan, wanted
-                )  # fail before the work if something cannot be stored
+                make_metadata(opened, plan, wanted)  # fail before the work if something cannot be stored
                 for name, jpeg in encode_pictures(opened, label=label):
                     writer.write_associated(name, jpeg)
                 checking = executor if isinstance(executor, ProcessPoolExecutor) else local

@@ -383,7 +383,7 @@ def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_pat
     wrong.thread = None
     monkeypatch.setattr(blocks, "_digest", wrong)
     monkeypatch.setattr(
-        f"rrip_format.{'conversion.run' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
+        f"rrip_format.{'conversion.pipeline' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
     )
     with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to what its encoder expected"):
         rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)

@@ -13,8 +13,19 @@ import rrip_format
 
 PACKAGE = Path(rrip_format.__file__).parent
 FLOORS = [
-    *("errors", "extras", "spec", "privacy", "concurrency", "storage", "core", "family", "sources", "containers"),
-    *("zarr_views", "slides", "viewers", "tuning", "conversion", "integrity", "exporters", "evaluate", "cli"),
+    *("errors", "extras", "compat", "spec", "privacy", "concurrency", "storage", "core", "family", "sources"),
+    *(
+        "containers",
+        "zarr_views",
+        "slides",
+        "viewers",
+        "tuning",
+        "conversion",
+        "integrity",
+        "exporters",
+        "evaluate",
+        "cli",
+    ),
 ]
 """From the ground up: each may import those before it."""
 
