@@ -26,9 +26,8 @@ from rrip_format import Settings
 from rrip_format.cli import convert as command
 from rrip_format.cli import main
 from rrip_format.cli.ending import handle_sigterm
-from rrip_format.conversion import blocks, processes
+from rrip_format.conversion import blocks, pipeline, processes
 from rrip_format.conversion import executors as workers
-from rrip_format.conversion import pipeline
 from rrip_format.conversion import run as conversion
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError
 from rrip_format.sources import open_source
