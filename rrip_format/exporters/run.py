@@ -114,7 +114,7 @@ def _write(job: ExportJob, path: Path) -> None:
 
 
 def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
-    """The associated images, without those that show the label or may show it, unless they are wanted."""
+    """Return the associated images, without those that show the label or might show it unless `label` is set."""
     names = sorted(slide.associated_images)
     return {name: slide.associated_images[name] for name in names if label or not shows_label(slide.container, name)}
 
