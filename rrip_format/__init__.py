@@ -4,6 +4,9 @@
 >>> slide = rrip_format.open("slide.rrip.zarr")
 >>> slide.read_region(0, 300, 200, 256, 256).shape
 (256, 256, 3)
+
+The names of ``__all__`` and the exceptions of :mod:`rrip_format.errors` are public: import them from here. Modules
+inside the packages may change with every version.
 """
 
 from __future__ import annotations

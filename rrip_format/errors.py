@@ -48,6 +48,7 @@ __all__ = [
     "all_of",
     "one_line",
     "printable",
+    "read_only",
     "shown",
 ]
 
@@ -189,6 +190,11 @@ class TargetError(RripError, OSError):
 
 class ReadOnlyError(RripError, TypeError):
     """An attempt to change a container through an interface that only reads."""
+
+
+def read_only(what: str = "an RRIP container") -> ReadOnlyError:
+    """Return the error for an attempt to change a container through an interface that only reads."""
+    return ReadOnlyError(f"{what} is read-only here: make a new one with 'rrip convert'")
 
 
 class ExtraMissingError(RripError, ImportError):

@@ -1,4 +1,4 @@
-"""What the tests share: pictures that look a little like tissue, containers made of them, and where real slides are."""
+"""Shared fixtures: tissue-like pictures, containers made of them, and the location of real slides."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BRIEF = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
 
 
 def tissue(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """RGB (height, width, 3) uint8, the same for the same arguments: pink gradients, dark nuclei with sharp edges."""
+    """Return RGB (height, width, 3) uint8, the same for the same arguments: pink gradients and dark, sharp nuclei."""
     rng = np.random.default_rng([seed, height, width])
     y, x = np.mgrid[:height, :width].astype(np.float64)
     field = np.zeros((height, width))
@@ -59,7 +59,7 @@ def tissue(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def slide_image() -> np.ndarray:
-    """700 x 900 px; in families of 256 px three are exactly white, two of them cut by an edge, and one is flat."""
+    """Return 700 x 900 px; in families of 256 px three are white, two of these cut by an edge, and one is flat."""
     rgb = tissue(700, 900, seed=1)
     rgb[:256, :256] = WHITE
     rgb[256:512, 768:] = WHITE
@@ -69,14 +69,14 @@ def slide_image() -> np.ndarray:
 
 
 def strip_image() -> np.ndarray:
-    """260 x 4200 px, white from column 2048 to 4096, so that a tile of an overview level is empty too."""
+    """Return 260 x 4200 px, white from column 2048 to 4096, so that a tile of an overview level is empty too."""
     rgb = np.tile(tissue(260, 600, seed=2), (1, 7, 1))
     rgb[:, 2048:4096] = WHITE
     return rgb
 
 
 def hash_tree(root: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path."""
+    """Return the SHA-256 of every file below a folder, by relative path."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
@@ -85,12 +85,12 @@ def hash_tree(root: Path) -> dict[str, str]:
 
 
 def contents(path: Path) -> bytes | dict[str, str]:
-    """What tells whether two containers have the same bytes."""
+    """Return a value that is equal for containers with the same bytes."""
     return hash_tree(path) if path.is_dir() else path.read_bytes()
 
 
 def tile_path(container: Path, level: int, row: int, col: int) -> Path:
-    """Where a container in a folder keeps a tile, written out here on purpose (spec section 9)."""
+    """Return the path of a tile in a container in a folder, independent of the package (spec section 9)."""
     array = str(level) if level < 2 else f"base/{level - 2}"
     return container / array / "c" / "0" / str(row) / str(col)
 
@@ -108,13 +108,13 @@ def _converted(folder: Path, image: np.ndarray, tile: int = 64) -> SimpleNamespa
 
 @pytest.fixture
 def small_blocks(monkeypatch) -> None:
-    """Blocks of one family, so that a small slide has several."""
+    """Make blocks of one family, so that a small slide has several."""
     monkeypatch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
 
 
 @pytest.fixture(scope="session")
 def slide(tmp_path_factory) -> Path:
-    """A file of 600 x 700 px in tiles, 3 x 3 families, the last one empty."""
+    """Write a TIFF file of 600 x 700 px in tiles, 3 x 3 families, the last one empty."""
     import tifffile
 
     rgb = tissue(600, 700, seed=3)
@@ -126,7 +126,7 @@ def slide(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def wanted(slide, tmp_path_factory) -> dict[str, bytes | dict[str, str]]:
-    """Contents of what uninterrupted conversions of `slide` with `BRIEF` make, by suffix."""
+    """Return the contents of uninterrupted conversions of `slide` with `BRIEF`, by suffix."""
     import rrip_format
 
     folder = tmp_path_factory.mktemp("wanted")
@@ -139,19 +139,19 @@ def wanted(slide, tmp_path_factory) -> dict[str, bytes | dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def container(tmp_path_factory) -> SimpleNamespace:
-    """A container in a folder, never changed: ``path``, ``image``, ``conversion``, ``coding``, ``decoded`` levels."""
+    """Make a container in a folder, never changed: ``path``, ``image``, ``conversion``, ``coding``, ``decoded``."""
     return _converted(tmp_path_factory.mktemp("container"), slide_image())
 
 
 @pytest.fixture(scope="session")
 def strip(tmp_path_factory) -> SimpleNamespace:
-    """As `container`, with an empty tile at an overview level."""
+    """Make a container like `container`, with an empty tile at an overview level."""
     return _converted(tmp_path_factory.mktemp("strip"), strip_image())
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory, container) -> Path:
-    """The bytes of `container` as a zip archive."""
+    """Write `container` as a zip archive."""
     path = tmp_path_factory.mktemp("archive") / "slide.rrip.zarr.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for file in sorted(container.path.rglob("*")):
@@ -162,7 +162,7 @@ def archive(tmp_path_factory, container) -> Path:
 
 @pytest.fixture(scope="session")
 def kinds(tmp_path_factory, container) -> SimpleNamespace:
-    """`container` with attachments, never changed: paths ``zarr``, ``zip`` and ``tif``, ``all``, ``decoded`` levels."""
+    """Write `container` with attachments, never changed: paths ``zarr``, ``zip``, ``tif`` and ``all``, ``decoded``."""
     from kinds import make_kinds
 
     return make_kinds(tmp_path_factory.mktemp("kinds"), container)
@@ -170,19 +170,19 @@ def kinds(tmp_path_factory, container) -> SimpleNamespace:
 
 @pytest.fixture
 def folder(kinds, tmp_path) -> Path:
-    """A folder container with attachments, to do damage to."""
+    """Copy a folder container with attachments, to be damaged."""
     return Path(shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr"))
 
 
 @pytest.fixture
 def spoiled(container, tmp_path) -> Path:
-    """A copy of `container` to do damage to."""
+    """Copy `container`, to be damaged."""
     return Path(shutil.copytree(container.path, tmp_path / "slide.rrip.zarr"))
 
 
 @pytest.fixture(scope="session")
 def testdata() -> Callable[[str], Path]:
-    """Path of a real slide by name; skips the test where it is not there."""
+    """Return a function that finds a real slide by name, or skips the test if it is absent."""
     repository = Path(__file__).resolve().parents[1]
     folder = Path(os.environ.get("RRIP_TESTDATA", repository.parent / "shared" / "testdata"))
 

@@ -1,6 +1,6 @@
-"""The command ``rrip``: arguments in, one line or JSON out; a module a command.
+"""The command ``rrip``: parse arguments, print one line or JSON; one module for each command.
 
-Commands import what does their work inside their function, so that ``rrip --help`` answers at once.
+Commands import the modules that they need in their functions, so that ``rrip --help`` is fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["main"]
 def main(*, debug: bool) -> None:
     """Store whole-slide images as a JPEG base and JPEG residuals.
 
-    'rrip COMMAND --help' tells all about a command.
+    'rrip COMMAND --help' describes a command.
     """
     del debug  # read by Commands
 

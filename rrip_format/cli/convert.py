@@ -1,4 +1,4 @@
-"""``rrip convert``: slides are encoded, containers are copied."""
+"""``rrip convert``: encode slides, copy containers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import RripError, printable
-from .ending import complain, ending_politely, fail, with_notes
+from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
+from .ending import complain, fail, handle_sigterm, with_notes
 from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
 from .progress import progress_bar
 
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_KINDS = {"folder": ".rrip.zarr", "zip": ".rrip.zarr.zip", "tiff": ".rrip.tif", "sealed": ".rrip"}
+_KINDS = {"folder": FOLDER, "zip": ZIP, "tiff": TIFF[0], "sealed": SEALED}
+"""Extensions of containers by kind."""
 
 _LARGE_PX = 64_000_000
-"""From here on processes gain more than it takes to begin them."""
+"""Size of a slide from which on processes repay starting them."""
 
 
 @click.command(short_help="Convert slides and images, or copy containers.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="SOURCE DEST | SOURCE… --out-dir DIR")
 @click.option("--out-dir", type=click.Path(file_okay=False), help="Convert every SOURCE to a container in this folder.")
-@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="What to make there. [folder]")
+@click.option("--kind", type=click.Choice(list(_KINDS)), default="folder", help="Kind of these containers. [folder]")
 @takes_settings
 @WORKERS
 @click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
@@ -43,8 +45,8 @@ _LARGE_PX = 64_000_000
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @IMAGE
 @OVERWRITE
-@click.option("--resume", is_flag=True, help="Go on from what an interrupted run has left, if it has.")
-@click.option("--verify/--no-verify", default=True, help="Decode and compare every tile as it was written. [verify]")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
+@click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
 @AS_JSON
 def convert(
     *,
@@ -58,16 +60,16 @@ def convert(
 ) -> None:
     """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip, .rrip.tif or .rrip).
 
-    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container: from
-    that, tiles are copied as they are, and nothing is encoded again. DEST appears when it is complete.
+    SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container, whose
+    tiles are copied without encoding them again. DEST appears when it is complete.
 
-    What may tell whose tissue it is stays out: label and macro images, the name of the file, and all properties that do
-    not say how the slide was scanned. Copies of containers are whole; with --strip they are without all that.
+    What may identify the patient is left out: label and macro images, the name of the file, and all properties that do
+    not describe how the slide was scanned. Containers are copied completely, or with --strip without all that.
 
-    With --out-dir, any number of sources; those that fail are named, and the others are converted all the same.
+    With --out-dir there may be several sources; if one fails, the others are converted all the same.
     """
     pairs = _pairs(paths, out_dir, _KINDS[kind])
-    with ending_politely(), _cluster(scheduler) as cluster:
+    with handle_sigterm(), _cluster(scheduler) as cluster:
         if cluster is not None:
             options["workers"] = options["workers"] or cluster[1]
         failed = 0
@@ -80,11 +82,11 @@ def convert(
                 complain(with_notes(str(error), error))
                 failed += 1
     if failed:
-        fail(f"{failed} of {len(pairs)} sources were not converted", 1)
+        fail(f"{failed} of {len(pairs)} sources could not be converted", 1)
 
 
 def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
-    """Sources and the containers to make of them."""
+    """Return each source with the container to make of it."""
     if out_dir is None:
         if len(paths) != 2:
             raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
@@ -92,15 +94,15 @@ def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tup
     targets = [str(Path(out_dir) / f"{_stem(path)}{suffix}") for path in paths]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
-        raise click.UsageError(f"more than one source would become {', '.join(sorted(twice))}")
+        raise click.UsageError(f"several sources would be converted to {', '.join(sorted(twice))}; convert them apart")
     Path(out_dir).mkdir(parents=True, exist_ok=True)
     return list(zip(paths, targets, strict=True))
 
 
 def _stem(path: str) -> str:
-    """The name of a source without its extension, one of ours or ``.ome.tif`` too."""
+    """Return the name of a source without its extension."""
     name = Path(path).name
-    for suffix in (*_KINDS.values(), ".rrip.tiff", ".ome.tif", ".ome.tiff"):
+    for suffix in (*EXTENSIONS, ".ome.tif", ".ome.tiff"):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return Path(path).stem
@@ -108,7 +110,7 @@ def _stem(path: str) -> str:
 
 @contextmanager
 def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
-    """The executor of a cluster and how many threads it has, None without one."""
+    """Connect to a Dask cluster; yield its executor and number of threads, None without a scheduler."""
     if scheduler is None:
         yield None
         return
@@ -120,7 +122,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
 
 @contextmanager
 def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
-    """Processes of this machine if they are worth their beginning for a source that is open here."""
+    """Start a process pool if the slide is large enough to repay starting processes, otherwise yield None."""
     if workers == 1 or not source.is_tiled or source.info.width * source.info.height < _LARGE_PX:
         yield None
         return
@@ -140,14 +142,16 @@ def _convert(
     strip: bool,
     **options: Any,
 ) -> None:
-    """Convert or copy one source, and say what came of it."""
+    """Convert or copy one source, and print the result."""
     from ..containers.copying import Stripping
     from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
 
     if _is_container(source):
         if given:
-            raise click.UsageError(f"{source} is a container: its tiles are copied and keep their {', '.join(given)}")
+            raise click.UsageError(
+                f"{source} is a container: its tiles are copied, so {', '.join(given)} cannot be changed; leave it out"
+            )
         stripping = Stripping(options["label"], options["keep_identifiers"]) if strip else None
         overwrite, verify = options["overwrite"], options["verify"]
         _copy(source, dest, stripping, overwrite=overwrite, verify=verify, as_json=as_json)
@@ -159,7 +163,7 @@ def _convert(
     workers = options["workers"] or os.cpu_count() or 1
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
-        prepare()  # beside all that follows
+        prepare()  # in the background
     from ..conversion.run import convert as run
     from ..slides.describing import format_bytes
     from ..sources import open_source
@@ -167,7 +171,7 @@ def _convert(
 
     settings, image = Settings(**given), options.pop("image")
     if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, image, options):
-        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: is there already")
+        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: exists already")
         return
     with (
         open_source(source, image=image) as opened,
@@ -183,14 +187,14 @@ def _convert(
     kind = str(settings.target).partition("=")[0]
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
-    resumed = f", {done.resumed_families} of {done.families} families were there" if done.resumed_families else ""
+    resumed = f", {done.resumed_families} of {done.families} families resumed" if done.resumed_families else ""
     size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
     _warn(dest)
 
 
 def _is_container(source: str) -> bool:
-    """Whether a source is a container, whatever its name: anything else fails when it is opened as a slide."""
+    """Return whether a source can be opened as a container, whatever its name."""
     from ..containers.base import open_container
 
     if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
@@ -203,7 +207,7 @@ def _is_container(source: str) -> bool:
 
 
 def _is_there(source: str, dest: str, settings: Settings, image: str | None, options: dict[str, Any]) -> bool:
-    """Whether an earlier run of the same command has come to its end: what `convert` would refuse to overwrite."""
+    """Return whether the target is the complete result of the same command."""
     from ..containers.base import open_container
     from ..conversion.plan import Wanted, is_made_of
     from ..sources import open_source
@@ -218,7 +222,7 @@ def _is_there(source: str, dest: str, settings: Settings, image: str | None, opt
 
 
 def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, verify: bool, as_json: bool) -> None:
-    """Copy a container to one of the same or another kind."""
+    """Copy a container to the same or another kind."""
     from ..containers.base import total_bytes
     from ..containers.copying import transmux
     from ..slides.describing import format_bytes

@@ -11,13 +11,13 @@ from .options import AS_JSON
 __all__ = ["demo"]
 
 
-@click.command(short_help="Convert a picture that is at hand; compare it with JPEG.")
+@click.command(short_help="Convert an example picture; compare it with JPEG.")
 @click.option(
     "--out", type=click.Path(file_okay=False), default="rrip-demo", show_default=True, help="Folder for its files."
 )
 @AS_JSON
 def demo(*, out: str, as_json: bool) -> None:
-    """Convert a tissue picture that is part of the installation, and compare it with a JPEG pyramid."""
+    """Convert a tissue picture of scikit-image, and compare it with a JPEG pyramid."""
     from ..evaluate.demo import format_demo, run_demo
 
     found = run_demo(out)

@@ -1,4 +1,4 @@
-"""How a command ends: one line and an exit code for everything that can go wrong."""
+"""How commands end: with one line and an exit code for every error."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import click
 
 from ..errors import RripError, printable
 
-__all__ = ["Commands", "complain", "ending_politely", "fail", "with_notes"]
+__all__ = ["Commands", "complain", "fail", "handle_sigterm", "with_notes"]
 
 
 class Commands(click.Group):
-    """Commands that end in one line and an exit code: 1 for an error of ours, 130 for an interrupt."""
+    """Commands that end with one line and an exit code: 1 for an error of this package, 130 for Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run a command and translate its exceptions."""
         try:
             return super().invoke(ctx)
         except RripError as error:
@@ -39,12 +39,12 @@ class Commands(click.Group):
 
 
 class _Terminated(KeyboardInterrupt):
-    """A polite request to end, from a batch system or a container's host."""
+    """SIGTERM, for example from a batch system or a container's host."""
 
 
 @contextmanager
-def ending_politely() -> Iterator[None]:
-    """Let SIGTERM end work as Ctrl-C does, and neither be lost."""
+def handle_sigterm() -> Iterator[None]:
+    """Let SIGTERM end work like Ctrl-C, and repeat either signal if Python has dropped its exception."""
 
     def end(*_: object) -> None:
         raise _Terminated
@@ -52,8 +52,8 @@ def ending_politely() -> Iterator[None]:
     before, hook = signal.signal(signal.SIGTERM, end), sys.unraisablehook
     timers: list[Timer] = []
 
-    def ask_again(lost: sys.UnraisableHookArgs) -> None:
-        """Where a callback of imports or of the compiler, which cannot raise, was what a signal interrupted."""
+    def repeat_signal(lost: sys.UnraisableHookArgs) -> None:
+        """Send a signal again, shortly afterwards, whose exception was raised in a callback that cannot raise."""
         if isinstance(lost.exc_value, KeyboardInterrupt):
             number = signal.SIGTERM if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
             timers.append(Timer(0.02, _signal_main_thread, [number]))
@@ -61,7 +61,7 @@ def ending_politely() -> Iterator[None]:
         else:
             hook(lost)
 
-    sys.unraisablehook = ask_again
+    sys.unraisablehook = repeat_signal
     try:
         yield
     finally:
@@ -72,7 +72,7 @@ def ending_politely() -> Iterator[None]:
 
 
 def _signal_main_thread(number: int) -> None:
-    """As if a signal came from outside: it wakes the main thread where that waits, if the system can."""
+    """Send a signal to the main thread, which interrupts a system call that it waits in."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
@@ -80,12 +80,12 @@ def _signal_main_thread(number: int) -> None:
 
 
 def with_notes(message: str, error: BaseException) -> str:
-    """A message with what was noted on the error, such as what is left behind."""
+    """Append the notes of an exception to a message."""
     return "; ".join([message, *_notes_of(error)])
 
 
 def _notes_of(error: BaseException | None) -> list[str]:
-    """Those of an error, or of the one that it came in the midst of: a second Ctrl-C knows nothing."""
+    """Return the notes of an exception, or else of the one that was being handled when it was raised."""
     while error is not None:
         if notes := getattr(error, "__notes__", []):
             return list(notes)
@@ -94,11 +94,11 @@ def _notes_of(error: BaseException | None) -> list[str]:
 
 
 def complain(message: str) -> None:
-    """Print one line on standard error, whatever is in the message."""
+    """Print one line on standard error, without control characters."""
     click.echo("rrip: " + printable(" ".join(message.split())), err=True)
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Say what is wrong and leave with an exit code."""
+    """Print an error message and exit with a code."""
     complain(message)
     sys.exit(code)

@@ -13,20 +13,24 @@ from .progress import progress_bar
 __all__ = ["evaluate"]
 
 
-@click.command(short_help="Measure size and quality beside other codecs.")
+@click.command(short_help="Compare size and quality with other codecs.")
 @click.argument("source", type=click.Path())
-@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the report; made if needed.")
-@click.option("--families", type=click.IntRange(min=1), default=4, show_default=True, help="How many to measure.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the choice of families.")
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the report.")
+@click.option("--families", type=click.IntRange(min=1), default=4, show_default=True, help="Families to measure.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of their choice.")
 @click.option("--all", "everything", is_flag=True, help="Measure every family, and convert the whole slide.")
 @click.option(
     "--offset",
     type=click.IntRange(min=0),
     default=0,
-    help="Start of the families in px: 4 is off a source's JPEG grid.",
+    help="Offset of the families in px; 4 takes them off a source's JPEG grid.",
 )
 @click.option("--codecs", help="Comma-separated keys of the codecs to compare with. [all]")
-@click.option("--ssimulacra2/--no-ssimulacra2", default=True, help="SSIMULACRA2 takes most of the time.")
+@click.option(
+    "--ssimulacra2/--no-ssimulacra2",
+    default=True,
+    help="Measure SSIMULACRA2, which takes most time.",
+)
 @takes_settings
 @AS_JSON
 def evaluate(
@@ -42,10 +46,9 @@ def evaluate(
     given: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Measure size, quality and decode time on the slide or image SOURCE, beside other codecs.
+    """Measure size, quality and decode time of the slide or image SOURCE, and compare with other codecs.
 
-    OUT gets report.md with plots, summary.json, samples.csv and the container. Everything is really encoded and
-    decoded; it takes some minutes.
+    This writes report.md with plots, summary.json, samples.csv and the container to OUT. It takes some minutes.
     """
     from ..evaluate import evaluate as run
     from ..evaluate import format_summary

@@ -19,7 +19,7 @@ __all__ = ["export"]
 @LABEL
 @KEEP_IDENTIFIERS
 @WORKERS
-@click.option("--overwrite", is_flag=True, help="Replace what is at DEST.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing DEST.")
 @AS_JSON
 def export(
     *,
@@ -32,7 +32,7 @@ def export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write the container PATH as DEST, for readers that know nothing of RRIP.
+    """Write the container PATH as DEST, for software that does not read RRIP.
 
     DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
     """

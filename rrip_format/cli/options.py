@@ -1,4 +1,4 @@
-"""Options that more than one command has."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 __all__ = ["AS_JSON", "IMAGE", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, and nothing else.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 IMAGE = click.option(
     "--image",
     metavar="N|NAME",
@@ -19,25 +19,25 @@ IMAGE = click.option(
 KEEP_IDENTIFIERS = click.option(
     "--keep-identifiers",
     is_flag=True,
-    help="Keep the file's name and properties that may tell whose tissue it is.",
+    help="Keep the file's name and properties that may identify the patient.",
 )
 LABEL = click.option("--label", is_flag=True, help="Keep images that show the label, or may show it.")
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a container that is at DEST.")
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace an existing container at DEST.")
 WORKERS = click.option(
     "-j", "--workers", type=click.IntRange(min=1), help="Threads, or processes for a large slide. [all cores]"
 )
 
 _SETTINGS = {
     "quality": click.option(
-        "-q", "--quality", type=click.IntRange(1, 100), help="No worse than a JPEG pyramid of this quality. [90]"
+        "-q", "--quality", type=click.IntRange(1, 100), help="As good as a JPEG pyramid of this quality. [90]"
     ),
     "target": click.option(
-        "--target", help="Find the setting that reaches psnr=…, ratio=… or ssimulacra2=… on a sample instead."
+        "--target", help="Instead of a quality, reach psnr=…, ratio=… or ssimulacra2=… on a sample."
     ),
     "effort": click.option(
-        "--effort", type=click.Choice(["fast", "default", "best"]), help="Smaller for more time. [default]"
+        "--effort", type=click.Choice(["fast", "default", "best"]), help="More effort: smaller, but slower. [default]"
     ),
-    "tune": click.option("--tune", type=click.Choice(["psnr", "ssim"]), help="What to be small for. [psnr]"),
+    "tune": click.option("--tune", type=click.Choice(["psnr", "ssim"]), help="Measure of quality to optimise. [psnr]"),
     "preset": click.option("--preset", type=click.Choice(["notebook"]), help="The original method, for comparison."),
     "tile": click.option(
         "--base-tile",
@@ -49,11 +49,11 @@ _SETTINGS = {
         "--luma-only", is_flag=True, help="Store no chroma residuals: smaller, with less exact colour."
     ),
 }
-"""By the name of the argument of ``Settings``."""
+"""Options by the name of the argument of ``Settings``."""
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of the encoder: as `given`, arguments of ``Settings``, of those that were given."""
+    """Add the options of the encoder to a command, which receives those that were used as `given`."""
 
     @functools.wraps(command)
     def gather(**options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What people see of long work."""
+"""Progress bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, to be told how much is done and of how much; None, nothing, anywhere else."""
+    """Show a progress bar on a terminal; yield the function that updates it, or None elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

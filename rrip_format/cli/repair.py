@@ -13,7 +13,7 @@ from .progress import progress_bar
 __all__ = ["repair"]
 
 
-@click.command(short_help="Save all that a damaged container still has.")
+@click.command(short_help="Save what is left of a damaged container.")
 @click.argument("path", type=click.Path())
 @click.argument("dest", type=click.Path())
 @click.option("--fill-lost", is_flag=True, help="Fill lost tiles from the coarser level, instead of leaving them out.")
@@ -21,10 +21,10 @@ __all__ = ["repair"]
 @WORKERS
 @AS_JSON
 def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: int | None, as_json: bool) -> None:
-    """Write all that the damaged container PATH still has as the new container DEST.
+    """Write everything that is left of the damaged container PATH as the new container DEST.
 
-    Documents and tables are made again, and lost tiles of level 3 and coarser from the level below. Other lost tiles
-    are left out, so that reading fails there and nowhere else, or filled. Exit code: 0 complete, 1 parts are lost.
+    Documents and tables are remade, and lost tiles of level 3 and coarser are made from the finer level. Other lost
+    tiles are left out, so that reading them is an error, or filled. Exit code: 0 complete, 1 parts are lost.
     """
     from ..integrity.repairing import repair as run
 

@@ -27,13 +27,11 @@ _DEPTHS = ["header", "index", "checksums", "pixels"]
 
 @click.command(short_help="Find everything that is wrong with a container.")
 @click.argument("path", type=click.Path())
-@click.option("--depth", type=click.Choice(_DEPTHS), default="checksums", show_default=True, help="How deep to look.")
-@click.option("--strict", is_flag=True, help="Let warnings count for the exit code.")
-@click.option(
-    "--source", type=click.Path(), help="The slide that it was made from, to compare level 0 with, pixel by pixel."
-)
+@click.option("--depth", type=click.Choice(_DEPTHS), default="checksums", show_default=True, help="What to check.")
+@click.option("--strict", is_flag=True, help="Count warnings in the exit code.")
+@click.option("--source", type=click.Path(), help="The slide that it was made from, to compare level 0 pixel by pixel.")
 @WORKERS
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line: each finding, then a summary.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line: each finding, then a summary.")
 def validate(
     *,
     path: str,
@@ -45,8 +43,9 @@ def validate(
 ) -> None:
     """Find everything that is wrong with the container PATH.
 
-    header: metadata and seals. index: what is there and what is not. checksums: CRC, place and trailer of every tile.
-    pixels: every stream is decoded. Exit code: 0 valid, 1 findings, 2 usage or input and output, 3 a limit.
+    Depths: header checks the metadata; index also documents, attachments and the presence of every tile; checksums also
+    length, checksum and trailer of every tile; pixels also decodes every stream. Exit code: 0 valid, 1 findings, 2
+    usage or input and output, 3 a limit.
     """
     from ..integrity.findings import Tally
     from ..integrity.validation import find_problems
@@ -64,7 +63,7 @@ def validate(
                 add(finding)
         if source is not None:
             compared = _compare(path, source, workers=workers, quiet=as_json, add=add)
-    except RripError as error:  # nothing is known of the container
+    except RripError as error:  # not about the content of the container
         fail(str(error), 2)
     errors, warnings = tally.of("error"), tally.of("warning")
     code = tally.exit_code(strict=strict)
@@ -85,7 +84,7 @@ def validate(
 def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
 ) -> Comparison | None:
-    """Compare a container with its source; None where it cannot be opened, which is told, or has another size."""
+    """Compare a container with its source; return None if it cannot be opened, or has another size."""
     from ..containers.base import open_container
     from ..integrity.comparison import check_size, compare
     from ..sources import open_source

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ..errors import DamagedError, MissingTileError
+from ..errors import DamagedError
 from ..privacy.identifiers import strip as without
 from ..spec.geometry import BASE_LEVEL
-from ..spec.tile import split_tile
+from ..spec.tile import missing_tile, split_tile
 from ..storage.workplace import Span
 from .base import Container, Place, open_container, read_associated, read_icc_profile
 from .pictures import shows_label
@@ -130,7 +130,10 @@ def _tiles(container: Container) -> Iterator[list[tuple[Place, bytes | None]]]:
         present = [place for place in batch if not coding.is_empty(*place)]
         found = dict(zip(present, container.read_tiles(present), strict=True))
         for place, tile in found.items():
-            if tile is None:
-                raise MissingTileError(f"{container.name}: {coding.place(*place)} is missing, and it is not empty")
-            split_tile(tile, coding.place(*place), coding.streams(place[0]))
+            try:
+                if tile is None:
+                    raise missing_tile(coding.place(*place))
+                split_tile(tile, coding.place(*place), coding.streams(place[0]))
+            except DamagedError as error:
+                raise error.within(container.name) from error
         yield [(place, found.get(place)) for place in batch]

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.jpeg_encoder import Quantiser, encode_ycc
 from ..errors import RripError
 from ..spec.attachments import seal_attachment
+from ..spec.extensions import SEALED
 from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Coding, Metadata
 from ..spec.tiff_layout import (
@@ -31,7 +32,7 @@ from ..spec.tile import crc32c
 from ..storage.sinks import PartialFile
 from ..storage.workplace import Span, Workplace, as_target_error
 from .notice import notice_pixels, notice_tags
-from .writer import SEALED_SUFFIX, ContainerWriter
+from .writer import ContainerWriter
 
 __all__ = ["TiffWriter"]
 
@@ -58,7 +59,7 @@ class TiffWriter(ContainerWriter):
         self._append(bytes(HEADER.size))  # patched when all is there: until then nothing opens
         self._tiles: dict[int, array[int]] = {}
         self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
-        self._is_sealed = place.target.name.endswith(SEALED_SUFFIX)
+        self._is_sealed = place.target.name.endswith(SEALED)
 
     def _append(self, data: bytes) -> int:
         """Write `data` at the end, aligned; return its offset."""

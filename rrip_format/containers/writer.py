@@ -16,6 +16,7 @@ from typing import Self
 
 from ..errors import DamagedError, LimitError, NewerFormatError, RripError, TargetError
 from ..spec.attachments import ICC_NAME, attachment_checksum, check_associated, known_attachments
+from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from ..spec.geometry import Geometry
 from ..spec.limits import limit
 from ..spec.metadata import Metadata
@@ -31,9 +32,6 @@ __all__ = [
     "check_target",
     "open_writer",
 ]
-
-DIRECTORY_SUFFIX, ZIP_SUFFIX = ".rrip.zarr", ".rrip.zarr.zip"
-TIFF_SUFFIXES, SEALED_SUFFIX = (".rrip.tif", ".rrip.tiff"), ".rrip"
 
 _ENTRY_BYTES = 46 + 12
 """Most bytes of a member in the directory of an archive, besides its name: beyond 2 GiB its offset takes 12 more."""
@@ -51,7 +49,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         If its extension is unknown, its folder is missing or not writable, something is there and `overwrite` is not
         set, or what is there is not an RRIP container.
     """
-    known = (DIRECTORY_SUFFIX, ZIP_SUFFIX, *TIFF_SUFFIXES, SEALED_SUFFIX)
+    known = EXTENSIONS
     if not target.name.endswith(known):
         raise TargetError(f"{target}: unknown extension, expected {', '.join(known[:-1])} or {known[-1]}")
     if "\0" in str(target):
@@ -83,7 +81,7 @@ def check_room(target: Path, geometry: Geometry, is_empty: Callable[[int, int, i
     TargetError
         If its directory might have more bytes than readers accept (spec section 12).
     """
-    if not target.name.endswith(ZIP_SUFFIX):
+    if not target.name.endswith(ZIP):
         return
     most = limit("directory_bytes")
     room = most - _REST_BYTES
@@ -94,7 +92,7 @@ def check_room(target: Path, geometry: Geometry, is_empty: Callable[[int, int, i
             if room < 0:
                 raise TargetError(
                     f"{target}: an archive of so many tiles may need a directory of more than {most} bytes, which "
-                    f"readers refuse; write a folder ({DIRECTORY_SUFFIX}) or a TIFF file ({TIFF_SUFFIXES[0]}) instead"
+                    f"readers refuse; write a folder ({FOLDER}) or a TIFF file ({TIFF[0]}) instead"
                 )
 
 
@@ -290,11 +288,11 @@ def open_writer(target: str | os.PathLike[str], *, overwrite: bool = False, resu
         if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
             with as_target_error(target):
                 place.clear()
-        if target.name.endswith((*TIFF_SUFFIXES, SEALED_SUFFIX)):
+        if target.name.endswith((*TIFF, SEALED)):
             from .tiff_writer import TiffWriter
 
             return TiffWriter(place)
-        return ZarrWriter(ZipSink(place) if target.name.endswith(ZIP_SUFFIX) else DirectorySink(place), place)
+        return ZarrWriter(ZipSink(place) if target.name.endswith(ZIP) else DirectorySink(place), place)
     except BaseException:
         place.release() if resume else place.discard()
         raise

@@ -1,1 +1,1 @@
-"""Plan a conversion, and run it."""
+"""Plan and run conversions."""

@@ -1,4 +1,4 @@
-"""Blocks of families: what one worker reads, encodes and checks at a time."""
+"""Blocks of families, which a worker reads, encodes and checks as one job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..family.decode import decode_base, decode_residual, decode_samples
 from ..family.encode import StreamCoder, encode_base, encode_family
 from ..family.overviews import pad
 from ..sources import Source
-from ..spec.geometry import BASE_LEVEL, Geometry
+from ..spec.geometry import BASE_LEVEL, Geometry, Place
 from ..spec.metadata import Coding
 from ..spec.tile import crc32c, split_tile
 from ..storage.workplace import Span
@@ -37,18 +37,17 @@ __all__ = [
 ]
 
 _BLOCK_PX = 2048
-"""Side of the square of level 0 that one worker holds at a time."""
+"""Side of the square of level 0 that is a block, px."""
 
 Json = Any
 Planes = NDArray[np.uint8]
 Digest = tuple[int | None, ...]
-Place = tuple[int, int, int]
-"""Level, row and column of a tile."""
+"""CRC-32C of each plane that a tile decodes to; None for a residual plane of zeros."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A rectangle of families that is read and encoded at once: its first row and column, and its size."""
+    """A rectangle of families that is read and encoded as one job: its first row and column, and its size."""
 
     row: int
     col: int
@@ -58,7 +57,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTile:
-    """A stored tile, and the checksums of what the encoder expects it to decode to."""
+    """A stored tile, and the CRC-32C of the planes that it should decode to."""
 
     place: Place
     data: bytes
@@ -67,7 +66,7 @@ class EncodedTile:
 
 @dataclass(frozen=True, slots=True)
 class WrittenTile:
-    """The same once it is in a file."""
+    """A stored tile after it was written: where it is in a file, and the CRC-32C of the planes."""
 
     place: Place
     span: Span
@@ -85,7 +84,7 @@ class Family:
 
 
 def list_blocks(geometry: Geometry) -> Iterator[Block]:
-    """All blocks of a slide, in the order in which they are written."""
+    """Generate all blocks of a slide, in the order in which they are written."""
     rows, cols = geometry.families
     step = max(1, _BLOCK_PX // geometry.tile_side(0))
     for row in range(0, rows, step):
@@ -94,14 +93,14 @@ def list_blocks(geometry: Geometry) -> Iterator[Block]:
 
 
 def read_block(source: Source, geometry: Geometry, block: Block) -> Image:
-    """Level 0 pixels of a block."""
+    """Read the level 0 pixels of a block."""
     return read_families(source, geometry, block.row, block.col, block.rows, block.cols)
 
 
 def _families(rgb: Image, geometry: Geometry, block: Block) -> Iterator[tuple[int, int, Levels]]:
-    """(row, column, levels without padding) of the families of a block, given its level 0 pixels.
+    """Generate (row, column, levels without padding) of the families of a block, given its level 0 pixels.
 
-    Each is copied out of the block once and halved while it is in the cache, where all further work finds it.
+    Each is copied out of the block once and halved while it is in the processor's cache.
     """
     side = geometry.tile_side(0)
     for row in range(block.rows):
@@ -111,7 +110,7 @@ def _families(rgb: Image, geometry: Geometry, block: Block) -> Iterator[tuple[in
 
 
 def halve_block(rgb: Image, geometry: Geometry, block: Block) -> Iterator[Family]:
-    """The families of a block without their tiles, where an earlier run has made those."""
+    """Generate the families of a block without tiles, for a block that an earlier run has encoded."""
     for row, col, levels in _families(rgb, geometry, block):
         yield Family(row, col, (), levels[BASE_LEVEL])
 
@@ -122,7 +121,7 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
         tiles: tuple[EncodedTile, ...] = ()
         if not _is_background(levels[0], coding.background):
             made = encode_family(coding, row, col, pad_levels(levels, coding.geometry), coder)
-            decoded = made.finest.residuals, (made.finest.coarse,), (made.base,)  # as :func:`_decode` will find them
+            decoded = made.finest.residuals, (made.finest.coarse,), (made.base,)  # what :func:`_decode` returns
             tiles = tuple(
                 EncodedTile((level, row, col), tile, _digest(planes))
                 for level, (tile, planes) in enumerate(zip(made.tiles, decoded, strict=True))
@@ -131,7 +130,7 @@ def encode_block(rgb: Image, coding: Coding, coder: StreamCoder, block: Block) -
 
 
 def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place) -> EncodedTile:
-    """Encode a tile of a level above the base from its pixels without padding."""
+    """Encode a tile of a level coarser than the base from its pixels without padding."""
     side = coding.geometry.tile_side(place[0])
     planes = np.empty((3, side, side), np.uint8)
     tile = encode_base(coding, *place, pad(rgb, side), coder, planes)
@@ -139,33 +138,40 @@ def encode_overview(rgb: Image, coding: Coding, coder: StreamCoder, place: Place
 
 
 def _is_background(rgb: Image, background: tuple[int, int, int]) -> bool:
-    """Whether every pixel is exactly the background, which must be a grey (spec section 8.2)."""
+    """Return whether every pixel is exactly the background and that is a grey (spec section 8.2)."""
     return len(set(background)) == 1 and rgb.flat[0] == background[0] and bool((rgb == background[0]).all())
 
 
 def _digest(planes: Sequence[Planes | None]) -> Digest:
-    """The CRC-32C of each, which processors have an instruction for."""
+    """Return the CRC-32C of each plane."""
     return tuple(None if plane is None else crc32c(np.ascontiguousarray(plane)) for plane in planes)
 
 
 def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], verify: bool) -> Json:
-    """Read the tiles of a block back, and return the note by which a later run finds them when they are durable.
+    """Read the tiles of a block back and check them; return the note for the journal.
 
     Parameters
     ----------
     coding : Coding
+        Coding of the slide.
     block : Block
+        The block.
     tiles : sequence of WrittenTile
         The three tiles of each of its families, and overview tiles.
     verify : bool
-        Decode them too, and compare what comes with what the encoder expects.
+        Decode the tiles and compare them with what the encoder expects.
+
+    Returns
+    -------
+    JSON object
+        The tiles and their digest, from which a later run finds them (:func:`recall_block`).
 
     Raises
     ------
     DamagedError
-        If what the file has is not what was written, or decodes to something else.
+        If the file does not have the bytes that were written, or they do not decode to the expected planes.
     TargetError
-        If it cannot be read.
+        If the file cannot be read.
     """
     data = {tile.place: tile.span.read() for tile in tiles}
     bases: dict[Place, Planes] = {}
@@ -179,13 +185,13 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], veri
                 split_tile(data[tile.place], place, coding.streams(place.level))
         except DamagedError as error:
             raise DamagedError(
-                f"{place} does not read back from {tile.span.path} as it was written ({error}); look at the disk and "
-                "at this machine's memory"
+                f"{place} was read back from {tile.span.path} with other bytes than were written ({error}); check the "
+                "disk and the memory of this machine"
             ) from error
         if found is not None and _digest(found) != tile.digest:
             raise DamagedError(
-                f"{place} as it was written does not decode to what its encoder expected; this is an error of this "
-                "package or of this machine's memory: please report it with the source"
+                f"{place} does not decode to the pixels that its encoder expects: this is a bug of rrip-format or a "
+                "fault of this machine's memory; please report it with the source"
             )
     return {
         "block": [block.row, block.col, block.rows, block.cols],
@@ -195,15 +201,15 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], veri
 
 
 def _coarser_first(tile: WrittenTile) -> Place:
-    """A key for sorting: the tiles of a family together, those that others need before them."""
+    """Return a sort key that groups the tiles of a family, coarser levels first."""
     level, row, col = tile.place
     return row, col, -level
 
 
 def _decode(coding: Coding, place: Place, tile: bytes, bases: dict[Place, Planes]) -> Sequence[Planes | None]:
-    """What a tile decodes to, `bases` having the planes of its family's base tile.
+    """Decode a tile for the comparison of digests; `bases` has the planes of base tiles.
 
-    Of level 0 that are its residuals: its planes follow from these and from those of level 1, which are compared, too.
+    For level 0 these are the residuals: its planes follow from them and from those of level 1, which are compared too.
     """
     level, row, col = place
     if level == 0:
@@ -226,7 +232,7 @@ def _digest_of(tiles: Iterator[bytes]) -> str:
 def recall_block(
     writer: ContainerWriter, coding: Coding, block: Block, note: Json
 ) -> list[tuple[Place, Span, bytes]] | None:
-    """The tiles that an earlier run has noted for a block, None if they are not there as they were."""
+    """Read the tiles that an earlier run has noted for a block; None if they are not as noted."""
     if not _is_note(note, coding, block):
         return None
     found: list[tuple[Place, Span, bytes]] = []
@@ -242,7 +248,7 @@ def recall_block(
 
 
 def _is_note(note: Json, coding: Coding, block: Block) -> bool:
-    """Whether JSON is what :func:`check_block` returns for a block, and asks for no more than its tiles can have."""
+    """Return whether JSON has the form of a note of :func:`check_block`, with sizes that tiles can have."""
     if not isinstance(note, dict) or not isinstance(note.get("tiles"), list) or "digest" not in note:
         return False
     return note.get("block") == [block.row, block.col, block.rows, block.cols] and all(

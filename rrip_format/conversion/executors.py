@@ -1,4 +1,4 @@
-"""Where blocks are encoded: threads, processes or a cluster, behind :class:`concurrent.futures.Executor`."""
+"""Encode blocks in threads, processes or a cluster, with any :class:`concurrent.futures.Executor`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ Result = TypeVar("Result")
 
 
 class SharedSource:
-    """A source as jobs carry it: itself among threads; to another process it travels as what opens it again.
+    """A source that jobs refer to; it is pickled as the arguments that open it again in another process.
 
-    Each process opens it once. What an array holds travels as the pixels of each block.
+    Each process opens it once. If it is an array, the pixels of each block are sent with its job.
 
     Parameters
     ----------
     source : Source
+        The source.
     threads : bool
         Whether all jobs run in this process.
     """
@@ -49,41 +50,43 @@ class SharedSource:
         return {**self.__dict__, "_source": None}
 
     def pixels(self, geometry: Geometry, block: Block) -> Image | None:
-        """Level 0 pixels of a block that have to travel with a job, None if the worker can read them."""
+        """Return the level 0 pixels of a block if they must be sent with the job, otherwise None."""
         if self._sends_pixels and self._source is not None:
             return read_block(self._source, geometry, block)
         return None
 
     def read(self, geometry: Geometry, block: Block) -> Image:
-        """Level 0 pixels of a block, in whatever process this is."""
+        """Read the level 0 pixels of a block, in any process."""
         source = self._source
         if source is None:
             if self._version != __version__:
-                raise RripError(f"a worker has rrip_format {__version__}, expected {self._version}; install the same")
+                raise RripError(
+                    f"a worker has rrip_format {__version__}, expected {self._version}: install the same version there"
+                )
             source = _reopened(self._reopen, self._fingerprint)
         return read_block(source, geometry, block)
 
 
 @lru_cache(maxsize=1)
 def _reopened(reopen: bytes, fingerprint: tuple[tuple[str, str | int], ...]) -> Source:
-    open_again, arguments = pickle.loads(reopen)  # noqa: S301  (as every job's own arguments are)
+    open_again, arguments = pickle.loads(reopen)  # noqa: S301  (the arguments of every job are pickled too)
     source: Source = open_again(*arguments)
     found = tuple(source.fingerprint().items())
     if found != fingerprint:
-        raise SourceError(f"{source.where}: a worker finds {dict(found)} there, expected {dict(fingerprint)}")
+        raise SourceError(f"{source.where}: a worker found {dict(found)}, expected {dict(fingerprint)}")
     return source
 
 
 def _job(
     source: SharedSource, rgb: Image | None, coding: Coding, coder: StreamCoder | None, block: Block
 ) -> list[Family]:
-    """The whole work of one worker: read a block, and encode it or, without a coder, only halve it."""
+    """Read a block, and encode it or, without a coder, only halve it."""
     rgb = source.read(coding.geometry, block) if rgb is None else rgb
     made = halve_block(rgb, coding.geometry, block) if coder is None else encode_block(rgb, coding, coder, block)
     families = []
     for family in made:
         if source.stopped:
-            raise RripError("stopped, because the conversion has failed")
+            raise RripError("stopped because the conversion has failed")
         families.append(family)
     return families
 
@@ -95,23 +98,30 @@ def work(
     coding: Coding,
     jobs: Iterable[tuple[Block, StreamCoder | None]],
 ) -> Generator[list[Family], None, None]:
-    """Work on blocks and give out their families in order, with few finished ones waiting.
+    """Run jobs and generate their families in order, with a bounded number of pending results.
 
     Parameters
     ----------
     executor : Executor
-        It is left running.
+        Where the jobs run; it is left running.
     ahead : int
-        Blocks that are under way or waiting at a time: the bound of what is held in memory.
+        Largest number of blocks that are being encoded or pending, which bounds the memory.
     source : SharedSource
+        The source.
     coding : Coding
+        Coding of the slide.
     jobs : iterable of Block and StreamCoder or None
-        Blocks to encode, or without a coder only to read.
+        Blocks to encode, or only to read if there is no coder.
+
+    Yields
+    ------
+    list of Family
+        The families of a block.
 
     Raises
     ------
     RripError
-        What a worker raises, or that it died.
+        If a worker raises it, or is lost.
     """
     waiting: deque[Future[list[Family]]] = deque()
     try:
@@ -127,23 +137,23 @@ def work(
         for future in waiting:
             future.cancel()
         if isinstance(executor, ThreadPoolExecutor):
-            wait(waiting)  # who reads from the source must have ended before it is closed
+            wait(waiting)  # jobs have to end before the source is closed
 
 
 def submit(executor: Executor, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
-    """Give work to an executor; an error of ours if it has lost its workers."""
+    """Submit work to an executor; raise :class:`RripError` if it has lost its workers."""
     with _ours():
         return executor.submit(function, *arguments)
 
 
 def result_of(future: Future[Result]) -> Result:
-    """What an executor has made; an error of ours if it has lost its workers."""
+    """Return the result of a future; raise :class:`RripError` if its executor has lost its workers."""
     with _ours():
         return future.result()
 
 
 def _first(waiting: deque[Future[list[Family]]]) -> list[Family]:
-    """The result of the first, which stays in the queue until it is there."""
+    """Return the first result, and remove it from the queue when it is there."""
     families = result_of(waiting[0])
     waiting.popleft()
     return families
@@ -151,7 +161,7 @@ def _first(waiting: deque[Future[list[Family]]]) -> list[Family]:
 
 @contextmanager
 def _ours() -> Iterator[None]:
-    """Turn what an executor says when it has lost its workers into our error."""
+    """Translate the errors of an executor that has lost its workers to :class:`RripError`."""
     try:
         yield
     except RripError:
@@ -160,32 +170,34 @@ def _ours() -> Iterator[None]:
         lost = isinstance(error, BrokenExecutor | CancelledError) or type(error).__module__.startswith("distributed")
         if not lost:
             raise
-        raise RripError(f"a worker died or was lost ({type(error).__name__}: {error}); look at its memory") from error
+        raise RripError(
+            f"a worker died or was lost ({type(error).__name__}: {error}); check how much memory it has"
+        ) from error
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """The executor of a Dask cluster, and how many threads it has.
+    """Connect to a Dask cluster; yield its executor and number of threads.
 
     Parameters
     ----------
     address : str
-        Of its scheduler, ``tcp://host:8786`` or the like; ``rrip_format`` must be installed on its workers, and they
-        must see the source by the same path.
+        Address of its scheduler, like ``tcp://host:8786``. Its workers need the same version of ``rrip_format``, and
+        the source at the same path.
 
     Raises
     ------
     ExtraMissingError
         If ``distributed`` is not installed.
     RripError
-        If nothing answers there, or it has no workers.
+        If the scheduler does not answer, or has no workers.
     """
     with needs("dask", "a Dask cluster"):
         from distributed import Client
     try:
         client = Client(address, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise RripError(f"{address}: no Dask scheduler answers there: {error}") from error
+        raise RripError(f"{address}: no Dask scheduler answers: {error}") from error
     with client:
         threads = sum(client.nthreads().values())
         if not threads:

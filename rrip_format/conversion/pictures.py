@@ -1,4 +1,4 @@
-"""The small pictures that come with a slide, as a container keeps them."""
+"""The associated images of a slide, as a container stores them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..spec.attachments import ASSOCIATED_NAMES
 __all__ = ["encode_pictures"]
 
 _QUALITY = 90
-"""Of JPEG."""
+"""JPEG quality of associated images."""
 
 
 def encode_pictures(source: Source, *, label: bool) -> Iterator[tuple[str, bytes]]:
-    """Names and JPEG files of the pictures for which the format has a name (spec section 9.7).
+    """Generate names and JPEG files of the associated images that the format has a name for (spec section 9.7).
 
-    Those that show the label, or of which nothing tells that they do not, are left out unless `label` is set; they are
-    not even read where their kind decides.
+    Images that show the label, or might show it, are left out unless `label` is set. They are not read if their name
+    suffices to decide.
     """
     level_0 = source.info.height, source.info.width
     for name, reader in source.associated().items():

@@ -1,4 +1,4 @@
-"""What is decided about a container before its pixels are encoded, and how a later run finds that again."""
+"""The plan of a conversion: everything that is decided before pixels are encoded, and its note for a later run."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of a source besides its pixels a container takes.
+    """Which parts of a source besides its pixels to store.
 
     Parameters
     ----------
     label : bool
-        Images that show the label, or may show it.
+        Store images that show the label, or may show it.
     identifiers : bool
-        The file's name and all properties, not the technical ones alone.
+        Store the name of the file and all properties, not only technical ones.
     """
 
     label: bool = False
@@ -51,17 +51,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything about a container that is known before its pixels are.
+    """Coding and settings of a container, known before its pixels are encoded.
 
     Parameters
     ----------
     coding : Coding
+        Coding of the container, without its empty families.
     settings : Settings
-        With the quantiser steps that were found for the slide.
+        Settings with the quantiser steps that were found for the slide.
     reached : float or None
-        Of the target of the settings, on the sample.
+        Value reached for the target of the settings, on the sample.
     digest : bytes
-        Of the source, as :meth:`rrip_format.sources.Source.digest`.
+        Digest of the source, see :meth:`rrip_format.sources.Source.digest`.
     """
 
     coding: Coding
@@ -71,10 +72,10 @@ class Plan:
 
 
 def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
-    """Look at a sample of the slide, and decide how to encode it."""
+    """Choose the settings for a slide on a sample of it."""
     reached = None
     target = Target.parse(settings.target) if settings.target else None
-    if target and target.kind == "ratio":  # of the slide as it is, glass too
+    if target and target.kind == "ratio":  # of the whole slide, glass included
         geometry = Geometry(source.info.width, source.info.height, settings.tile)
         sample = [pad_levels(levels, geometry) for levels in even_families(source, geometry)]
     else:
@@ -94,15 +95,17 @@ def _plan(source: Source, settings: Settings, fits: Fits, reached: float | None,
 
 
 def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
-    """The same for the same source and settings, so that the same conversion gives the same bytes."""
+    """Return the UUID of the container, the same for the same source and settings."""
+    options = getattr(source.reopen[0], "keywords", {})
+    read_with = {name: value for name, value in options.items() if value is not None and value is not False}
     identity = hashlib.sha256(rfc8785.dumps({"settings": settings.to_json(), "writer": __version__}))
-    identity.update(rfc8785.dumps([list(source.info.background), str(getattr(source.reopen[0], "keywords", ""))]))
+    identity.update(rfc8785.dumps([list(source.info.background), read_with]))
     identity.update(digest)
     return UUID(bytes=identity.digest()[:16], version=4)
 
 
 def _circumstances(source: Source, settings: Settings, digest: bytes, wanted: Wanted) -> dict[str, Json]:
-    """Everything outside a plan that decides the bytes of its container, by what to call it."""
+    """Return everything besides the plan that determines the bytes of a container, by its name in messages."""
     return {
         "rrip_format version": __version__,
         "source": source.info.name,
@@ -115,7 +118,7 @@ def _circumstances(source: Source, settings: Settings, digest: bytes, wanted: Wa
 
 
 def note_plan(plan: Plan, source: Source, settings: Settings, wanted: Wanted) -> Json:
-    """A plan and what it was made for, as JSON."""
+    """Return a plan and its circumstances as JSON."""
     return {
         "circumstances": _circumstances(source, settings, plan.digest, wanted),
         "settings": plan.settings.to_json(),
@@ -126,17 +129,17 @@ def note_plan(plan: Plan, source: Source, settings: Settings, wanted: Wanted) ->
 
 
 def recall_plan(note: Json, source: Source, settings: Settings, wanted: Wanted) -> Plan:
-    """The plan of an interrupted run, for the same source and settings.
+    """Restore the plan of an interrupted run with the same source and settings.
 
     Raises
     ------
     RripError
-        If anything is not as it was then, or the note is damaged.
+        If the circumstances have changed, or the note is damaged.
     """
     if not _is_note(note):
         raise RripError(
-            f"{source.info.name}: what was begun cannot be resumed: its journal does not begin with a plan, so it is "
-            "damaged; run without --resume to start anew, which removes what was begun"
+            f"{source.info.name}: the interrupted run cannot be resumed: its journal does not begin with a plan, so it "
+            "is damaged; run without --resume to start again, which removes the interrupted run"
         )
     digest = source.digest()
     before = note["circumstances"]
@@ -154,15 +157,15 @@ def recall_plan(note: Json, source: Source, settings: Settings, wanted: Wanted) 
         plan = _plan(source, replace(settings, steps=steps), (first, second), note["reached"], digest)
         if str(plan.coding.uuid) == note["uuid"]:
             return plan
-        changed = ["the source is read in another way"]
+        changed = ["the source is read with other options"]
     raise RripError(
-        f"{source.info.name}: what was begun cannot be resumed: {', '.join(changed)}; make it as it was, or run "
-        "without --resume to start anew, which removes what was begun"
+        f"{source.info.name}: the interrupted run cannot be resumed: {', '.join(changed)}; use the same as before, or "
+        "run without --resume to start again, which removes the interrupted run"
     )
 
 
 def _is_note(note: Json) -> bool:
-    """Whether JSON has the shape of what :func:`note_plan` returns."""
+    """Return whether JSON has the form of a note of :func:`note_plan`."""
 
     def are(values: Json, count: int, kinds: type | UnionType) -> bool:
         return isinstance(values, list) and len(values) == count and all(isinstance(value, kinds) for value in values)
@@ -186,7 +189,7 @@ def _brief(value: Json) -> str:
 
 
 def _slide(source: Source, wanted: Wanted) -> SlideMetadata:
-    """What a container says of the slide."""
+    """Return the description of the slide, without identifiers unless they are wanted."""
     info = source.info
     mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
     slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
@@ -194,7 +197,7 @@ def _slide(source: Source, wanted: Wanted) -> SlideMetadata:
 
 
 def is_made_of(metadata: Metadata, source: Source, settings: Settings, wanted: Wanted) -> bool:
-    """Whether a container says what one of a source with these settings would say, as far as no pixel tells it."""
+    """Return whether a container could be the result of the same conversion, judging by its metadata."""
     geometry, found = metadata.coding.geometry, metadata.writer.get("settings")
     return (
         (geometry.width, geometry.height) == (source.info.width, source.info.height)
@@ -208,14 +211,14 @@ def is_made_of(metadata: Metadata, source: Source, settings: Settings, wanted: W
 def make_metadata(
     source: Source, plan: Plan, wanted: Wanted | None = None, empty: NDArray[np.bool_] | None = None
 ) -> Metadata:
-    """The metadata of a container, given which families are empty, (rows, columns) bool, when that is known.
+    """Return the metadata of a container; `empty`, (rows, columns) bool, says which families are empty, if known.
 
     What may identify a patient is left out unless it is `wanted`.
 
     Raises
     ------
     SourceError
-        If what the source says of itself cannot be stored.
+        If the properties of the source cannot be stored.
     """
     info, coding = source.info, plan.coding
     if empty is not None and empty.any():

@@ -1,6 +1,7 @@
-"""Processes of this machine that encode blocks, so that none waits for the interpreter lock of another.
+"""Processes that encode blocks on this machine without a common interpreter lock.
 
-It imports nothing that takes time: what the processes need is loaded beside what the first process does meanwhile.
+This module imports nothing that takes time, so that the processes can load their modules while the first one does
+other work.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from typing import ParamSpec, TypeVar
 __all__ = ["prepare", "process_pool"]
 
 _FORKS = sys.platform == "linux"
-"""Elsewhere a fork is not safe, even that of a process without threads, and each process loads everything itself."""
+"""Whether processes are forked from a server process. Elsewhere forking is unsafe, and each one loads its modules."""
 
 _MOST = 61 if sys.platform == "win32" else sys.maxsize
-"""Processes that the system can wait for."""
+"""Largest number of processes that the system can wait for."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
 def prepare() -> None:
-    """Begin to load, beside what this process does, what the processes of a pool will need."""
+    """Start to load, in the background, what the processes of a pool will need."""
     with suppress(OSError):
         _load()
 
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    """A pool whose processes begin with the first work that it gets; None where the system has no means for one."""
+    """Create a pool whose processes start with the first job; yield None if the system cannot have one."""
     try:
         _load()
         context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
         pool = _Pool(min(workers, _MOST), context, _begin)
-    except (ImportError, NotImplementedError, OSError):  # no semaphores, or no place for a socket
+    except (ImportError, NotImplementedError, OSError):  # no semaphores, or no folder for a socket
         yield None
         return
     try:
@@ -54,7 +55,7 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
 
 
 class _Pool(ProcessPoolExecutor):
-    """One whose processes begin whatever comes: what is interrupted halfway would complain of what is gone."""
+    """A process pool that is not interrupted while it starts processes, which would leave them half started."""
 
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -67,7 +68,7 @@ class _Pool(ProcessPoolExecutor):
 
 
 def _load() -> None:
-    """Begin the process that all others are forked from, unless it runs; Ctrl-C is not for it, nor for those."""
+    """Start the server process that all others are forked from, unless it is running; it ignores Ctrl-C."""
     if not _FORKS:
         return
     from multiprocessing import forkserver, resource_tracker
@@ -76,7 +77,7 @@ def _load() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         with _same_modules():
-            resource_tracker.ensure_running()  # which lets all signals through again
+            resource_tracker.ensure_running()  # it unblocks all signals
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             forkserver.ensure_running()
     finally:
@@ -85,7 +86,7 @@ def _load() -> None:
 
 @contextmanager
 def _same_modules() -> Iterator[None]:
-    """Let what begins meanwhile find modules where this process does, and not in the folder that it is in."""
+    """Let processes started in this context import modules from where this process does."""
     wanted = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -101,13 +102,13 @@ def _same_modules() -> Iterator[None]:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of a block."""
+    """Delay Ctrl-C and SIGTERM until the end of the context."""
     came: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
         came.append(number)
 
-    is_main = threading.current_thread() is threading.main_thread()  # handlers run there, and only there are set
+    is_main = threading.current_thread() is threading.main_thread()  # only the main thread can set handlers
     held = (signal.SIGINT, signal.SIGTERM) if is_main else ()
     handlers = [(number, signal.getsignal(number)) for number in held]
     try:
@@ -122,7 +123,7 @@ def _signals_held() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """In each process: the first one says when to stop, and none outlives it."""
+    """Initialise a process of the pool: it ignores Ctrl-C, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="rrip-parent", daemon=True).start()
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import library as lib
 
 __all__ = [
+    "LUMA_WEIGHTS",
     "Corner",
     "Plane",
     "Window",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 Plane = NDArray[np.uint8]
+
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
+"""Weights of R, G and B in luma (BT.601, as in JPEG)."""
 
 Window = tuple[int, int, int, int]
 """Rows and columns of a level, px: first row, end of the rows, first column, end of the columns (ends excluded)."""

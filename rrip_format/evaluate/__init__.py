@@ -1,7 +1,7 @@
-"""Measure size, quality and decode time on anyone's own slide, beside the codecs that people have.
+"""Measure size, quality and decode time of a slide in RRIP and in other codecs.
 
-Nothing is simulated: every number comes from encoding and decoding. :func:`evaluate` writes ``summary.json``,
-``samples.csv``, ``report.md``, plots, and the container that was measured into a folder.
+Every number comes from encoding and decoding the slide. :func:`evaluate` writes ``summary.json``, ``samples.csv``,
+``report.md``, plots, and the container into a folder.
 """
 
 from __future__ import annotations
@@ -31,31 +31,32 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_FAMILIES", "evaluate", "format_summary", "measure_source", "method_keys"]
 
 DEFAULT_FAMILIES = 4
+"""Default number of families to measure."""
 
 _WHOLE_PIXELS = 64_000_000
-"""Up to this size pyramids are made of the whole slide even if only a sample of families is measured."""
+"""Largest slide, px, of which whole pyramids are made if only a sample of families is measured."""
 
 Json = Any
 
 
 def _measured(found: Measurement, families: int | None, seed: int, *, whole: bool) -> dict[str, Json]:
-    """What exactly the numbers are of."""
+    """Describe what was measured: the families, how they were chosen, and of what the pyramids are."""
     sample, geometry = found.sample, found.sample.geometry
     rows, cols = geometry.families
-    drawn = f"drawn at random from those with tissue, {sample.passed_over} of glass passed over"
+    drawn = f"drawn at random from those with tissue, {sample.passed_over} of glass skipped"
     return {
         "families": len(sample),
         "of": rows * cols,
         "places": [list(place) for place in sample.places],
         "seed": seed,
-        "rule": "all of them, glass too" if families is None else drawn,
+        "rule": "all, glass included" if families is None else drawn,
         "family_px": geometry.tile_side(0),
         "offset_px": sample.offset,
         "pyramids_of": "the whole slide" if whole else f"a mosaic of the {len(sample)} families measured",
         "caution": (
-            "If the source is JPEG compressed, as scanners' files are, an ordinary JPEG on its 8x8 grid codes it "
-            "nearly without loss, which flatters JPEG: --offset 4 measures off that grid. Pictures that never were "
-            "JPEG compare fairly as they are."
+            "If the source is JPEG compressed, as most scanner files are, JPEG on the same 8x8 grid encodes it nearly "
+            "without loss, which favours JPEG: use --offset 4 to measure off that grid. Sources that were never JPEG "
+            "need no offset."
         ),
     }
 
@@ -63,16 +64,16 @@ def _measured(found: Measurement, families: int | None, seed: int, *, whole: boo
 def _sizes(
     given: Any, source: Source, found: Measurement, out: Path, settings: Settings, *, whole: bool
 ) -> dict[str, dict[str, Json]]:
-    """Pyramids, savings, and the container against the source's file; `given` is what was opened as `source`."""
+    """Measure pyramids, savings, and the container against the source file; `given` is what the caller passed."""
     mosaic = None if whole else found.sample.mosaic()
     ours, raw = container_sizes(given if mosaic is None else mosaic, out / "container.rrip.zarr", settings)
     theirs = deep_zoom_sizes(source if mosaic is None else mosaic)
     source_bytes = source.info.size_bytes
     against: dict[str, Json] = {"source_bytes": source_bytes, "ratio": None, "why_not": None}
     if not whole:
-        against["why_not"] = "a sample was converted, not the slide; --all converts all of it"
+        against["why_not"] = "only a sample was converted; --all converts the whole slide"
     elif source_bytes is None or source.info.reader == "array":
-        against["why_not"] = "it is no file"
+        against["why_not"] = "the source is not a file"
     else:
         against["ratio"] = round(ours.total / source_bytes, 4)
     return {
@@ -103,22 +104,22 @@ def evaluate(
     Parameters
     ----------
     source : path, array or Source
-        Whatever :func:`rrip_format.sources.open_source` opens.
+        Anything that :func:`rrip_format.sources.open_source` opens.
     out : path
-        Folder for the report; made if it is not there.
+        Folder for the report; created if it does not exist.
     settings : Settings, optional
-        Of our encoder.
+        Settings of our encoder.
     families : int or None
-        How many families to measure; None for all.
+        Number of families to measure; None for all.
     seed : int
-        The same seed measures the same families.
+        Seed of the random choice of families.
     offset : int
-        How far right and down of the slide's corner the families begin, px; 4 takes them off the 8 px grid of a source
-        that was JPEG.
+        Offset of the families to the right of and below the slide's corner, px; 4 takes them off the 8 px grid of a
+        source that was JPEG.
     codecs : sequence of str, optional
-        Some of :func:`method_keys`; all if not given.
+        Some of :func:`method_keys`; by default all.
     ssimulacra2 : bool
-        Whether to measure SSIMULACRA2, which takes three quarters of the time.
+        Measure SSIMULACRA2, which takes three quarters of the time.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -132,7 +133,7 @@ def evaluate(
     ExtraMissingError
         If the extra ``evaluate`` is not installed.
     TargetError
-        If the folder cannot be made or written, or the temporary folder has no room for raw pixels.
+        If the folder cannot be created or written, or the temporary folder has no room for raw pixels.
     SourceError
         If the source cannot be read.
     """
@@ -177,7 +178,7 @@ def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TargetError(f"{out}: {error.strerror}; name a folder that can be made") from error
+        raise TargetError(f"{out}: cannot be created: {error.strerror}; name another folder") from error
 
 
 def _write(found: Measurement, summary: dict[str, Json], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pyramid that people have, Deep Zoom by libvips, beside a container of the same pixels."""
+"""The usual pyramid, Deep Zoom by libvips, to compare a container with."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["DEEP_ZOOMS", "Sizes", "check_scratch", "container_sizes", "deep_zoom_sizes", "savings"]
 
 DEEP_ZOOMS = {"deep_zoom": ".jpg[Q=90]", "deep_zoom_420": ".jpg[Q=90,subsample_mode=on]"}
-"""Suffixes of the baselines: what dzsave does at quality 90, which is 4:4:4, and the same with 4:2:0 chroma."""
+"""Suffixes for dzsave, by baseline: quality 90, for which libvips uses 4:4:4, and the same with 4:2:0 chroma."""
 
 _STRIP = 1024
-"""Rows of a source that are copied at once."""
+"""Number of rows of a source that are copied at once."""
 
 Json = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of a pyramid: level 0, level 1, level 2 and coarser, and what belongs to no level."""
+    """Bytes of a pyramid: level 0, level 1, level 2 and coarser, and metadata."""
 
     level_0: int
     level_1: int
@@ -45,11 +45,11 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Bytes of the whole pyramid."""
         return self.level_0 + self.level_1 + self.level_2_up + self.metadata
 
     def to_json(self, raw_bytes: int) -> dict[str, Json]:
-        """With the ratio to raw pixels of all levels."""
+        """Return the sizes for JSON, with the compression ratio to the raw pixels of all levels."""
         return {
             "level_0": self.level_0,
             "level_1": self.level_1,
@@ -65,12 +65,12 @@ def _file_size(folder: Path) -> int:
 
 
 def check_scratch(height: int, width: int) -> None:
-    """Refuse to make Deep Zoom pyramids of so many px where the temporary folder has no room, before any work is done.
+    """Check that the temporary folder has room for Deep Zoom pyramids of a picture.
 
     Raises
     ------
     TargetError
-        If it has less than the raw pixels and half as much again for the pyramids.
+        If less is free than the raw pixels and half as much again for the pyramids.
     """
     folder = Path(tempfile.gettempdir())
     wanted = 3 * height * width * 3 // 2
@@ -78,13 +78,13 @@ def check_scratch(height: int, width: int) -> None:
         free = shutil.disk_usage(folder).free
     if wanted > free:
         raise TargetError(
-            f"{folder}: Deep Zoom pyramids of {height} x {width} px want some {wanted} bytes there, {free} are free; "
-            "set TMPDIR to a folder with more, or measure a sample"
+            f"{folder}: {free} bytes are free, expected about {wanted} for pyramids of {height} x {width} px; "
+            "set TMPDIR to a folder with more room, or measure a sample"
         )
 
 
 def _raw_file(pixels: Source | NDArray[np.uint8], path: Path) -> tuple[int, int]:
-    """Copy level 0 to a file of raw RGB, strip by strip, so that memory does not grow with the slide."""
+    """Write level 0 to a file of raw RGB, strip by strip, so that memory does not grow with the slide."""
     if isinstance(pixels, np.ndarray):
         pixels.tofile(path)
         return pixels.shape[0], pixels.shape[1]
@@ -96,16 +96,17 @@ def _raw_file(pixels: Source | NDArray[np.uint8], path: Path) -> tuple[int, int]
 
 
 def deep_zoom_sizes(pixels: Source | NDArray[np.uint8]) -> dict[str, Sizes]:
-    """Bytes of Deep Zoom pyramids: tiles of 256 px, no overlap, quality 90.
+    """Make Deep Zoom pyramids and return their sizes: tiles of 256 px, no overlap, quality 90.
 
     Parameters
     ----------
     pixels : Source or (h, w, 3) uint8
+        Level 0.
 
     Returns
     -------
     dict of Sizes
-        By the keys of ``DEEP_ZOOMS``.
+        Sizes by the keys of ``DEEP_ZOOMS``.
     """
     vips = libvips()
     found = {}
@@ -125,7 +126,7 @@ def deep_zoom_sizes(pixels: Source | NDArray[np.uint8]) -> dict[str, Sizes]:
 
 
 def container_sizes(source: Any, target: Path, settings: Settings) -> tuple[Sizes, int]:
-    """Convert whatever `convert` takes, and give bytes of the container and of its raw pixels, all levels."""
+    """Convert a source; return the sizes of the container and the bytes of its raw pixels, all levels."""
     convert(source, target, settings, overwrite=True)
     with open_slide(target) as slide:
         found = describe(slide)
@@ -136,7 +137,7 @@ def container_sizes(source: Any, target: Path, settings: Settings) -> tuple[Size
 
 
 def savings(ours: Sizes, theirs: Sizes) -> dict[str, float]:
-    """Share of bytes that our pyramid saves, by level: 0.4 is 40 % fewer."""
+    """Return the fraction of bytes that our pyramid saves, by level: 0.4 is 40 % fewer."""
     pairs = {
         "level_0": (ours.level_0, theirs.level_0),
         "level_1": (ours.level_1, theirs.level_1),

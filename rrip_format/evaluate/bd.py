@@ -1,4 +1,4 @@
-"""Bjøntegaard deltas: how two codecs differ over the range of quality, or of size, that both reach."""
+"""Bjøntegaard deltas: mean differences of two rate-distortion curves over their common range."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..extras import load_module
 __all__ = ["MIN_OVERLAP", "Delta", "compare"]
 
 MIN_OVERLAP = 0.25
-"""Share of the smaller range of quality that both curves must cover; less says nothing about the codecs."""
+"""Smallest fraction of the smaller range that both curves must cover for a meaningful comparison."""
 
 _MIN_POINTS = 3
-"""Fewer points make no curve."""
+"""Smallest number of points of a curve."""
 
 Point = tuple[float, float]
 """Bytes and quality."""
@@ -25,16 +25,16 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A codec against the anchor.
+    """Difference between a codec and the anchor.
 
     Parameters
     ----------
     rate : float or None
-        Mean difference of bytes at equal quality, %; negative is smaller. None where the curves hardly overlap.
+        Mean difference of bytes at equal quality, %; negative is smaller. None if the curves hardly overlap.
     quality : float or None
         Mean difference of quality at equal bytes, in units of the measure; positive is better.
     overlap : float
-        Share of the smaller of both ranges of quality that both curves cover, 0 … 1.
+        Fraction of the smaller range of quality that both curves cover, 0 … 1.
     """
 
     rate: float | None
@@ -43,7 +43,7 @@ class Delta:
 
 
 def _rising(points: Sequence[Point]) -> list[Point]:
-    """Points in order of bytes, without those that cost more and are no better, and those without a number."""
+    """Sort points by bytes; leave out those that are larger without being better, and those that are not finite."""
     kept: list[Point] = []
     for size, quality in sorted(points):
         if math.isfinite(quality) and (not kept or (size > kept[-1][0] and quality > kept[-1][1])):
@@ -52,7 +52,7 @@ def _rising(points: Sequence[Point]) -> list[Point]:
 
 
 def _overlap(anchor: Sequence[Point], test: Sequence[Point], axis: int) -> float:
-    """Share of the smaller range of bytes (axis 0) or quality (axis 1) that both cover."""
+    """Return the fraction of the smaller range of bytes (axis 0) or quality (axis 1) that both curves cover."""
     low = max(anchor[0][axis], test[0][axis])
     high = min(anchor[-1][axis], test[-1][axis])
     shorter = min(curve[-1][axis] - curve[0][axis] for curve in (anchor, test))
@@ -65,9 +65,14 @@ def compare(anchor: Sequence[Point], test: Sequence[Point], *, higher: bool = Tr
     Parameters
     ----------
     anchor, test : sequences of (bytes, quality)
-        In any order.
+        Points of the curves in any order.
     higher : bool
-        Whether more is better; where it is not, the difference of quality is still positive for better.
+        Whether higher values are better. The difference of quality is positive for better in any case.
+
+    Returns
+    -------
+    Delta
+        Difference of `test` from `anchor`.
     """
     bjontegaard = load_module("bjontegaard", "evaluate", "evaluating")
     sign = 1 if higher else -1

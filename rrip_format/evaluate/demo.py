@@ -1,4 +1,4 @@
-"""The demonstration: a real tissue picture that scikit-image ships, through the whole path, beside JPEG pyramids."""
+"""The demonstration: convert a tissue picture of scikit-image and compare it with JPEG pyramids."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..conversion.run import convert
+from ..core.colour import LUMA_WEIGHTS
 from ..core.predict import box2
 from ..extras import needs
 from ..slides.describing import describe
@@ -23,16 +24,15 @@ Image = NDArray[np.uint8]
 
 
 def luma_psnr(reference: Image, image: Image) -> float:
-    """PSNR of BT.601 luma, dB, of two (h, w, 3) uint8 images; infinite for equal ones."""
+    """Return the PSNR of BT.601 luma, dB, of two (h, w, 3) uint8 images; infinite for equal ones."""
     with needs("convert", "the demonstration"):
         from skimage.metrics import peak_signal_noise_ratio
-    weights = np.array([0.299, 0.587, 0.114])
-    a, b = reference @ weights, image @ weights
+    a, b = reference @ LUMA_WEIGHTS, image @ LUMA_WEIGHTS
     return float("inf") if np.array_equal(a, b) else float(peak_signal_noise_ratio(a, b, data_range=255))
 
 
 def _jpeg(image: Image, quality: int) -> tuple[int, Image]:
-    """Size in bytes and decoded pixels of an ordinary 4:2:0 JPEG file with optimised Huffman tables."""
+    """Encode a 4:2:0 JPEG file with optimised Huffman tables; return its size in bytes and its decoded pixels."""
     with needs("convert", "the demonstration"):
         from PIL import Image as Pillow
     out = io.BytesIO()
@@ -50,7 +50,7 @@ def _jpeg_pyramid(levels: list[Image], quality: int) -> dict[str, Any]:
 
 
 def _jpeg_peers(levels: list[Image], wanted: float) -> list[dict[str, Any]]:
-    """The JPEG pyramids of the last quality whose level 0 is below `wanted`, dB, and of the first that is not."""
+    """Return the JPEG pyramids of the highest quality with level 0 below `wanted`, dB, and of the next quality."""
     quality = next((q for q in range(2, 100) if luma_psnr(levels[0], _jpeg(levels[0], q)[1]) >= wanted), 100)
     return [_jpeg_pyramid(levels, quality - 1), _jpeg_pyramid(levels, quality)]
 
@@ -61,17 +61,17 @@ def run_demo(folder: str | Path) -> dict[str, Any]:
     Parameters
     ----------
     folder : path
-        Made if it is not there. Gets ``ihc.rrip.zarr`` and ``side-by-side.png``.
+        Folder for ``ihc.rrip.zarr`` and ``side-by-side.png``; created if it does not exist.
 
     Returns
     -------
     dict
-        Sizes in bytes, ratios and PSNR in dB, ready for JSON.
+        Sizes in bytes, ratios and PSNR in dB, for JSON.
 
     Raises
     ------
     TargetError
-        If the folder cannot be made or written.
+        If the folder cannot be created or written.
     ExtraMissingError
         If the extra ``convert`` is not installed.
     """
@@ -116,7 +116,7 @@ def run_demo(folder: str | Path) -> dict[str, Any]:
 
 
 def format_demo(found: dict[str, Any]) -> str:
-    """The same for people."""
+    """Format the result of :func:`run_demo` as text."""
     rows = [(f"JPEG 4:2:0 pyramid, quality {peer['quality']}", peer) for peer in found["jpeg"]]
     rows.append((f"RRIP, quality {found['rrip']['quality']}", found["rrip"]))
     lines = [found["picture"], "", f"  {'':<32} {'bytes':>8} {'ratio':>6}   PSNR-Y of levels 0, 1, 2 (dB)"]

@@ -1,4 +1,4 @@
-"""What a measurement ran on: versions of everything that shapes a number, and the processor."""
+"""Record the versions of the libraries and the processor of a measurement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> str:
-    """The model of the processor, where the system tells."""
+    """Return the model of the processor, if the system provides it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -35,14 +35,14 @@ def _processor() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Versions and machine, ready for JSON."""
+    """Return versions and machine for JSON."""
     with needs("evaluate", "evaluating"):
         import imagecodecs
     libraries = {}
     for name in _LIBRARIES:
         try:
             libraries[name] = str(getattr(imagecodecs, f"{name}_version")())
-        except Exception as error:  # noqa: BLE001 - a codec that is not built raises what it likes
+        except Exception as error:  # noqa: BLE001 - a codec that was not built raises any exception
             libraries[name] = f"not available ({type(error).__name__})"
     return {
         "python": platform.python_version(),

@@ -1,7 +1,7 @@
-"""How far a decoded picture is from the one that was encoded: the same measures for every codec.
+"""Measures of the quality of a decoded picture, the same for every codec.
 
-Luma measures (PSNR-Y, SSIM) and colour measures (PSNR-RGB, ΔE00, SSIMULACRA2) are kept apart everywhere: a codec is
-only ever compared with another one by the same measure at the same level.
+Luma measures (PSNR-Y, SSIM) and colour measures (PSNR-RGB, ΔE00, SSIMULACRA2) are never combined: codecs are compared
+by the same measure at the same level only.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.colour import LUMA_WEIGHTS
 from ..extras import needs
 
 __all__ = ["METRICS", "Metric", "Reference", "Score", "has_ssimulacra2", "pool"]
 
 Image = NDArray[np.uint8]
-
-_LUMA = np.array([0.299, 0.587, 0.114])
-"""BT.601 weights, those of JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Metric:
     key, label : str
         Name in tables and on plots.
     higher : bool
-        Whether more is better.
+        Whether higher values are better.
     """
 
     key: str
@@ -62,11 +60,11 @@ class Score:
     mse_y, mse_rgb : float
         Mean squared error of BT.601 luma and of RGB samples, 8-bit steps squared.
     ssim : float
-        Of luma; Gaussian window of sigma = 1.5 px.
+        SSIM of luma with a Gaussian window of sigma = 1.5 px.
     delta_e, delta_e_p95 : float
         Mean and 95th percentile of CIEDE2000 over all pixels.
     ssimulacra2 : float or None
-        None where the package is not installed.
+        SSIMULACRA2; None if the package is not installed.
     """
 
     mse_y: float
@@ -79,7 +77,7 @@ class Score:
 
 @functools.cache
 def _ssimulacra2() -> Any:
-    """The function of the optional package, None without it."""
+    """Return the function of the optional package, None if it is not installed."""
     try:
         from ssimulacra2 import compute_ssimulacra2
     except ImportError:
@@ -88,12 +86,12 @@ def _ssimulacra2() -> Any:
 
 
 def has_ssimulacra2() -> bool:
-    """Whether the optional package is installed."""
+    """Return whether the optional package is installed."""
     return _ssimulacra2() is not None
 
 
 def _png(image: Image) -> io.BytesIO:
-    """A lossless file in memory: the SSIMULACRA2 package reads files."""
+    """Encode a lossless file in memory, because the package for SSIMULACRA2 reads files."""
     with needs("evaluate", "evaluating"):
         from PIL import Image as Pillow
     file = io.BytesIO()
@@ -103,20 +101,21 @@ def _png(image: Image) -> io.BytesIO:
 
 
 class Reference:
-    """A tile as it was before encoding; what measures need of it is computed once.
+    """A tile before encoding, with everything about it that the measures need.
 
     Parameters
     ----------
     rgb : (h, w, 3) uint8
+        The pixels.
     ssimulacra2 : bool
-        Whether to measure SSIMULACRA2, which takes three quarters of the time.
+        Measure SSIMULACRA2, which takes three quarters of the time.
     """
 
     def __init__(self, rgb: Image, *, ssimulacra2: bool = True) -> None:
         with needs("evaluate", "evaluating"):
             from skimage.color import rgb2lab
         self._rgb = rgb
-        self._luma = rgb @ _LUMA
+        self._luma = rgb @ LUMA_WEIGHTS
         self._lab = rgb2lab(rgb)
         self._ssimulacra2 = _ssimulacra2() if ssimulacra2 else None
 
@@ -126,7 +125,7 @@ class Reference:
             from skimage.color import deltaE_ciede2000, rgb2lab
             from skimage.metrics import mean_squared_error, structural_similarity
         rgb = np.ascontiguousarray(rgb)
-        luma = rgb @ _LUMA
+        luma = rgb @ LUMA_WEIGHTS
         delta_e = deltaE_ciede2000(self._lab, rgb2lab(rgb))
         ssim = structural_similarity(
             self._luma, luma, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
@@ -143,12 +142,12 @@ class Reference:
 
 
 def _psnr(mse: float) -> float:
-    """Peak signal to noise ratio, dB; infinite without an error."""
+    """Return the peak signal-to-noise ratio, dB; infinite without an error."""
     return 10 * math.log10(255**2 / mse) if mse > 0 else math.inf
 
 
 def pool(scores: Sequence[Score]) -> dict[str, float | None]:
-    """Measures of several tiles of equal size together, by the keys of ``METRICS``.
+    """Combine the measures of several tiles of equal size, by the keys of ``METRICS``.
 
     PSNR is that of the mean squared error over all of them; the others are means over tiles.
     """

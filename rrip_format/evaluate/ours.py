@@ -1,4 +1,4 @@
-"""RRIP as one of the codecs: encoded as a conversion of the whole source would encode it."""
+"""RRIP as one of the codecs, encoded as in a conversion of the whole source."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ __all__ = ["Notebook", "Rrip"]
 
 
 _QUALITIES = (25, 45, 60, 75, 83, 90, 95)
+"""Qualities that are measured, besides that of the settings."""
 
 
 def _stored(coding: Coding, family: Family, coder: StreamCoder) -> Stored:
-    """Encode a family; a level is decoded from the stored tiles of all coarser ones and its own."""
+    """Encode a family; each level is decoded from its own stored tile and those of coarser levels."""
     row, col = family.row, family.col
     tiles = encode_family(coding, row, col, family.levels, coder).tiles
     return Stored(
@@ -38,14 +39,14 @@ def _stored(coding: Coding, family: Family, coder: StreamCoder) -> Stored:
 
 
 class Rrip:
-    """Our own encoder over a range of qualities.
+    """Our encoder over a range of qualities.
 
     Parameters
     ----------
     source : Source
-        What is fitted to the slide is fitted to this.
+        The slide whose sample determines steps and taps.
     settings : Settings
-        All but the quality, which is one of those measured.
+        Settings of the encoder; their quality is one of those measured.
     """
 
     key = "rrip"
@@ -59,7 +60,7 @@ class Rrip:
         self._plan = lru_cache(maxsize=None)(self._make_plan)
 
     def _make_plan(self, quality: float) -> Plan:
-        """What a conversion decides after a look at the whole source."""
+        """Make the plan of a conversion of the whole source at a quality."""
         settings = self._settings
         if quality != settings.quality:
             settings = dataclasses.replace(settings, quality=int(quality), target=None, steps=None)
@@ -67,7 +68,7 @@ class Rrip:
             return make_plan(self._source, settings, executor)
 
     def encode(self, family: Family, setting: float) -> Stored:
-        """As :meth:`.Method.encode`."""
+        """Encode a family; see :meth:`.Method.encode`."""
         plan = self._plan(setting)
         return _stored(plan.coding, family, plan.settings.streams)
 
@@ -78,7 +79,7 @@ class Notebook:
     Parameters
     ----------
     geometry : Geometry
-        Of the source.
+        Levels and tiles of the source.
     """
 
     key = "notebook"
@@ -90,7 +91,7 @@ class Notebook:
         self._coding = Coding(UUID(int=0, version=4), geometry, (how, how), (255, 255, 255))
 
     def encode(self, family: Family, setting: float) -> Stored:
-        """As :meth:`.Method.encode`; the setting is the quality of both residuals."""
+        """Encode a family; see :meth:`.Method.encode`. The setting is the quality of both residuals."""
         quality = int(setting)
         coder = Quality(90, (quality, quality), (quality, quality), flat=False, trellis=False)
         return _stored(self._coding, family, coder)

@@ -1,7 +1,7 @@
-"""The codecs that RRIP is compared with, each storing the same three levels of a family.
+"""The codecs that RRIP is compared with; each stores the same three levels of a family.
 
-All of them really encode and decode. One thread each, decoders of imagecodecs (libjpeg-turbo, libjxl, libwebp, libavif,
-OpenJPEG, OpenJPH), and OpenJPEG in Pillow where a coarser level is decoded from one JPEG 2000 stream.
+All encode and decode in one thread, with imagecodecs (libjpeg-turbo, libjxl, libwebp, libavif, OpenJPEG, OpenJPH);
+OpenJPEG in Pillow decodes a coarser level from one JPEG 2000 stream.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Encoder = Callable[[Image, float], bytes]
 Decoder = Callable[[bytes], Image]
 
 ANCHOR = "jpeg-420"
-"""What every other codec is compared with: the pyramid that people have."""
+"""Key of the codec that all others are compared with, the usual JPEG pyramid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Stored:
     Parameters
     ----------
     sizes : three ints
-        Bytes that levels 0, 1 and 2 add; a stream that holds several levels counts at the finest one.
+        Bytes added by levels 0, 1 and 2; a stream with several levels counts for the finest one.
     decode : callable
-        RGB, (s, s, 3) uint8, of level 0 or 1, from the stored bytes.
+        Decodes level 0 or 1 from the stored bytes to RGB, (s, s, 3) uint8.
     """
 
     sizes: tuple[int, int, int]
@@ -51,7 +51,7 @@ class Method(Protocol):
 
     @property
     def key(self) -> str:
-        """Short name, unique."""
+        """Unique short name."""
         ...
 
     @property
@@ -61,7 +61,7 @@ class Method(Protocol):
 
     @property
     def settings(self) -> tuple[float, ...]:
-        """From small to large."""
+        """Settings in ascending order."""
         ...
 
     def encode(self, family: Family, setting: float) -> Stored:
@@ -71,7 +71,7 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pyramid:
-    """Every level is a picture of its own."""
+    """A codec that stores every level as a separate picture."""
 
     key: str
     label: str
@@ -80,19 +80,19 @@ class Pyramid:
     decoder: Decoder
 
     def encode(self, family: Family, setting: float) -> Stored:
-        """As :meth:`Method.encode`."""
+        """Encode a family; see :meth:`Method.encode`."""
         parts = [self.encoder(level, setting) for level in family.levels]
         return Stored((len(parts[0]), len(parts[1]), len(parts[2])), lambda level: self.decoder(parts[level]))
 
 
 @dataclass(frozen=True, slots=True)
 class OneStream:
-    """Level 0 alone is stored; coarser levels come from its stream, or from its decoded pixels.
+    """A codec that stores level 0 alone; coarser levels come from its stream, or from its decoded pixels.
 
     Parameters
     ----------
     reduced : callable
-        Level 1 from the stream.
+        Decodes level 1 from the stream.
     """
 
     key: str
@@ -103,7 +103,7 @@ class OneStream:
     reduced: Decoder
 
     def encode(self, family: Family, setting: float) -> Stored:
-        """As :meth:`Method.encode`."""
+        """Encode a family; see :meth:`Method.encode`."""
         data = self.encoder(family.levels[0], setting)
         return Stored((len(data), 0, 0), lambda level: self.reduced(data) if level else self.decoder(data))
 
@@ -113,17 +113,17 @@ def _codecs() -> Any:
 
 
 def _jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
-    """By libjpeg-turbo: Annex K tables, optimised Huffman, baseline."""
+    """Encode with libjpeg-turbo: Annex K tables, optimised Huffman, baseline."""
     data: bytes = _codecs().jpeg8_encode(rgb, level=int(setting), subsampling=subsampling, optimize=True)
     return data
 
 
 def _flat_jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
-    """By mozjpeg in libvips: flat tables, trellis quantisation, optimised Huffman, baseline."""
+    """Encode with mozjpeg in libvips: flat tables, trellis quantisation, optimised Huffman, baseline."""
     from ..family.jpeg import has_trellis, libvips
 
     if not has_trellis():
-        raise RripError("libvips has no mozjpeg; install pyvips-binary")
+        raise RripError("libvips was built without mozjpeg; install pyvips-binary")
     height, width = rgb.shape[:2]
     data: bytes = (
         libvips()
@@ -156,13 +156,13 @@ def _avif(rgb: Image, setting: float) -> bytes:
 
 
 def _j2k(rgb: Image, setting: float) -> bytes:
-    """By OpenJPEG: irreversible colour and 9/7 wavelet; the setting is its target PSNR, dB."""
+    """Encode with OpenJPEG: irreversible colour and 9/7 wavelet; the setting is the target PSNR, dB."""
     data: bytes = _codecs().jpeg2k_encode(rgb, level=setting, codecformat="j2k", reversible=False, numthreads=1)
     return data
 
 
 def _htj2k(rgb: Image, setting: float) -> bytes:
-    """By OpenJPH: irreversible colour and 9/7 wavelet; the setting is its quantiser step."""
+    """Encode with OpenJPH: irreversible colour and 9/7 wavelet; the setting is the quantiser step."""
     data: bytes = _codecs().htj2k_encode(rgb, level=setting, reversible=False)
     return data
 
@@ -173,7 +173,7 @@ def _decode(data: bytes, codec: str, **options: int) -> Image:
 
 
 def _half_j2k(data: bytes) -> Image:
-    """Level 1 of a JPEG 2000 stream: OpenJPEG leaves the finest wavelet level undecoded."""
+    """Decode level 1 of a JPEG 2000 stream, without its finest wavelet level."""
     picture: Any = load_module("PIL.Image", "evaluate", "evaluating").open(io.BytesIO(data))
     picture.reduce = 1
     return np.asarray(picture)
@@ -187,7 +187,7 @@ _HTJ2K = (0.08, 0.05, 0.033, 0.021, 0.014, 0.008, 0.005)
 
 
 def peers() -> list[Method]:
-    """Every peer; the anchor first."""
+    """Return all codecs to compare with, the anchor first."""
     jpeg = partial(_decode, codec="jpeg8")
     jxl = partial(_decode, codec="jpegxl", numthreads=1)
     j2k = partial(_decode, codec="jpeg2k", numthreads=1)

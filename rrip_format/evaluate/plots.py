@@ -1,4 +1,4 @@
-"""Curves and decode times as PNG."""
+"""Plot rate-distortion curves and decode times as PNG."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["plot_decoding", "plot_level"]
 
 
 def _colour(keys: list[str], key: str) -> Any:
-    """The same colour for a codec on every plot; our own is black."""
+    """Return the colour of a codec, the same on every plot; RRIP is black."""
     if key == "rrip":
         return "black"
     return load_module("matplotlib", "evaluate", "evaluating").colormaps["tab20"](keys.index(key) % 20)
 
 
 def _logarithmic(axis: Any) -> None:
-    """A logarithmic axis of bits or times with plain numbers."""
+    """Make the axis of bits or times logarithmic, with plain numbers."""
     ticker = load_module("matplotlib.ticker", "evaluate", "evaluating")
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
@@ -30,7 +30,7 @@ def _logarithmic(axis: Any) -> None:
 
 
 def plot_level(found: Measurement, level: int, path: Path) -> None:
-    """Rate-distortion curves at one level, a panel for each measure."""
+    """Plot the rate-distortion curves of one level, one panel for each measure."""
     figure_module = load_module("matplotlib.figure", "evaluate", "evaluating")
     measured = [m for m in METRICS if any(curve.points(level, m) for curve in found.curves.values())]
     figure = figure_module.Figure(figsize=(15, 4.6 * -(-len(measured) // 3)), layout="constrained")
@@ -62,7 +62,7 @@ def plot_level(found: Measurement, level: int, path: Path) -> None:
 
 
 def plot_decoding(found: Measurement, path: Path) -> None:
-    """Bytes at equal PSNR-Y of level 0 against the time to decode a megapixel of it."""
+    """Plot bytes at equal PSNR-Y of level 0 against the time to decode a megapixel of it."""
     figure = load_module("matplotlib.figure", "evaluate", "evaluating").Figure(figsize=(8, 5.5), layout="constrained")
     axis = figure.subplots()
     keys = list(found.curves)

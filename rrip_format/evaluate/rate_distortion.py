@@ -22,33 +22,40 @@ from .sample import Family, Sample
 __all__ = ["LEVELS", "Curve", "Row", "curves", "deltas", "measure", "time_decoding", "usable"]
 
 LEVELS = (0, 1)
-"""Levels whose quality is measured; coarser ones are stored nearly alike by all."""
+"""Levels whose quality is measured; all codecs store coarser ones in nearly the same way."""
 
 _TIMED_FAMILIES = 4
+"""Number of families whose decoding is timed."""
+
 _ROUNDS = 9
+"""Number of timed repetitions."""
 
 _EXACT = 1000.0
-"""Stands for an infinite PSNR where the nearest one is looked for, dB."""
+"""Value for an infinite PSNR in the search for the nearest one, dB."""
 
 Progress = Callable[[int, int], None] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tile of one codec at one setting.
+    """Measures of one tile, for one codec at one setting.
 
     Parameters
     ----------
     method : str
+        Key of the codec.
     setting : float
+        Its setting.
     row, col : int
-        Of the family.
+        Row and column of the family.
     level : int
+        Level of the tile.
     bytes : int
-        That this level adds.
+        Bytes that this level adds.
     pyramid_bytes : int
-        Of all three levels of the family.
+        Bytes of all three levels of the family.
     score : Score
+        Quality of the tile.
     """
 
     method: str
@@ -63,16 +70,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One codec over its settings.
+    """Bytes and quality of one codec at its settings.
 
     Parameters
     ----------
     method : str
+        Key of the codec.
     settings : tuple of float
+        Its settings in ascending order.
     bytes : tuple of int
-        Of all three levels of all families, at each setting.
+        Bytes of all three levels of all families, at each setting.
     quality : dict
-        (level, key of a metric) to its value at each setting.
+        Values at each setting, by (level, key of a metric).
     """
 
     method: str
@@ -81,19 +90,19 @@ class Curve:
     quality: dict[tuple[int, str], tuple[float | None, ...]]
 
     def points(self, level: int, metric: Metric) -> list[tuple[float, float]]:
-        """Bytes and quality at each setting where the quality was measured, and is finite."""
+        """Return bytes and quality at each setting, where the quality was measured and is finite."""
         pairs = zip(self.bytes, self.quality[level, metric.key], strict=True)
         return [(size, value) for size, value in pairs if value is not None and math.isfinite(value)]
 
 
 def usable(methods: Sequence[Method], family: Family) -> tuple[list[Method], dict[str, str]]:
-    """Methods whose codecs are installed and work, and why the others do not."""
+    """Return the methods whose codecs are installed and work, and the reasons why others are left out."""
     found: list[Method] = []
     left_out: dict[str, str] = {}
     for method in methods:
         try:
             method.encode(family, method.settings[0]).decode(1)
-        except Exception as error:  # noqa: BLE001 - codecs raise what they like; the reason goes into the report
+        except Exception as error:  # noqa: BLE001 - codecs raise any exception; the reason goes into the report
             left_out[method.label] = f"{type(error).__name__}: {error}"
         else:
             found.append(method)
@@ -101,7 +110,7 @@ def usable(methods: Sequence[Method], family: Family) -> tuple[list[Method], dic
 
 
 def _rows(family: Family, references: Sequence[Reference], job: tuple[Method, float]) -> list[Row]:
-    """Encode and decode a family by one method at one setting."""
+    """Encode and decode a family with one method at one setting."""
     method, setting = job
     stored = method.encode(family, setting)
     whole = sum(stored.sizes)
@@ -115,7 +124,7 @@ def _rows(family: Family, references: Sequence[Reference], job: tuple[Method, fl
 def measure(
     methods: Sequence[Method], sample: Sample, *, ssimulacra2: bool, progress: Progress = None
 ) -> Iterator[Row]:
-    """Encode and decode every family at every setting of every method, on all cores."""
+    """Encode and decode every family with every method at every setting, on all cores."""
     jobs = [(method, setting) for method in methods for setting in method.settings]
     done = 0
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rrip-evaluate") as executor:
@@ -130,7 +139,7 @@ def measure(
 
 
 def curves(rows: Sequence[Row]) -> dict[str, Curve]:
-    """Pool the tiles of each setting, by method."""
+    """Combine the tiles of each setting to one curve for each method."""
     groups: defaultdict[str, defaultdict[float, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         groups[row.method][row.setting].append(row)
@@ -147,7 +156,7 @@ def curves(rows: Sequence[Row]) -> dict[str, Curve]:
 
 
 def deltas(found: dict[str, Curve], anchor: str = ANCHOR) -> dict[tuple[int, str], dict[str, Delta]]:
-    """Every method against the anchor: by (level, key of a metric), then by method."""
+    """Compare every method with the anchor; the result is by (level, key of a metric), then by method."""
     return {
         (level, metric.key): {
             method: compare(found[anchor].points(level, metric), curve.points(level, metric), higher=metric.higher)
@@ -160,7 +169,7 @@ def deltas(found: dict[str, Curve], anchor: str = ANCHOR) -> dict[tuple[int, str
 
 
 def _nearest(curve: Curve, wanted: float) -> float:
-    """The setting whose PSNR-Y at level 0 is nearest."""
+    """Return the setting with the nearest PSNR-Y at level 0."""
     values = np.nan_to_num(np.array(curve.quality[0, "psnr_y"], np.float64), posinf=_EXACT)
     return curve.settings[int(np.argmin(np.abs(values - min(wanted, _EXACT))))]
 
@@ -168,22 +177,27 @@ def _nearest(curve: Curve, wanted: float) -> float:
 def time_decoding(
     methods: Sequence[Method], sample: Sample, found: dict[str, Curve], wanted: float
 ) -> dict[str, dict[str, float]]:
-    """Decode times at settings of about equal quality, by method.
+    """Measure decode times of all methods at settings of about equal quality.
 
-    Methods take turns, so that whatever else the machine does meets all of them; the median over rounds counts.
+    Methods take turns, so that other load of the machine affects all of them; the result is the median of several
+    rounds.
 
     Parameters
     ----------
     methods : sequence of Method
+        The codecs.
     sample : Sample
+        Families to decode.
     found : dict of Curve
+        Curves by key of the codec.
     wanted : float
         PSNR-Y of level 0, dB.
 
     Returns
     -------
     dict
-        ``setting``, ``psnr_y`` in dB, ``level_0`` and ``level_1`` in milliseconds per megapixel of that level.
+        By key of the codec: ``setting``, ``psnr_y`` in dB, ``level_0`` and ``level_1`` in milliseconds per megapixel of
+        that level.
     """
     families = [sample.family(*place) for place in sample.places[:_TIMED_FAMILIES]]
     settings = {method.key: _nearest(found[method.key], wanted) for method in methods}
@@ -195,7 +209,7 @@ def time_decoding(
                 start = time.perf_counter()
                 for part in parts:
                     part.decode(level)
-                if turn:  # the first round warms caches
+                if turn:  # the first round only warms the caches
                     taken[key, level].append(time.perf_counter() - start)
     megapixels = [sum(family.levels[level][..., 0].size for family in families) / 1e6 for level in LEVELS]
     return {

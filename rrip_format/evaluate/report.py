@@ -1,4 +1,4 @@
-"""The report for people: what was measured, how, on what, and what came out."""
+"""The report of an evaluation: what was measured and how, with which versions, and the results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _source_line(summary: dict[str, Json]) -> str:
         return f"Against the source file: {against['why_not']}."
     return (
         f"Against the source file ({against['source_bytes']:,} bytes): the container is {against['ratio']:.3f} times "
-        "its size. A source file holds other things too (labels, a thumbnail), and was compressed once already."
+        "its size. A source file also contains other images (label, thumbnail), and was compressed once already."
     )
 
 
@@ -74,15 +74,16 @@ def _decode_table(summary: dict[str, Json]) -> str:
 
 _HOW = """\
 - Families: {families} of {of} ({rule}); seed {seed}. A family is {family_px} x {family_px} px of L0 with its L1 and L2.
-  The grid of families begins {offset_px} px right and down of the slide's corner.
-- Bytes are those of all three levels of these families, trailers and checksums included; metadata of containers are
-  not, for any codec. Every codec got the same pixels, cut into the same tiles; coarser levels are 2x2 means.
+  The grid of families begins {offset_px} px to the right of and below the slide's corner.
+- Bytes are those of all three levels of these families, trailers and checksums included, but without metadata of
+  containers for any codec. Every codec gets the same pixels in the same tiles; coarser levels are 2x2 means.
 - PSNR is pooled over all families; the other measures are means over tiles. The reference of L1 is the 2x2 mean of L0,
   which puts codecs whose coarse level is a wavelet band (JPEG 2000 and HTJ2K in one stream) at a disadvantage at L1.
-- BD: differences of log bytes by piecewise cubic interpolation (`bjontegaard`, pchip), against the JPEG 4:2:0 pyramid
-  (libjpeg-turbo, Annex K tables, optimised Huffman). n/a: the curves share less than a quarter of their range.
-- Decoding: codecs took turns on the same families, one thread, from bytes in memory to RGB; medians. RRIP decodes three
-  tiles for L0 and two for L1. Each codec's setting is the one nearest to RRIP's PSNR-Y.
+- BD: differences of log bytes by piecewise cubic interpolation (`bjontegaard`, pchip), relative to the JPEG 4:2:0
+  pyramid (libjpeg-turbo, Annex K tables, optimised Huffman). n/a: the curves have less than a quarter of their range in
+  common.
+- Decoding: codecs take turns on the same families, in one thread, from bytes in memory to RGB; medians. RRIP decodes
+  three tiles for L0 and two for L1. Each codec is timed at the setting with the PSNR-Y nearest to that of RRIP.
 - {caution}
 """
 
@@ -106,18 +107,19 @@ _REPORT = """\
 
 ## Sizes of pyramids
 
-Of {measured[pyramids_of]}.
+The pyramids are of {measured[pyramids_of]}.
 
 {pyramids}
 
-RRIP saves {savings[deep_zoom][total]:.1%} of the Deep Zoom pyramid's bytes, {savings[deep_zoom_420][total]:.1%} of the
-4:2:0 one's. Equal numbers of quality are not equal quality; the curves below compare at equal quality.
+RRIP saves {savings[deep_zoom][total]:.1%} of the bytes of the Deep Zoom pyramid, and
+{savings[deep_zoom_420][total]:.1%} of those with 4:2:0. Equal quality numbers do not mean equal quality; the tables and
+curves below compare at equal quality.
 
 {against}
 
 ## Bytes at equal quality
 
-Against the JPEG 4:2:0 pyramid; negative is smaller. Compare within a column only.
+Relative to the JPEG 4:2:0 pyramid; negative is smaller. Compare within a column only.
 
 {levels}
 
@@ -131,19 +133,19 @@ Against the JPEG 4:2:0 pyramid; negative is smaller. Compare within a column onl
 
 ![size against decode time](size-decode-time.png)
 
-## How
+## Method
 
 {how}
-## On what
+## Machine and versions
 
 {machine}
 
-Files: `summary.json` (all of this and every curve), `samples.csv` (every tile).
+Files: `summary.json` (all results and curves), `samples.csv` (every tile).
 """
 
 
 def format_report(summary: dict[str, Json]) -> str:
-    """The report as Markdown, with links to the plots beside it."""
+    """Format the report as Markdown, with links to the plots beside it."""
     levels = [f"### Level {k}\n\n{_bd_table(summary, k)}\n\n![level {k}](rd-level-{k}.png)" for k in LEVELS]
     return _REPORT.format(
         source=summary["source"],
@@ -161,7 +163,7 @@ def format_report(summary: dict[str, Json]) -> str:
 
 
 def format_summary(summary: dict[str, Json]) -> str:
-    """A few lines for the terminal."""
+    """Format a short summary for the terminal."""
     rates = []
     for metric in METRICS:
         found = summary["bd"][f"{metric.key}_level_0"].get("rrip")

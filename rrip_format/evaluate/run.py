@@ -1,4 +1,4 @@
-"""One measurement of one source: which families, which codecs, and what was found."""
+"""Measure one source: choose families and codecs, and collect the results."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ __all__ = ["Measurement", "measure_source", "method_keys"]
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured of one source.
+    """Results for one source.
 
     Parameters
     ----------
     sample : Sample
+        The families measured.
     labels : dict
-        Names of the codecs by their keys.
+        Names of the codecs by key.
     left_out : dict
-        Why a codec is not among them, by its name.
+        Reasons why a codec was left out, by its name.
     rows : list of Row
+        Measures of every tile.
     curves : dict of Curve
+        Curves by key of the codec.
     deltas : dict
-        Against the JPEG 4:2:0 pyramid: by (level, metric), then by codec.
+        Differences from the JPEG 4:2:0 pyramid by (level, metric), then by codec.
     decoding : dict
-        As :func:`.time_decoding`; empty if it was not wanted.
+        Result of :func:`.time_decoding`; empty if decoding was not timed.
     """
 
     sample: Sample
@@ -50,15 +53,15 @@ class Measurement:
 
 
 def method_keys() -> tuple[str, ...]:
-    """Keys of all codecs, our own first."""
+    """Return the keys of all codecs, RRIP first."""
     return (Rrip.key, Notebook.key, *(method.key for method in peers()))
 
 
 def _methods(source: Source, sample: Sample, settings: Settings, wanted: Sequence[str] | None) -> list[Method]:
-    """Our encoder, the anchor, and those peers that are wanted."""
+    """Return our encoder, the anchor, and the other codecs asked for."""
     unknown = set(wanted or ()) - set(method_keys())
     if unknown:
-        raise RripError(f"unknown codec {', '.join(sorted(unknown))}; known are {', '.join(method_keys())}")
+        raise RripError(f"unknown codec {', '.join(sorted(unknown))}, expected some of {', '.join(method_keys())}")
     everything: list[Method] = [Rrip(source, settings), Notebook(sample.geometry), *peers()]
     return [m for m in everything if wanted is None or m.key in {*wanted, Rrip.key, ANCHOR}]
 
@@ -80,24 +83,30 @@ def measure_source(
     Parameters
     ----------
     source : Source
+        An open source.
     settings : Settings
-        Of our encoder; its quality is one of those measured.
+        Settings of our encoder; their quality is one of those measured.
     families : int or None
-        How many, None for all.
+        Number of families, None for all.
     seed : int
-        Of the choice.
+        Seed of the random choice of families.
     offset : int
-        Where the grid of families begins, px.
+        Offset of the grid of families, px.
     codecs : sequence of str, optional
-        Keys; our own and the JPEG 4:2:0 pyramid are always measured. All if not given.
+        Keys of the codecs to measure, besides RRIP and the JPEG 4:2:0 pyramid; by default all.
     ssimulacra2 : bool
-        Whether to measure SSIMULACRA2, if its package is installed.
+        Measure SSIMULACRA2, if its package is installed.
     timed : bool
-        Whether to time decoding.
+        Measure decode times.
     progress : callable, optional
         Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    Measurement
+        The results.
     """
-    load_module("bjontegaard", "evaluate", "evaluating")  # not after minutes of encoding
+    load_module("bjontegaard", "evaluate", "evaluating")  # fail now rather than after minutes of encoding
     sample = choose(source, settings.tile, families, seed, offset)
     first = sample.family(*sample.places[0])
     wanted = _methods(source, sample, settings, codecs)

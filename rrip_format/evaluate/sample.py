@@ -1,4 +1,4 @@
-"""Which families of a source are measured, and their pixels."""
+"""Choose the families of a source to measure, and read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Family", "Sample", "choose"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One family's place and RGB of its levels 0, 1 and 2, (s, s, 3) uint8, padded to whole tiles."""
+    """RGB of levels 0, 1 and 2 of one family, (s, s, 3) uint8, padded to whole tiles."""
 
     row: int
     col: int
@@ -28,18 +28,20 @@ class Family:
 
 
 class Sample:
-    """Families of an open source, read when they are asked for.
+    """Families of an open source, which are read on demand.
 
     Parameters
     ----------
     source : Source
+        The source.
     tile : int
         Side of a base tile, px.
     places : list of (row, column)
+        Rows and columns of the families.
     passed_over : int
-        How many families were drawn and not taken because they show glass.
+        Number of families that were drawn and rejected because they show glass.
     offset : int
-        How far right and down of the slide's corner the grid of families begins, px.
+        Offset of the grid of families to the right of and below the slide's corner, px.
     """
 
     def __init__(
@@ -47,7 +49,10 @@ class Sample:
     ) -> None:
         width, height = source.info.width - offset, source.info.height - offset
         if min(width, height) < 1:
-            raise RripError(f"offset is {offset} px, the picture has {source.info.width} x {source.info.height}")
+            raise RripError(
+                f"offset is {offset} px, expected less than the width and height of the slide, "
+                f"{source.info.width} x {source.info.height} px"
+            )
         self.source = source
         self.offset = offset
         self.geometry = Geometry(width, height, tile)
@@ -59,14 +64,14 @@ class Sample:
         return len(self.places)
 
     def _read(self, row: int, col: int) -> Family:
-        """One family's pixels."""
+        """Read the pixels of one family."""
         side = self.geometry.tile_side(0)
         y, x = row * side + self.offset, col * side + self.offset
         rgb = self.source.read(y, x, *self.geometry.tile_shape(0, row, col))
         return Family(row, col, pad_levels(halve_twice(rgb), self.geometry))
 
     def mosaic(self) -> Image:
-        """Level 0 of all families side by side, (h, w, 3) uint8, in a rectangle as square as their number allows."""
+        """Arrange level 0 of all families in a rectangle as square as possible, (h, w, 3) uint8."""
         rows = max(n for n in range(1, len(self) + 1) if len(self) % n == 0 and n * n <= len(self))
         pixels = [self.family(*place).levels[0] for place in self.places]
         columns = len(self) // rows
@@ -74,24 +79,25 @@ class Sample:
 
 
 def choose(source: Source, tile: int, count: int | None, seed: int, offset: int = 0) -> Sample:
-    """Draw families at random, without repetition, from those that lie inside the slide wholly and show tissue.
+    """Draw families at random, without repetition, from those that lie wholly inside the slide and show tissue.
 
     Parameters
     ----------
     source : Source
+        The source.
     tile : int
         Side of a base tile, px.
     count : int or None
-        How many; None for every family of the slide, cut ones and glass too.
+        Number of families; None for all, those with glass or cut by the edge included.
     seed : int
-        The same seed draws the same families.
+        Seed of the random choice.
     offset : int
         As in :class:`Sample`.
 
     Returns
     -------
     Sample
-        Families cut by the slide's edge or of glass are taken where there are no others.
+        The families; those with glass or cut by the slide's edge only if there are no others.
     """
     everything = Sample(source, tile, [], offset=offset)
     geometry = everything.geometry

@@ -1,4 +1,4 @@
-"""What was measured as JSON, CSV and Markdown tables."""
+"""Write the results as JSON, CSV and Markdown tables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Json = Any
 
 
 def number(value: float | None, digits: int = 4) -> float | None:
-    """A value for JSON: rounded, None where it is not finite."""
+    """Round a value for JSON; None if it is not finite."""
     return None if value is None or not math.isfinite(value) else round(value, digits)
 
 
 def write_samples(found: Measurement, path: Path) -> None:
-    """One line for every tile of levels 0 and 1 at every setting of every codec."""
+    """Write a CSV file with one line for every tile of levels 0 and 1 at every setting of every codec."""
     keys = [
         metric.key for metric in METRICS if metric.key != "ssimulacra2" or found.rows[0].score.ssimulacra2 is not None
     ]
@@ -38,7 +38,7 @@ def write_samples(found: Measurement, path: Path) -> None:
 
 
 def curves_json(found: Measurement) -> dict[str, Json]:
-    """Every curve: settings, bytes and qualities."""
+    """Return settings, bytes and qualities of every curve."""
     return {
         key: {
             "label": found.labels[key],
@@ -55,12 +55,12 @@ def curves_json(found: Measurement) -> dict[str, Json]:
 
 
 def decoding_json(found: Measurement) -> dict[str, Json]:
-    """Decode times in ms per megapixel, and at what setting."""
+    """Return decode times in ms per megapixel, and the settings."""
     return {key: {name: number(value) for name, value in timed.items()} for key, timed in found.decoding.items()}
 
 
 def bd_json(found: Measurement) -> dict[str, Json]:
-    """BD-rate in % and BD-quality in units of the measure, against the JPEG 4:2:0 pyramid."""
+    """Return BD-rate in % and BD-quality in units of the measure, relative to the JPEG 4:2:0 pyramid."""
     return {
         f"{metric}_level_{level}": {
             key: {"bd_rate": number(delta.rate, 2), "bd_quality": number(delta.quality), "overlap": delta.overlap}
@@ -71,7 +71,7 @@ def bd_json(found: Measurement) -> dict[str, Json]:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table; None is n/a, the first column is left-aligned."""
+    """Format a Markdown table; None becomes n/a, and the first column is left-aligned."""
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     lines += ["| " + " | ".join("n/a" if cell is None else str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)

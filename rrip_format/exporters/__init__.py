@@ -1,1 +1,1 @@
-"""Other formats out: pyramidal TIFF, OME-TIFF and Deep Zoom."""
+"""Export containers to other formats: pyramidal TIFF, OME-TIFF and Deep Zoom."""

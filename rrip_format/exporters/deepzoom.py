@@ -1,4 +1,4 @@
-"""Deep Zoom: one XML file and a folder of JPEG tiles, which web viewers read."""
+"""Write Deep Zoom: one XML file and a folder of JPEG tiles, for web viewers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _XML = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def files_folder(path: Path) -> Path:
-    """The folder of tiles that belongs to a ``.dzi`` file."""
+    """Return the folder of tiles that belongs to a ``.dzi`` file."""
     return path.with_name(f"{path.stem}_files")
 
 
 def write_deepzoom(job: ExportJob, path: Path) -> None:
     """Write the tiles, then the ``.dzi`` file.
 
-    Deep Zoom has no place for pixel size, ICC profile and associated images: they are files beside the levels,
-    ``properties.json``, ``icc_profile.icc`` and ``associated/macro.jpeg``.
+    Deep Zoom cannot store pixel size, ICC profile and associated images. They are written to files in the folder of the
+    levels: ``properties.json``, ``icc_profile.icc`` and ``associated/macro.jpeg``.
     """
     geometry, folder = job.slide.geometry, files_folder(path)
     finest = (max(geometry.width, geometry.height) - 1).bit_length()
@@ -58,7 +58,7 @@ def write_deepzoom(job: ExportJob, path: Path) -> None:
 
 
 def _halves(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Ever smaller pictures, down to one pixel."""
+    """Generate pictures of half the size each, down to one pixel."""
     while rgb.shape[:2] != (1, 1):
         rgb = box2(rgb)
         yield rgb

@@ -1,4 +1,4 @@
-"""From a container to formats that need nothing of ours: pyramidal TIFF, OME-TIFF and Deep Zoom."""
+"""Export a container to formats that need no RRIP software: pyramidal TIFF, OME-TIFF and Deep Zoom."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..errors import RripError, TargetError
 from ..extras import load_module
 from ..privacy.identifiers import without_identifiers
 from ..slides.slide import Slide, open_slide
+from ..spec.extensions import EXTENSIONS
 from ..storage.workplace import as_target_error, flush, move, temporary_folder
 from .deepzoom import files_folder, write_deepzoom
 from .tiff import write_tiff
@@ -26,7 +27,6 @@ __all__ = ["export"]
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _DEEPZOOM_SUFFIX = ".dzi"
-_OUR_SUFFIXES = (".rrip.tif", ".rrip.tiff", ".rrip")
 
 
 def export(
@@ -40,27 +40,27 @@ def export(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write a slide, all its levels, as an ordinary image file.
+    """Write all levels of a slide as an ordinary image file.
 
-    A few tiles at a time are in memory. Pixel size, ICC profile and thumbnail are kept.
+    Only a few tiles at a time are in memory. Pixel size, ICC profile and thumbnail are copied.
 
     Parameters
     ----------
-    source : path or URL
-        A container.
-    target : path
+    source : str or path-like
+        Path or URL of a container.
+    target : str or path-like
         ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.dzi``: Deep Zoom, a
         file and a folder of tiles. It appears when it is complete.
     quality : int
-        Of JPEG, 1 … 100; from 90 on chroma is not subsampled.
+        JPEG quality, 1 … 100; from 90 on chroma is not subsampled.
     label : bool
-        Keep the label image too, and a macro image that shows the label or may show it.
+        Copy the label image too, and a macro image that shows the label or may show it.
     keep_identifiers : bool
-        Keep the name of the source and properties that may tell whose tissue it is, where the container has them.
+        Copy the name of the source and properties that may identify the patient, if the container has them.
     workers : int, optional
-        Threads; all cores if not given.
+        Number of threads; by default the number of cores.
     overwrite : bool
-        Replace what is at the target.
+        Replace an existing target.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -72,13 +72,13 @@ def export(
     Raises
     ------
     TargetError
-        If the target has another extension, cannot be written, or is there and `overwrite` is not set.
+        If the target has another extension, cannot be written, or exists and `overwrite` is not set.
     DamagedError
         If a tile of the source is missing or damaged.
     ExtraMissingError
         If the extra ``convert`` is not installed.
     """
-    load_module("PIL.Image", "convert", "exporting")  # before any work
+    load_module("PIL.Image", "convert", "exporting")  # fail before any work
     target = Path(target)
     _check(target, overwrite=overwrite)
     if not 1 <= quality <= 100:
@@ -102,7 +102,7 @@ def export(
                 _write(job, folder / target.name)
                 return _publish(folder / target.name, target)
         finally:
-            executor.shutdown(cancel_futures=True)  # a worker that still writes would bring the folder back
+            executor.shutdown(cancel_futures=True)  # a thread that still writes would create the folder again
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -114,7 +114,7 @@ def _write(job: ExportJob, path: Path) -> None:
 
 
 def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
-    """The associated images, without those that show the label or may show it, unless they are wanted."""
+    """Return the associated images, without those that show the label or might show it unless `label` is set."""
     names = sorted(slide.associated_images)
     return {name: slide.associated_images[name] for name in names if label or not shows_label(slide.container, name)}
 
@@ -132,23 +132,23 @@ def _counter(total: int, progress: Callable[[int, int], None] | None) -> Callabl
 
 
 def _check(target: Path, *, overwrite: bool) -> None:
-    """Raise if a target cannot be written, before anything is read."""
-    if target.name.endswith(_OUR_SUFFIXES):
-        raise TargetError(f"{target}: is the name of an RRIP container; 'rrip convert' writes those")
+    """Raise an error for a target that cannot be written, before anything is read."""
+    if target.name.endswith(EXTENSIONS):
+        raise TargetError(f"{target}: has the extension of RRIP containers; use 'rrip convert' to write those")
     if not target.name.endswith((*_TIFF_SUFFIXES, _DEEPZOOM_SUFFIX)):
         raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff or .dzi")
     if not target.parent.is_dir():
-        raise TargetError(f"{target.parent}: no such folder; make it first")
+        raise TargetError(f"{target.parent}: there is no such folder; create it first")
     if target.is_dir():
         raise TargetError(f"{target}: is a folder, expected a file or nothing; remove it yourself")
-    places = [target, files_folder(target)] if target.name.endswith(_DEEPZOOM_SUFFIX) else [target]
-    for place in places:
-        if os.path.lexists(place) and not (overwrite and os.path.lexists(target)):
-            raise TargetError(f"{place}: already exists; remove it or pass --overwrite")
+    paths = [target, files_folder(target)] if target.name.endswith(_DEEPZOOM_SUFFIX) else [target]
+    for path in paths:
+        if os.path.lexists(path) and not (overwrite and os.path.lexists(target)):
+            raise TargetError(f"{path}: already exists; remove it or pass --overwrite")
 
 
 def _publish(made: Path, target: Path) -> int:
-    """Flush everything to the disk and move it to the target, the file last: it is what readers open."""
+    """Flush everything to the disk and move it to the target; the file that readers open is moved last."""
     folder, size = files_folder(made), 0
     for path in sorted(folder.rglob("*"), reverse=True):
         size += path.stat().st_size if path.is_file() else 0

@@ -1,4 +1,4 @@
-"""Ordinary pyramidal TIFF and OME-TIFF, through tifffile."""
+"""Write ordinary pyramidal TIFF and OME-TIFF with tifffile."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .tiles import ExportJob, export_side, level_grid
 __all__ = ["write_tiff"]
 
 _CLASSIC_BYTES = 1 << 31
-"""Raw pixels up to which a classic TIFF is written, far from its limit of 4 GiB whatever JPEG makes of them."""
+"""Size of raw pixels up to which a classic TIFF is written; JPEG then stays far below its limit of 4 GiB."""
 
 _BUFFER_BYTES = 1 << 25
-"""Raw pixels that tifffile takes before it writes."""
+"""Size of raw pixels that tifffile collects before it writes."""
 
 _REDUCED = 1
 """NewSubfileType of a smaller version of another picture."""
@@ -29,11 +29,11 @@ _REDUCED = 1
 def write_tiff(job: ExportJob, path: Path, *, ome: bool) -> None:
     """Write every level as JPEG tiles, finest first, then the associated images, one strip each.
 
-    In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL know; in OME-TIFF they are SubIFDs of
-    the first page, as its specification has it.
+    In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL recognise; in OME-TIFF they are SubIFDs
+    of the first page, as its specification requires.
     """
     with needs("convert", "writing TIFF"):
-        import imagecodecs  # noqa: F401  (tifffile encodes by it)
+        import imagecodecs  # noqa: F401  (tifffile encodes with it)
         import tifffile
     levels = job.slide.levels
     pixels = sum(3 * level.width * level.height for level in levels)
@@ -54,9 +54,9 @@ def write_tiff(job: ExportJob, path: Path, *, ome: bool) -> None:
 
 
 def _options(job: ExportJob, mpp: tuple[float, float] | None) -> dict[str, Any]:
-    """What all pages have in common."""
+    """Return the options that are common to all pages."""
     options: dict[str, Any] = {
-        "photometric": "rgb",  # tifffile makes YCbCr of it
+        "photometric": "rgb",  # tifffile converts it to YCbCr
         "compression": "jpeg",
         "compressionargs": {"level": job.quality},
         "subsampling": job.subsampling,
@@ -73,7 +73,7 @@ def _options(job: ExportJob, mpp: tuple[float, float] | None) -> dict[str, Any]:
 
 
 def _ome(job: ExportJob) -> dict[str, Any]:
-    """OME's description of the slide."""
+    """Return OME's description of the slide."""
     about = job.about
     found: dict[str, Any] = {"axes": "YXS", "Name": about.source_name}
     for axis, size in zip("XY", about.mpp or (), strict=False):
@@ -82,7 +82,7 @@ def _ome(job: ExportJob) -> dict[str, Any]:
 
 
 def _tiles(job: ExportJob, level: int) -> Iterator[NDArray[np.uint8]]:
-    """Tiles of one level, row by row, filled up to whole ones by their last row and column."""
+    """Generate the tiles of one level, row by row, padded with their last row and column."""
     side = export_side(job.slide.geometry)
     rows, cols = level_grid(job.slide.geometry, level)
 
@@ -92,5 +92,5 @@ def _tiles(job: ExportJob, level: int) -> Iterator[NDArray[np.uint8]]:
 
     places = ((row, col) for row in range(rows) for col in range(cols))
     for tile in in_order_on(job.executor, 2 * job.workers, read, places):
-        job.count()  # before, because nobody asks for one tile more than there are
+        job.count()  # before the yield, because no tile is requested after the last
         yield tile

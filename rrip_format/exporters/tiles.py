@@ -1,4 +1,4 @@
-"""The pixels of a slide in the tiles that other formats want."""
+"""The pixels of a slide in tiles for other formats."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from ..spec.metadata import SlideMetadata
 __all__ = ["ExportJob", "export_side", "level_grid", "total_tiles"]
 
 _LARGEST_SIDE = 1024
-"""Tiles of other formats are no larger, px: their readers decode whole tiles."""
+"""Largest side of exported tiles, px, since readers of other formats decode whole tiles."""
 
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What every export format is given.
+    """Everything that the writers of other formats need.
 
     Parameters
     ----------
     slide : Slide
+        The slide.
     about : SlideMetadata
-        What to tell of the slide, without what may identify a patient unless that is wanted.
+        Description of the slide, without what may identify a patient unless that is wanted.
     quality : int
-        Of JPEG, 1 … 100.
+        JPEG quality, 1 … 100.
     pictures : dict of (height, width, 3) uint8
         Associated images by name.
     icc_profile : bytes or None
+        The ICC profile.
     executor : Executor
-        Decodes tiles.
+        Threads that decode tiles.
     workers : int
-        Its threads.
+        Number of these threads.
     count : callable
-        To be called once for each tile that is written.
+        To be called for each tile written.
     """
 
     slide: Slide
@@ -52,11 +54,11 @@ class ExportJob:
 
     @property
     def subsampling(self) -> tuple[int, int]:
-        """Of chroma: none from quality 90 on, as libvips does it."""
+        """Subsampling of chroma: none from quality 90 on, as in libvips."""
         return (1, 1) if self.quality >= 90 else (2, 2)
 
     def read(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
-        """RGB of one tile of the export grid, cut at the edges of the level."""
+        """Read RGB of one exported tile, cropped to the level."""
         side = export_side(self.slide.geometry)
         rows, cols = self.slide.geometry.shape(level)
         y, x = row * side, col * side
@@ -64,7 +66,7 @@ class ExportJob:
 
 
 def export_side(geometry: Geometry) -> int:
-    """Side of an exported tile, px: a level 0 tile, so that each is decoded once, or an even part of a large one."""
+    """Return the side of an exported tile, px: that of a level 0 tile, or an even fraction of it if it is large."""
     side = geometry.tile_side(0)
     while side > _LARGEST_SIDE:
         side //= 2
@@ -72,12 +74,12 @@ def export_side(geometry: Geometry) -> int:
 
 
 def level_grid(geometry: Geometry, level: int) -> tuple[int, int]:
-    """(rows, columns) of exported tiles of a level."""
+    """Return (rows, columns) of exported tiles of a level."""
     side = export_side(geometry)
     height, width = geometry.shape(level)
     return ceil_div(height, side), ceil_div(width, side)
 
 
 def total_tiles(geometry: Geometry) -> int:
-    """Exported tiles of all levels."""
+    """Return the number of exported tiles of all levels."""
     return sum(rows * cols for rows, cols in (level_grid(geometry, level) for level in range(geometry.levels)))

@@ -1,4 +1,4 @@
-"""How far level 0 of a container is from the slide that it was made from, pixel by pixel."""
+"""Compare level 0 of a container with its source, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..concurrency.pool import in_order
 from ..containers.base import Container
+from ..core.colour import LUMA_WEIGHTS
 from ..errors import RripError
 from ..extras import needs
 from ..slides.slide import Slide
@@ -23,32 +24,32 @@ __all__ = ["Comparison", "check_size", "compare"]
 
 Image = NDArray[np.uint8]
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""BT.601 weights, those of JPEG."""
+_LUMA = LUMA_WEIGHTS.astype(np.float32)
 
 _BINS_PER_UNIT, _MOST = 100, 110
-"""ΔE00 is counted in hundredths, up to more than it can be: the 95th percentile of a slide does not fit memory."""
+"""Bins of the histogram of ΔE00 per unit, and its upper end, which ΔE00 does not reach. It is for the 95th percentile,
+because the differences of a whole slide do not fit into memory."""
 
 _STRIP_PX = 1 << 17
-"""Pixels whose colour difference is computed at once."""
+"""Number of pixels whose colour difference is computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Level 0 beside its source.
+    """Difference between level 0 and its source.
 
     Parameters
     ----------
     families : int
-        Compared.
+        Number of families compared.
     unreadable : int
-        Families that could not be decoded, and are not in the figures.
+        Number of families that could not be decoded; they are not in the figures.
     psnr_y : float
-        PSNR of BT.601 luma over all pixels, dB; infinite where all are equal.
+        PSNR of BT.601 luma over all pixels, dB; infinite if all are equal.
     delta_e, delta_e_p95 : float
         Mean and 95th percentile of CIEDE2000 over all pixels.
     worst : two ints or None
-        Row and column of the level 0 tile with the lowest PSNR of luma; None where nothing could be compared.
+        Row and column of the level 0 tile with the lowest PSNR of luma; None if nothing could be compared.
     worst_psnr_y, worst_delta_e : float
         PSNR of luma and mean ΔE00 of that tile.
     """
@@ -63,7 +64,7 @@ class Comparison:
     worst_delta_e: float
 
     def to_json(self) -> dict[str, Any]:
-        """For programs; null for what is infinite or unknown."""
+        """Return the figures for JSON, with null for infinite or unknown ones."""
         found = {name: value for name, value in asdict(self).items() if name != "worst"}
         found["worst_tile"] = None if self.worst is None else [0, *self.worst]
         finite = {name: value for name, value in found.items() if not isinstance(value, float) or math.isfinite(value)}
@@ -75,7 +76,7 @@ class Comparison:
         row, col = self.worst
         lost = f"; {self.unreadable} tiles could not be read" if self.unreadable else ""
         return (
-            f"level 0 beside its source: PSNR-Y {self.psnr_y:.2f} dB, ΔE00 mean {self.delta_e:.2f}, 95 % below "
+            f"level 0 compared with its source: PSNR-Y {self.psnr_y:.2f} dB, ΔE00 mean {self.delta_e:.2f}, 95 % below "
             f"{self.delta_e_p95:.2f}; worst tile row {row}, column {col}: PSNR-Y {self.worst_psnr_y:.2f} dB, "
             f"ΔE00 mean {self.worst_delta_e:.2f}{lost}"
         )
@@ -83,7 +84,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """Sums over one tile."""
+    """Sums over the pixels of one tile, or of several."""
 
     row: int
     col: int
@@ -93,25 +94,25 @@ class _Difference:
     counts: NDArray[np.int64]
 
     def plus(self, other: _Difference) -> _Difference:
-        """Both together."""
+        """Add the sums of two sets of tiles."""
         pixels, squares = self.pixels + other.pixels, self.squares + other.squares
         return _Difference(0, 0, pixels, squares, self.delta_e + other.delta_e, self.counts + other.counts)
 
     @property
     def psnr(self) -> float:
-        """Of luma, dB."""
+        """PSNR of luma, dB."""
         if self.squares == 0:
             return math.inf if self.pixels else math.nan
         return 10 * math.log10(255**2 * self.pixels / self.squares)
 
     @property
     def mean(self) -> float:
-        """Of ΔE00."""
+        """Mean of ΔE00."""
         return self.delta_e / self.pixels if self.pixels else math.nan
 
 
 def check_size(container: Container, source: Source) -> Finding | None:
-    """What is wrong where a slide cannot be the source of a container."""
+    """Return a finding if the size of a source differs from that of the container, otherwise None."""
     geometry, info = container.metadata.coding.geometry, source.info
     if (geometry.height, geometry.width) == (info.height, info.width):
         return None
@@ -126,17 +127,23 @@ def compare(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Compare every pixel of level 0, on all cores, a tile a worker.
+    """Compare every pixel of level 0 with the source, in several threads.
 
     Parameters
     ----------
     container : Container
+        The container.
     source : Source
-        Of the same size.
+        A source of the same size.
     workers : int, optional
-        Threads; all cores if not given.
+        Number of threads; by default the number of cores.
     progress : callable, optional
         Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    Comparison
+        The figures.
 
     Raises
     ------
@@ -151,7 +158,7 @@ def compare(
     def measure(place: tuple[int, int]) -> _Difference | None:
         try:
             tile = slide.read_tile(0, *place)
-        except RripError:  # that is what validation tells
+        except RripError:  # validation reports the damage
             return None
         wanted = read_families(source, geometry, *place)
         return _difference(*place, tile.transpose(1, 2, 0)[: wanted.shape[0], : wanted.shape[1]], wanted)
@@ -179,7 +186,7 @@ def compare(
 
 
 def _difference(row: int, col: int, found: Image, wanted: Image) -> _Difference:
-    """Compare two (h, w, 3) uint8 pictures, a strip of rows after another."""
+    """Compare two (h, w, 3) uint8 pictures, some rows at a time."""
     with needs("convert", "comparing colours"):
         from skimage.color import deltaE_ciede2000, rgb2lab
     squares = delta_e = 0.0

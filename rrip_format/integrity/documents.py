@@ -1,6 +1,6 @@
-"""Whether a container's documents and attachments are those that its sealed metadata imply (spec section 9).
+"""Check the Zarr metadata documents and the attachments of a container (spec section 9).
 
-No pixel of a reader of ours depends on the documents: it goes by the root's metadata. Everyone else's do.
+Our readers use the metadata of the root alone, but other software depends on the documents.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ Json = Any
 
 
 def check_attachments(container: Container, *, pixels: bool = False) -> Iterator[Finding]:
-    """Attachments that are absent, not what the metadata list (spec section 8.7) or, with `pixels`, no pictures."""
+    """Check attachments against the list in the metadata (spec section 8.7); with `pixels`, decode them too."""
     documents = Hierarchy(container).documents
     for name in known_attachments(container.metadata.attachments):
         try:
             documents[attachment_key(name)]
             if pixels and name != ICC_NAME:
                 decode_picture(read_attachment(container, name), f"{container.name}: {attachment_title(name)}")
-        except ExtraMissingError:  # says nothing of the container
+        except ExtraMissingError:  # not a problem of the container
             raise
         except RripError as error:
             yield from findings_of(error, attachment_key(name))
 
 
 def _expected_documents(container: Container) -> Iterator[tuple[str, bytes]]:
-    """Every ``zarr.json`` that the metadata and the readable attachments imply, the root's last."""
+    """Generate every ``zarr.json`` that follows from metadata and readable attachments, the root's last."""
     documents = Hierarchy(container).documents
     for key in sorted(documents, key=lambda key: (key == "zarr.json", key)):
         if key.endswith("zarr.json"):
             try:
                 yield key, documents[key]
-            except RripError:  # of a damaged attachment, which is reported by itself
+            except RripError:  # a damaged attachment, which check_attachments() reports
                 continue
 
 
 def check_documents(container: Container) -> Iterator[Finding]:
-    """Documents that are absent or say something else than the metadata; none for a TIFF file, which has none."""
+    """Find documents that are absent or contradict the metadata; a TIFF file has none."""
     read = getattr(container, "document", None)
     if read is None:
         return
@@ -67,7 +67,7 @@ def _compare(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding
     is_array = wanted["node_type"] == "array"
     rule = "array.document" if is_array else "group.document"
     if not isinstance(found, dict):
-        yield Finding(rule, key, "is absent" if found is None else "is no object")
+        yield Finding(rule, key, "is absent" if found is None else "is not an object")
         return
     for name, value in wanted.items():
         if name != "attributes" and not _same(found.get(name), value):
@@ -77,7 +77,7 @@ def _compare(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding
             yield Finding(rule, key, f"storage_transformers are {shown(found['storage_transformers'])}")
         return
     if found.get("consolidated_metadata") is not None:
-        yield Finding("group.consolidated", key, "consolidated_metadata is there")
+        yield Finding("group.consolidated", key, "has consolidated_metadata")
     ome = wanted["attributes"].get("ome")
     if ome is not None:
         attributes = found.get("attributes")
@@ -85,11 +85,11 @@ def _compare(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding
 
 
 def _compare_ome(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Finding]:
-    """Version, axes, paths and transformations; names and how to show channels are the writer's own."""
+    """Compare version, axes, paths and transformations; names and display settings are left to the writer."""
     images = found.get("multiscales") if isinstance(found, dict) else None
     image = images[0] if isinstance(images, list) and len(images) == 1 and isinstance(images[0], dict) else None
     if not isinstance(found, dict) or image is None:
-        yield Finding("group.ome", key, "attribute ome has no single multiscales")
+        yield Finding("group.ome", key, "attribute ome does not have exactly one member of multiscales")
         return
     wanted_image = wanted["multiscales"][0]
     pairs = {"version": (found.get("version"), wanted["version"])}
@@ -105,7 +105,7 @@ def _compare_ome(key: str, found: Json, wanted: dict[str, Json]) -> Iterator[Fin
 
 
 def _same(value: Json, wanted: Json) -> bool:
-    """Whether two values mean the same: a codec may leave out an empty configuration, a number may be rounded."""
+    """Return whether two JSON values are equivalent: empty configurations and rounding do not matter."""
     if isinstance(value, dict) and isinstance(wanted, dict):
         empty: dict[str, Json] = {"configuration": {}}
         value, wanted = ({**empty, **part} if "name" in part else part for part in (value, wanted))

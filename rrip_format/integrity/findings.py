@@ -1,7 +1,7 @@
-"""What a validator says of a container: which rule is broken, where, what was found and what was expected.
+"""Findings of a validator: the broken rule, where, what was found and what was expected.
 
-Rules of readers are those of their errors (:data:`rrip_format.errors.RULES`). The others are of what readers pass over,
-because no pixel of theirs depends on it, and what other software trips over (spec section 12).
+Readers enforce the rules of :data:`rrip_format.errors.RULES`. The others are about what our readers ignore, since their
+pixels do not depend on it, but other software may not (spec section 12).
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import RripError, printable
+from ..spec.geometry import Place
 from ..spec.zarr_layout import tile_key
 
-__all__ = ["EXPECTED", "SEVERITIES", "Finding", "Place", "Severity", "Tally", "findings_of"]
-
-Place = tuple[int, int, int]
-"""Level, row and column of a tile."""
+__all__ = ["EXPECTED", "SEVERITIES", "Finding", "Severity", "Tally", "findings_of"]
 
 Severity = Literal["error", "warning"]
 
@@ -30,23 +28,23 @@ SEVERITIES: dict[str, Severity] = {
     "tile.unexpected": "warning",
     "zip.duplicate": "error",
 }
-"""Rules that only a validator knows (spec section 12); all others are errors."""
+"""Rules that only a validator checks (spec section 12); breaking any other is an error."""
 
 EXPECTED = {
     "array.document": "the array that the metadata imply",
-    "attachment.checksum": "bytes with the CRC-32C behind them and the one that the metadata list",
+    "attachment.checksum": "bytes with the CRC-32C that follows them and that the metadata list",
     "attachment.jpeg": "a baseline 4:4:4 JPEG of three components",
     "attachment.missing": "every attachment that the metadata list",
-    "container.kind": "a folder, a zip archive or a TIFF file that holds an RRIP container",
+    "container.kind": "a folder, a zip archive or a TIFF file with an RRIP container",
     "file.range": "offsets and lengths inside the file",
     "group.consolidated": "no consolidated metadata, which keep software without the codec from opening base",
     "group.document": "a Zarr version 3 group",
     "group.ome": "the NGFF 0.5 multiscales that the metadata imply",
     "key.unexpected": "nothing but the keys of section 9.2",
-    "limit.attachment": "an attachment of at most 256 MiB, and 2^25 pixels where it is decoded",
+    "limit.attachment": "an attachment of at most 256 MiB, and of 2^25 pixels to be decoded",
     "limit.directory": "a zip archive's directory of at most 16 MiB",
     "limit.families": "at most as many families as this reader accepts",
-    "limit.memory": "what fits the memory",
+    "limit.memory": "a size that fits into memory",
     "limit.metadata": "metadata of at most 64 MiB, not too many values, not nested too deeply",
     "metadata.absent": "the object 'rrip' of section 8 at the root",
     "metadata.json": "JSON in UTF-8",
@@ -59,8 +57,8 @@ EXPECTED = {
     "packet.structure": "the stored tiles that decode one tile, one after another",
     "source.size": "the size of the source",
     "storage.failed": "an answer of the disk, network or server",
-    "stream.decode": "a whole baseline JPEG stream of the tile's size",
-    "stream.empty": "a stream: at level 2 and coarser none has length 0",
+    "stream.decode": "a complete baseline JPEG stream of the tile's size",
+    "stream.empty": "a stream, since at level 2 and coarser none has length 0",
     "tiff.chain": "one IFD for each level from 2 up in the main chain",
     "tiff.header": "the header of a little-endian BigTIFF",
     "tiff.ifd": "1 to 128 tags in ascending order",
@@ -68,36 +66,37 @@ EXPECTED = {
     "tiff.tables": "one offset and one length for each tile of the grid",
     "tiff.tag": "the tags of sections 10.3 to 10.6",
     "tile.checksum": "the CRC-32C of the tile's bytes at its end",
-    "tile.missing": "a stored tile: its families are not all empty",
+    "tile.missing": "a stored tile, since its families are not all empty",
     "tile.place": "a tile of this level, row and column of this slide",
     "tile.short": "at least the 36 bytes of a trailer",
     "tile.size": "at most 65,536 + 6 s² bytes, s the tile's side",
-    "tile.trailer": "streams whose number and lengths fit the coding and the tile",
-    "tile.unexpected": "no tile: its families are all empty, or it is outside the grid",
+    "tile.trailer": "streams whose number and lengths match the coding and the tile",
+    "tile.unexpected": "no tile, since its families are all empty, or it is outside the grid",
     "zip.duplicate": "one member of each name",
-    "zip.member": "a member where the directory says",
+    "zip.member": "a member at the offset in the directory",
     "zip.method": "members that are stored, not compressed",
-    "zip.structure": "a whole zip archive",
+    "zip.structure": "a complete zip archive",
 }
-"""What each rule demands, as a person reads it."""
+"""Requirement of each rule, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as the spec wants it.
+    """One violation of the specification.
 
     Parameters
     ----------
     rule : str
         Rule id of spec section 12.
     place : str
-        Key of the document, tile or attachment in the Zarr hierarchy, whatever the container; empty: all of it.
+        Key of the document, tile or attachment in the Zarr hierarchy, for any kind of container; empty for the whole
+        container.
     found : str
         What was found.
     tile : three ints, optional
-        Level, row and column, where it is about a tile.
+        Level, row and column, if the finding is about a tile.
     expected : str
-        What was expected there; what the rule demands, if not given.
+        What was expected; by default the requirement of the rule.
     """
 
     rule: str
@@ -108,11 +107,11 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """``"error"``, or ``"warning"`` where no reader is misled."""
+        """``"error"``, or ``"warning"`` if no reader is affected."""
         return SEVERITIES.get(self.rule, "error")
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the finding for JSON."""
         level, row, col = self.tile or (None, None, None)
         return {
             "rule": self.rule,
@@ -132,19 +131,19 @@ class Finding:
 
 
 def findings_of(error: RripError, place: str | Place) -> Iterator[Finding]:
-    """What an error of a reader is as findings: one, or one for each problem that it lists."""
+    """Convert the error of a reader to findings: one for each problem that it lists."""
     key, tile = (place, None) if isinstance(place, str) else (tile_key(*place), place)
     for part in error.parts or (error,):
         yield Finding(part.rule or "container.kind", key, str(part), tile)
 
 
 class Tally:
-    """Counts findings, and keeps the first few of each rule to show them.
+    """Counts findings, and keeps the first of each rule to print them.
 
     Parameters
     ----------
     shown : int
-        How many of each rule are kept.
+        Number of findings of each rule to keep.
     """
 
     def __init__(self, shown: int = 20) -> None:
@@ -153,25 +152,25 @@ class Tally:
         self.counts: Counter[str] = Counter()
 
     def add(self, finding: Finding) -> None:
-        """Count one."""
+        """Count a finding."""
         self.counts[finding.rule] += 1
         kept = self._first.setdefault(finding.rule, [])
         if len(kept) < self._shown:
             kept.append(finding)
 
     def of(self, severity: Severity) -> int:
-        """How many of a severity there are."""
+        """Return the number of findings of a severity."""
         return sum(count for rule, count in self.counts.items() if SEVERITIES.get(rule, "error") == severity)
 
     def lines(self) -> Iterator[str]:
-        """For people, a rule after another."""
+        """Generate lines of text, grouped by rule."""
         for rule, kept in self._first.items():
             yield from map(str, kept)
             if self.counts[rule] > len(kept):
-                yield f"  and {self.counts[rule] - len(kept)} more of {rule}; --json tells all"
+                yield f"  and {self.counts[rule] - len(kept)} more of {rule}; --json lists all"
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 valid, 1 findings, 3 nothing but limits, 2 nothing but failures of the storage."""
+        """Return 0 if valid, 1 for findings, 3 if only limits were exceeded, 2 if only the storage failed."""
         rules = {rule for rule in self.counts if strict or SEVERITIES.get(rule, "error") == "error"}
         limits = {rule for rule in rules if rule.startswith("limit.")}
         if rules - limits - {"storage.failed"}:

@@ -1,4 +1,4 @@
-"""Lost tiles, as far as they can be made again: overviews from below, families from above (spec section 4.3)."""
+"""Remake lost tiles: overviews from the finer level, tiles of families from the coarser level (spec section 4.3)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ..zarr_views.hierarchy import check_tile
 __all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
 
 _STEPS = Quantiser(np.full(64, 2, np.uint8))
-"""Of tiles that are encoded again: fine, for they have been through JPEG before."""
+"""Quantiser of remade tiles: small steps, because their pixels have been quantised before."""
 
 _KEPT_BYTES = 1 << 26
-"""Of rebuilt tiles that are kept for the next coarser level."""
+"""Size of the cache of rebuilt tiles, which the next coarser level is made from."""
 
 _SPAN = 8
-"""Base tiles along the side of a tile of level 3."""
+"""Number of base tiles along the side of a tile of level 3."""
 
 
 def under(coding: Coding, level: int, row: int, col: int) -> Iterator[Place]:
-    """The tiles of the next finer level that a tile of an overview level is made from, as far as they are stored."""
+    """Generate the stored tiles of the next finer level that a tile of an overview level is made from."""
     geometry, span = coding.geometry, _SPAN if level == BASE_LEVEL + 1 else 2
     rows, cols = geometry.grid(level - 1)
     for below_row in range(row * span, min((row + 1) * span, rows)):
@@ -41,14 +41,14 @@ def under(coding: Coding, level: int, row: int, col: int) -> Iterator[Place]:
 
 
 def coarser(row: int, col: int) -> Place:
-    """The tile of level 3 that shows what a base tile does."""
+    """Return the tile of level 3 that covers a base tile."""
     return BASE_LEVEL + 1, row // _SPAN, col // _SPAN
 
 
 class Overviews:
-    """Lost tiles of overview levels, made again from the level below (spec section 4.3).
+    """Remakes lost tiles of overview levels from the next finer level (spec section 4.3).
 
-    That may have been made again too: what was made last is kept, and what is no longer kept is made once more.
+    Tiles of that level may have been remade too: the last ones are kept, and others are remade when they are needed.
     """
 
     def __init__(self, container: Container, rebuilt: AbstractSet[Place]) -> None:
@@ -57,7 +57,7 @@ class Overviews:
         self._bytes = 0
 
     def rebuild(self, place: Place) -> bytes:
-        """The tile, from the decoded pixels below it."""
+        """Return the tile, made from the decoded pixels of the next finer level."""
         if place not in self._kept:
             self._keep(place, self._encode(place))
         return self._kept[place]
@@ -87,11 +87,11 @@ class Overviews:
 
 
 def fill_from_coarser(container: Container, place: Place) -> bytes:
-    """A tile that shows what the next coarser level does, and nothing more."""
+    """Return a tile that shows the upsampled pixels of the next coarser level."""
     coding, (level, row, col) = container.metadata.coding, place
     where = coding.place(*place)
     if level < BASE_LEVEL:
-        return join_tile([b""] * coding.streams(level), where)  # no residual: the prediction itself
+        return join_tile([b""] * coding.streams(level), where)  # without residuals, the prediction is shown
     over = coarser(row, col)
     planes = decode_base(coding, *over, check_tile(coding, *over, container.read_tile(*over)))
     side = coding.geometry.tile // 2

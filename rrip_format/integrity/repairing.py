@@ -1,8 +1,8 @@
-"""Writing a new container with all that a damaged one still has (spec section 8.4).
+"""Write a new container with everything that is left of a damaged one (spec section 8.4).
 
-Nothing is invented in silence. What can be derived again is: documents, tables, and lost tiles of level 3 and coarser,
-from the level below. What cannot stays absent, so that readers fail there and nowhere else, or, if asked for, is filled
-from the coarser level. The metadata say what was done.
+Documents, tables and lost tiles of level 3 and coarser are derived from the rest. Other lost tiles stay absent, so that
+reading them is an error, or are filled from the coarser level if the caller asks for it. The metadata record what was
+done.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ from .validation import Unit, batches, check_batch, read_each
 __all__ = ["Repair", "repair"]
 
 _SHOWN = 20
-"""Findings that are told to a person."""
+"""Number of findings that are printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a repair has done.
+    """Result of a repair.
 
     Parameters
     ----------
     path : str
         The new container.
     lost : sequence of Place
-        Level, row and column of tiles that are absent: readers fail there.
+        Level, row and column of tiles that are absent; reading them is an error.
     rebuilt : sequence of Place
-        Tiles of level 3 and coarser that were made again from the level below.
+        Tiles of level 3 and coarser that were remade from the next finer level.
     filled : sequence of Place
-        Tiles of levels 0 to 2 that have nothing but what the coarser level shows.
+        Tiles of levels 0 to 2 that show the upsampled pixels of the coarser level.
     lost_attachments : sequence of str
-        ICC profile or associated images that are gone.
+        Names of the lost ICC profile and associated images.
     lost_root : bool
-        Whether the root's metadata are gone, and with them pixel size, properties and the list of attachments.
+        Whether the root's metadata are lost, and with them pixel size, properties and the list of attachments.
     findings : sequence of Finding
-        What was wrong with the tiles.
+        Damage of the tiles.
     """
 
     path: str
@@ -70,16 +70,16 @@ class Repair:
     findings: tuple[Finding, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """What the metadata say of it: ``repair`` of ``rrip.writer``."""
+        """Return the record of the repair in the metadata, ``repair`` of ``rrip.writer``."""
         places = {name: list(map(list, getattr(self, name))) for name in ("lost", "rebuilt", "filled")}
         return {**places, "lost_attachments": list(self.lost_attachments), "lost_root": self.lost_root}
 
     def lines(self) -> Iterator[str]:
-        """For people: what is lost, what was made again, and what each was."""
+        """Generate lines of text: findings, what is lost, what was remade."""
         for finding in self.findings[:_SHOWN]:
             yield str(finding)
         if len(self.findings) > _SHOWN:
-            yield f"  and {len(self.findings) - _SHOWN} more; 'rrip validate --json' tells all"
+            yield f"  and {len(self.findings) - _SHOWN} more; 'rrip validate --json' lists all"
         if self.lost_root:
             yield "lost: the root's metadata: pixel size, properties, list of attachments"
         yield from (f"lost: {attachment_title(name)}" for name in self.lost_attachments)
@@ -87,7 +87,7 @@ class Repair:
         yield f"{self.path}: {counts} tiles"
 
     def __bool__(self) -> bool:
-        """Whether anything is not as it was."""
+        """Return whether anything was lost or remade."""
         return any(self.to_json().values())
 
 
@@ -100,41 +100,45 @@ def repair(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Repair:
-    """Write what a damaged container still has as a new one.
+    """Write everything that is left of a damaged container as a new container.
 
-    Every stream is decoded before it is taken over. Where nothing but documents or tables was wrong, the new container
-    has the same tiles, byte for byte, and the same UUID; where a tile was rebuilt or filled, another UUID.
+    Every stream is decoded before its tile is copied. If only documents or tables were damaged, the new container has
+    the same tiles, byte for byte, and the same UUID; if a tile was rebuilt or filled, it has a new UUID (spec section
+    7.2).
 
     Parameters
     ----------
-    source : path or URL
-        Of a folder or archive, the metadata of the root or of one array have to be whole; of others, the root's.
-    target : path
-        Another place, of any kind; it appears when it is complete.
+    source : str or path-like
+        Path or URL of the container. In a folder or archive, the metadata of the root or of one array must be
+        undamaged; in a TIFF file, the metadata.
+    target : str or path-like
+        Path of the new container, ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is
+        complete.
     fill_lost : bool
-        Fill lost tiles of levels 0 to 2 from the coarser level, where that is there, instead of leaving them out.
+        Fill lost tiles of levels 0 to 2 from the coarser level, if that is undamaged, instead of leaving them out.
     overwrite : bool
         Replace a container at the target.
     workers : int, optional
-        Threads; all cores if not given.
+        Number of threads; by default the number of cores.
     progress : callable, optional
-        Called with (tiles done, tiles in all), of looking and then of writing.
+        Called with (tiles done, tiles in all); each tile counts twice, checked and written.
 
     Returns
     -------
     Repair
+        What was lost and what was remade.
 
     Raises
     ------
     FormatError, DamagedError, LimitError
         If the metadata cannot be read.
     StorageError
-        If the storage fails: what cannot be read now is not lost.
+        If the storage fails, which does not mean that a tile is lost.
     TargetError
         If the target cannot be written, or is the source.
     """
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):  # noqa: PTH110, PTH121
-        raise TargetError(f"{os.fsdecode(target)}: a container is not repaired in place: name another target")
+        raise TargetError(f"{os.fsdecode(target)}: a container cannot be repaired in place: name another target")
     opened, lost_root = open_damaged(source)
     with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
         geometry = container.metadata.coding.geometry
@@ -159,7 +163,7 @@ def repair(
 
 
 class _Progress:
-    """Counts tiles twice: they are looked at, then written."""
+    """Counts every tile twice: when it is checked and when it is written."""
 
     def __init__(self, progress: Callable[[int, int], None] | None, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
@@ -171,12 +175,12 @@ class _Progress:
 
 
 def _look(container: Container, workers: int | None, told: _Progress) -> list[Finding]:
-    """What is wrong with tiles, streams included.
+    """Find all damaged tiles, by decoding every stream.
 
     Raises
     ------
     RripError
-        If that cannot be said of one: a failing disk is no damage.
+        If the storage fails or a limit is exceeded, since a tile that cannot be read now is not damaged.
     """
 
     def check(batch: Sequence[Unit]) -> tuple[int, list[Finding]]:
@@ -193,7 +197,7 @@ def _look(container: Container, workers: int | None, told: _Progress) -> list[Fi
 
 
 def _plan(coding: Coding, findings: Iterable[Finding], *, fill: bool) -> tuple[set[Place], set[Place], set[Place]]:
-    """Which tiles stay lost, which are rebuilt and which are filled."""
+    """Decide which damaged tiles stay lost, which are rebuilt and which are filled."""
     geometry = coding.geometry
     lost = {finding.tile for finding in findings if finding.tile is not None}
     rebuilt: set[Place] = set()
@@ -205,13 +209,13 @@ def _plan(coding: Coding, findings: Iterable[Finding], *, fill: bool) -> tuple[s
         coarsest = max(level for level in range(BASE_LEVEL + 1) if (level, row, col) in lost)
         over = coarser(row, col)
         if coarsest < BASE_LEVEL or (geometry.levels > over[0] and over not in lost):
-            # A finer residual belongs to a prediction that is gone, so all below are filled.
+            # Residuals of finer levels belong to a prediction that is lost, so these are filled too.
             filled |= {(level, row, col) for level in range(coarsest + 1)}
     return lost - rebuilt - filled, rebuilt, filled
 
 
 def _attachments(container: Container) -> tuple[dict[str, bytes], list[str]]:
-    """Attachments that are whole, and the names of those that are not."""
+    """Return the undamaged attachments, and the names of damaged ones."""
     whole, lost = {}, []
     for name in known_attachments(container.metadata.attachments):
         try:
@@ -225,7 +229,7 @@ def _attachments(container: Container) -> tuple[dict[str, bytes], list[str]]:
 
 
 def _metadata(old: Metadata, done: Repair) -> Metadata:
-    """The metadata of the new container: what was done is said, and other pixels have another UUID (spec 7.2)."""
+    """Return the metadata of the new container; changed pixels get a new UUID (spec section 7.2)."""
     if not done:
         return old
     document = old.to_json()
@@ -241,13 +245,13 @@ def _metadata(old: Metadata, done: Repair) -> Metadata:
     writer = {**document["writer"], "repair": record}
     made = seal({**document, "coding": coding, "writer": writer, "attachments": kept})
     metadata = parse_metadata(made)
-    what = f"{done.path}: what its metadata have to say, with {len(done.lost)} lost tiles,"
-    load_json(dict(documents(metadata))["zarr.json"], what)  # as a reader does, with its limits: it has to open
+    what = f"{done.path}: the metadata, with {len(done.lost)} lost tiles,"
+    load_json(dict(documents(metadata))["zarr.json"], what)  # checks the limits of readers: the container has to open
     return metadata
 
 
 def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) -> Iterator[tuple[Place, bytes]]:
-    """Every tile of the new container, with the trailer that it has there."""
+    """Generate every tile of the new container, with its new trailer."""
     old = container.metadata.coding
     lost, rebuilt, filled = set(done.lost), set(done.rebuilt), set(done.filled)
     overviews = Overviews(container, rebuilt)

@@ -1,7 +1,7 @@
-"""Opening what readers refuse, for a repair: a root that is lost, an archive whose directory is.
+"""Open containers that readers refuse, for a repair: without the root's metadata, or without a zip directory.
 
-Every array has a sealed copy of the coding, and every member of an archive says what it is, so pixels survive both.
-What only the root knew does not: pixel size, properties, and which attachments there were.
+Every array has a sealed copy of the coding, and every member of an archive has a header, so pixels survive the loss of
+either. What only the root's metadata contain is lost: pixel size, properties and the list of attachments.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Json = Any
 
 _LOCAL_HEADER_BYTES = 30
 _ENTRY_BYTES = 46
-"""Least bytes of a member in the directory of an archive."""
+"""Smallest size of an entry in the directory of an archive."""
 
 _WINDOW_BYTES = 1 << 20
 
 
 def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
-    """A container, as far as it can be opened, and whether its root metadata are lost.
+    """Open a container as far as possible; return it and whether its root metadata are lost.
 
     Raises
     ------
     FormatError, DamagedError
-        If there is no coding left, or it is a TIFF file or URL, which have but one.
+        If there is no undamaged coding, or the container is a TIFF file, which has only one, or a URL.
     """
     name = os.fsdecode(path)
     try:
@@ -67,7 +67,7 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
 
 
 def _scanned(source: ByteSource) -> tuple[Container, bool]:
-    """An archive by the headers of its members, and whether its root metadata are lost."""
+    """Open an archive by the headers of its members; return it and whether its root metadata are lost."""
     archive = Archive(source, list(_scan_members(source)))
     try:
         return ZipContainer(archive), False
@@ -79,7 +79,7 @@ def _scanned(source: ByteSource) -> tuple[Container, bool]:
 
 
 def _metadata_without_root(read: Callable[[str], bytes | None], failure: RripError) -> Metadata:
-    """Metadata of the first whole coding among a container's documents."""
+    """Return metadata with the first undamaged coding among a container's documents."""
     for key in ("zarr.json", *(f"{level}/zarr.json" for level in range(3))):
         try:
             data = read(key)
@@ -94,7 +94,7 @@ def _metadata_without_root(read: Callable[[str], bytes | None], failure: RripErr
 
 
 def _coding_in(document: Json) -> Coding | None:
-    """The coding of a root or of an array, None where there is none."""
+    """Return the coding in a document of a root or an array, None if there is none."""
     parts = [("attributes", "rrip", "coding"), ("codecs", 0, "configuration", "coding")]
     for path in parts:
         value = document
@@ -107,7 +107,7 @@ def _coding_in(document: Json) -> Coding | None:
 
 
 def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
-    """List the attachments that are there and have the checksum behind them."""
+    """List in the metadata the attachments that are present and match their own checksum."""
     found = {}
     for name in (ICC_NAME, *ASSOCIATED_NAMES):
         try:
@@ -121,7 +121,7 @@ def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
 
 
 def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
-    """The members of an archive by their own headers; what is between them is passed over."""
+    """Find the members of an archive by their own headers, and skip anything between them."""
     at = found = 0
     window = _Window(source)
     while at + _LOCAL_HEADER_BYTES <= source.size:
@@ -136,7 +136,7 @@ def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
         packed, size = int.from_bytes(header[18:22], "little"), int.from_bytes(header[22:26], "little")
         name_bytes, extra_bytes = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
         end = at + _LOCAL_HEADER_BYTES + name_bytes + extra_bytes + packed
-        if flags & 8 or end > source.size:  # its size stands behind it, or it is cut
+        if flags & 8 or end > source.size:  # the size follows the data, or the member is truncated
             at += 4
             continue
         name = window.read(at + _LOCAL_HEADER_BYTES, name_bytes).decode("utf-8", "replace")
@@ -150,19 +150,19 @@ def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
 
 
 class _Window:
-    """The part of an archive in which a scan is; it only moves on, so what is searched is read once."""
+    """The part of an archive that a scan has read last; it moves forwards, so that every byte is read once."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source, self._start, self._data = source, 0, b""
 
     def read(self, at: int, length: int) -> bytes:
-        """Bytes of the archive, whether it is there that the window is or not."""
+        """Read bytes of the archive, from the window if they are in it."""
         begin = at - self._start
         inside = 0 <= begin <= len(self._data) - length
         return self._data[begin : begin + length] if inside else self._source.read(at, length)
 
     def next_header(self, at: int) -> int | None:
-        """Where the next member may start, at or behind where the one before did."""
+        """Return the offset of the next possible header of a member from `at` on, None at the end."""
         while True:
             found = self._data.find(b"PK\3\4", max(0, at - self._start))
             if found >= 0:

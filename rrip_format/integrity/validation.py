@@ -1,13 +1,11 @@
-"""Everything that is wrong with a container, found by the readers' own checks (spec section 12).
+"""Find everything that is wrong with a container, with the checks of the readers (spec section 12).
 
-How deep to look is a choice; each depth does all that the one before it does.
+Each depth includes the checks of the previous ones::
 
-::
-
-    header     the root's metadata and seals; of a TIFF file all tags, of a zip archive its directory
-    index      documents and attachments; every promised tile there and of a size that tiles have; nothing else there
+    header     the root's metadata and their checksums; all tags of a TIFF file; the directory of a zip archive
+    index      documents and attachments; presence and size of every tile; no unexpected keys
     checksums  length, CRC-32C, place and trailer of every tile
-    pixels     every stream and associated image decoded, every family put together
+    pixels     decoding of every stream, associated image and family
 """
 
 from __future__ import annotations
@@ -40,20 +38,21 @@ __all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems",
 
 Depth = Literal["header", "index", "checksums", "pixels"]
 DEPTHS: tuple[Depth, ...] = ("header", "index", "checksums", "pixels")
+"""Depths of validation, each including the previous ones."""
 
 Progress = Callable[[int, int], None]
 
 Unit = Sequence[Place]
-"""What is decoded together: the three tiles of a family, coarsest first, or one tile of a coarser level."""
+"""Tiles that are decoded together: the three of a family, coarsest first, or one of a coarser level."""
 
 _BATCH_BYTES = 1 << 25
-"""Most bytes that the tiles of one batch can have; each worker holds one."""
+"""Largest size of the tiles of a batch; each thread holds one batch."""
 
 _BITMAP_BYTES = 1 << 12
-"""Of a bitmap of tiles that are unpacked at once."""
+"""Bytes of a bitmap of tiles that are unpacked at once."""
 
 _STORAGE_FAILURES = 100
-"""After so many the storage is given up, and not only tiles."""
+"""Number of tiles that cannot be read after which the validation ends with an error."""
 
 
 def validate(
@@ -63,29 +62,30 @@ def validate(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Finding]:
-    """Everything that is wrong with a container.
+    """Check a container against the specification.
 
     Parameters
     ----------
-    path : path or URL
-        A folder, zip archive or TIFF file.
-    depth : str
-        ``"header"``, ``"index"``, ``"checksums"`` or ``"pixels"``.
+    path : str or path-like
+        Path or URL of a folder, zip archive or TIFF file.
+    depth : {"header", "index", "checksums", "pixels"}
+        ``"header"`` checks the metadata; ``"index"`` also documents, attachments and the presence of every tile;
+        ``"checksums"`` also length, CRC-32C, place and trailer of every tile; ``"pixels"`` also decodes every stream.
     workers : int, optional
-        Threads; all cores if not given.
+        Number of threads; by default the number of cores.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
     Returns
     -------
     list of Finding
-        Empty for a container without fault. Of one that cannot be opened, what keeps it from being opened, and of a
-        folder or archive also what is wrong with its tiles, if any copy of the coding is whole.
+        What breaks a rule of spec section 12; empty for a valid container. If the container cannot be opened, the
+        reason why; and for a folder or archive with an undamaged copy of the coding, also the findings of its tiles.
 
     Raises
     ------
     NotFoundError
-        If nothing is there.
+        If there is nothing at `path`.
     StorageError
         If the container cannot be reached, or the storage keeps failing.
     """
@@ -95,7 +95,7 @@ def validate(
 def find_problems(
     path: str | os.PathLike[str], depth: Depth, *, workers: int | None = None, progress: Progress | None = None
 ) -> Iterator[Finding]:
-    """As :func:`validate`, one after another, so that memory does not grow with the damage."""
+    """Generate the findings of :func:`validate` one by one, so that memory does not grow with the damage."""
     name = os.fsdecode(path)
     if depth not in DEPTHS:
         raise RripError(f"depth is {depth!r}, expected one of {', '.join(DEPTHS)}")
@@ -104,7 +104,7 @@ def find_problems(
     try:
         container, is_rootless = open_container(path), False
     except RripError as error:
-        if isinstance(error, StorageError) or error.rule is None:  # nothing is known of the container
+        if isinstance(error, StorageError) or error.rule is None:  # not about the content of the container
             raise
         yield from findings_of(error, _root_of(name, error))
         if depth == "header":
@@ -116,7 +116,7 @@ def find_problems(
     with closing(container):
         if depth == "header":
             return
-        if not is_rootless:  # they follow from what only the root knows
+        if not is_rootless:  # documents depend on metadata that only the root has
             yield from check_attachments(container, pixels=depth == "pixels")
             yield from check_documents(container)
         yield from _check_index(container, tiles=depth == "index")
@@ -125,14 +125,14 @@ def find_problems(
 
 
 def _root_of(name: str, error: RripError) -> str:
-    """Where the metadata are that an error is about."""
+    """Return the key of the metadata that an error is about."""
     if str(error.rule).partition(".")[0] not in {"metadata", "newer"}:
         return ""
     return "tag 65380" if name.lower().endswith((".tif", ".tiff", ".rrip")) else "zarr.json"
 
 
 def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
-    """What is there and should not be; with `tiles`, also what is not there or has a size that no tile has."""
+    """Find unexpected keys and tiles; with `tiles`, also absent tiles and tiles of an impossible size."""
     faults = getattr(container, "faults", None)
     if faults is not None:
         yield from (Finding(rule, key, found, parse_tile_key(key)) for rule, key, found in faults())
@@ -145,16 +145,16 @@ def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
         rows, cols = grids[level]
         for start in range(0, len(bits), _BITMAP_BYTES):
             missing = np.flatnonzero(np.unpackbits(~bits[start : start + _BITMAP_BYTES])) + 8 * start
-            for at in missing[missing < rows * cols].tolist():  # a listing is a hint: what it lacks is asked for
+            for at in missing[missing < rows * cols].tolist():  # listings may be incomplete, so these tiles are read
                 place = (level, *divmod(at, cols))
                 if not coding.is_empty(*place):
                     yield from check_batch(container, [[place]], pixels=False)
 
 
 def _list(container: Container, listed: Sequence[NDArray[np.uint8]]) -> Iterator[Finding]:
-    """Tell what should not be in a listing; in the bitmaps of levels, if any, set tiles of a size that tiles have."""
+    """Find unexpected keys in a listing; mark tiles of a possible size in the bitmaps of `listed`."""
     hierarchy, coding = Hierarchy(container), container.metadata.coding
-    with suppress(StorageError):  # one that cannot be listed is asked for every tile
+    with suppress(StorageError):  # without a listing, every tile is read
         for key, size in container.sizes():
             place = hierarchy.locate(key)
             if place is not None:
@@ -163,15 +163,15 @@ def _list(container: Container, listed: Sequence[NDArray[np.uint8]]) -> Iterator
                     byte, bit = divmod(row * coding.geometry.grid(level)[1] + col, 8)
                     listed[level][byte] |= 0x80 >> bit
             elif parse_tile_key(key) is not None:
-                yield Finding("tile.unexpected", key, f"there is a tile of {size} bytes", parse_tile_key(key))
+                yield Finding("tile.unexpected", key, f"has a tile of {size} bytes", parse_tile_key(key))
             elif key not in hierarchy.documents and key != INDEX_KEY and not key.endswith("/"):
-                yield Finding("key.unexpected", key, f"there are {size} bytes")
+                yield Finding("key.unexpected", key, f"has {size} bytes")
 
 
 def _check_tiles(
     container: Container, workers: int | None, progress: Progress | None, *, pixels: bool
 ) -> Iterator[Finding]:
-    """Every tile, on all workers."""
+    """Check every tile, on all threads."""
     geometry, failures, done = container.metadata.coding.geometry, 0, 0
     total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
 
@@ -182,14 +182,16 @@ def _check_tiles(
         yield from findings
         failures += sum(finding.rule == "storage.failed" for finding in findings)
         if failures > _STORAGE_FAILURES:
-            raise StorageError(f"{container.name}: {failures} tiles could not be read; is it still there?")
+            raise StorageError(
+                f"{container.name}: {failures} tiles could not be read; check whether the storage is still available"
+            )
         done += count
         if progress is not None:
             progress(done, total)
 
 
 def batches(coding: Coding) -> Iterator[list[Unit]]:
-    """All families, then all tiles of coarser levels, as many at a time as a worker may hold."""
+    """Divide all families, then all tiles of coarser levels, into batches for one thread each."""
     geometry = coding.geometry
     for level in range(BASE_LEVEL, geometry.levels):
         levels = (2, 1, 0) if level == BASE_LEVEL else (level,)
@@ -205,7 +207,7 @@ def batches(coding: Coding) -> Iterator[list[Unit]]:
 
 
 def check_batch(container: Container, batch: Sequence[Unit], *, pixels: bool) -> list[Finding]:
-    """The whole work of one worker."""
+    """Read and check the tiles of a batch."""
     coding = container.metadata.coding
     present = [unit for unit in batch if not coding.is_empty(*unit[0])]
     tiles = read_each(container, [place for unit in present for place in unit])
@@ -213,7 +215,7 @@ def check_batch(container: Container, batch: Sequence[Unit], *, pixels: bool) ->
 
 
 def read_each(container: Container, places: Sequence[Place]) -> dict[Place, bytes | RripError | None]:
-    """Stored tiles by place, unchecked; where one cannot be read, why, without harm to the others."""
+    """Read stored tiles without checking them; for one that cannot be read, return its error."""
     try:
         return dict(zip(places, container.read_tiles(places), strict=True))
     except RripError as error:
@@ -245,7 +247,7 @@ def _check_unit(
         else:
             return
     told = False
-    for place, tile in whole.items():  # one by one, so that each damaged tile is told
+    for place, tile in whole.items():  # one by one, to report every damaged tile
         try:
             _decode_streams(coding, place, tile)
         except RripError as error:
@@ -256,7 +258,7 @@ def _check_unit(
 
 
 def _decode_streams(coding: Coding, place: Place, tile: bytes) -> None:
-    """Raise if one of a tile's streams cannot be decoded; what it is predicted from does not matter."""
+    """Decode all streams of a tile and raise if one is damaged, whatever it is predicted from."""
     level, row, col = place
     if level >= BASE_LEVEL:
         decode_base(coding, level, row, col, tile)

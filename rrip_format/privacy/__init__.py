@@ -1,1 +1,1 @@
-"""What may say whose tissue a slide shows, and how it stays out of a container (spec section 8.8)."""
+"""Find and leave out what may identify the patient (spec section 8.8)."""

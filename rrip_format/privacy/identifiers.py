@@ -1,4 +1,4 @@
-"""A slide's metadata without what may identify a patient, and what of that kind there is (spec section 8.8)."""
+"""Remove from a slide's metadata what may identify the patient, or list it (spec section 8.8)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SUFFIXES = (
     *(".ome.tiff", ".ome.tif", ".ome.btf", ".tiff", ".tif", ".btf", ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs"),
     *(".bif", ".svslide", ".czi", ".dcm", ".vsi", ".qptiff", ".isyntax", ".png", ".jpeg", ".jpg", ".jp2", ".webp"),
 )
-"""What may stay of a file's name: a known extension, longest first, because others may be part of an identifier."""
+"""Known extensions, longest first, which are kept of a file's name; others may be part of an identifier."""
 
 _NEUTRAL_STEM, _NO_FILE = "slide", ("array", "unknown")
 
@@ -26,9 +26,10 @@ Json = Any
 
 
 def neutral_name(name: str) -> str:
-    """The name that a container gives its source by default: ``slide`` and a known extension.
+    """Return the name that a container stores for its source by default: ``slide`` and a known extension.
 
-    Names of files mostly hold an accession or case number. ``array`` and ``unknown`` name no file, and stay.
+    Names of files often contain an accession or case number. ``array`` and ``unknown`` do not stand for a file, and are
+    kept.
     """
     if name in _NO_FILE:
         return name
@@ -36,7 +37,7 @@ def neutral_name(name: str) -> str:
 
 
 def without_identifiers(about: SlideMetadata) -> SlideMetadata:
-    """The same slide with its technical properties alone, and a neutral name of its source."""
+    """Return the description of a slide with technical properties only and a neutral name of its source."""
     vendor = None if isinstance(about.vendor, str) and not is_phrase(about.vendor) else about.vendor
     return replace(
         about, vendor=vendor, properties=technical(about.properties), source_name=neutral_name(about.source_name)
@@ -44,16 +45,17 @@ def without_identifiers(about: SlideMetadata) -> SlideMetadata:
 
 
 def strip(metadata: Metadata, pictures: Iterable[str], *, identifiers: bool = False) -> Metadata:
-    """The metadata of a container without what may identify a patient.
+    """Return the metadata of a container without what may identify the patient.
 
-    Tiles are bound to the UUID and the coding, which stay. Of all objects only the members that the specification names
-    are kept, because nobody knows what others hold.
+    Tiles refer to the UUID and the coding, which are kept. Of all objects only the members that the specification names
+    are kept, because others could contain anything.
 
     Parameters
     ----------
     metadata : Metadata
+        The metadata.
     pictures : iterable of str
-        Names of the associated images that stay.
+        Names of the associated images to keep.
     identifiers : bool
         Keep the name of the source and all properties.
     """
@@ -64,7 +66,7 @@ def strip(metadata: Metadata, pictures: Iterable[str], *, identifiers: bool = Fa
 
 
 def _known_writer(writer: Mapping[str, Json]) -> dict[str, Json]:
-    """What a writer says of itself; its settings if they are of this package, which has none that tell of a patient."""
+    """Return what a writer says about itself, with the settings only if they are those of this package."""
     names = ["name", "version", "repair"]
     if writer.get("name") == _OWN_WRITER:
         names += ["settings", "given"]
@@ -73,12 +75,12 @@ def _known_writer(writer: Mapping[str, Json]) -> dict[str, Json]:
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """What a container holds that may identify a patient.
+    """Parts of a container that may identify the patient.
 
     Parameters
     ----------
     name : str or None
-        The name of the source, where it is not a neutral one.
+        The name of the source, if it is not a neutral one.
     properties : tuple of str
         Names of the properties that are not known as technical.
     pictures : tuple of str
@@ -93,12 +95,12 @@ class Identifiers:
         return bool(self.name or self.properties or self.pictures)
 
     def to_json(self) -> dict[str, Json]:
-        """For programs."""
+        """Return the object for JSON."""
         return {"name": self.name, "properties": list(self.properties), "pictures": list(self.pictures)}
 
 
 def find_identifiers(metadata: Metadata, pictures: Iterable[str] = ()) -> Identifiers:
-    """What :func:`strip` would leave out, given the names of the associated images that may show the label."""
+    """Return what :func:`strip` would remove; `pictures` are the associated images that may show the label."""
     about = metadata.slide
     return Identifiers(
         None if about.source_name == neutral_name(about.source_name) else about.source_name,

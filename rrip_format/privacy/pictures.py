@@ -1,10 +1,10 @@
-"""Which of a slide's small pictures may show its label.
+"""Decide which associated images of a slide may show its label.
 
 A label image does. A macro image is a photograph of the whole slide, label and all: Ventana calls its own "Label
 Image", those of Hamamatsu and Leica have the label at one end (openslide.org/formats; bgilbert/anonymize-slide, which
 deletes Hamamatsu's for that reason; Bisson et al., Digital Health 2023, doi 10.1177/20552076231171475, who delete
-macro images of every vendor). Only Aperio's scanners blacken the label's end, most of them: there the picture is
-looked at. A thumbnail is a reduced copy of level 0, which its shape shows; another one is a photograph too.
+macro images of every vendor). Only Aperio's scanners blacken the end with the label, and not all of them, so these
+images are examined. A thumbnail with the proportions of level 0 is a reduced copy of it; any other is a photograph too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["is_thumbnail_of", "may_show_label"]
 _MASKED_VENDOR = "aperio"
 
 _LABEL_END, _MARGIN = 0.15, 0.15
-"""Parts of the width and of the height, from the edges, that lie within the blackened end of the glass."""
+"""Fractions of the width and of the height, from the edges, that bound the blackened end of the glass."""
 
 _BLACK, _BLACK_PART = 24, 0.98
-"""Largest sample of a black pixel, and the least part of the end that is black; the rest is noise of the sensor."""
+"""Largest sample of a black pixel, and the smallest fraction of black pixels, since the sensor has noise."""
 
 _SHAPE_TOLERANCE = 0.03
-"""By how much the proportions of a thumbnail differ from those of level 0, which is rounded to whole pixels."""
+"""Largest relative difference between the proportions of a thumbnail and of level 0, due to rounding to pixels."""
 
 
 def may_show_label(
@@ -35,19 +35,19 @@ def may_show_label(
     shape: Callable[[], tuple[int, int]],
     read: Callable[[], NDArray[np.uint8]],
 ) -> bool:
-    """Whether an associated image shows the label, or nothing tells that it does not.
+    """Return whether an associated image shows the label, or might show it.
 
     Parameters
     ----------
     name : str
         ``label``, ``macro`` or ``thumbnail``.
     vendor : str or None
-        Of the slide, in OpenSlide's names.
+        Vendor of the slide, as OpenSlide names it.
     level_0 : (height, width)
-        Of the slide, px.
+        Size of level 0, px.
     shape, read : callable
-        Return (height, width) of the image, px, and the image itself, (height, width, 3) uint8 RGB; called only where
-        that decides.
+        Return (height, width) of the image, px, and the image itself, (height, width, 3) uint8 RGB; called only if
+        needed to decide.
     """
     if name == "thumbnail":
         return not is_thumbnail_of(shape(), level_0)
@@ -55,7 +55,7 @@ def may_show_label(
 
 
 def is_thumbnail_of(shape: tuple[int, int], level_0: tuple[int, int]) -> bool:
-    """Whether a picture of (height, width) px has the proportions of level 0."""
+    """Return whether a picture of (height, width) px has the proportions of level 0."""
     (height, width), (full_height, full_width) = shape, level_0
     # a side of a few pixels is rounded by more than the tolerance
     slack = _SHAPE_TOLERANCE + 1 / max(1, min(height, width))
@@ -63,7 +63,7 @@ def is_thumbnail_of(shape: tuple[int, int], level_0: tuple[int, int]) -> bool:
 
 
 def _is_masked(rgb: NDArray[np.uint8]) -> bool:
-    """Whether the left end of a photograph, where the label is, is black."""
+    """Return whether the left end of a photograph, where the label is, is black."""
     height, width = rgb.shape[:2]
     rows, cols = int(height * _MARGIN), max(1, int(width * _LABEL_END))
     end = rgb[rows : height - rows, :cols]

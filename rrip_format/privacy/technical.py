@@ -1,8 +1,8 @@
-"""Properties of a source that say how it was scanned, by vendor: all that a container keeps by default.
+"""Properties that describe how a slide was scanned, by vendor: the only ones that a container stores by default.
 
-A list of what may stay, not of what has to go: vendors, sites and laboratory systems add properties of their own
-(``aperio.CustomField.LastName``), and whatever nobody has thought of is left out. A property stays if its name is here
-*and* its value has the form that the name promises, so that free text in a technical property does not pass.
+It is a list of what to keep, not of what to remove: vendors, sites and laboratory systems add their own properties
+(``aperio.CustomField.LastName``), and unknown ones are left out. A property is kept if its name is listed *and* its
+value has the form that belongs to the name, so that free text in a technical property is left out.
 
 The names are those of OpenSlide's documentation of its formats (openslide.org/formats), of the baseline tags of
 TIFF 6.0, of the OME-XML schema 2016-06, and of the whole slide microscopy image of DICOM PS3.3 (A.32.8), of which
@@ -20,16 +20,16 @@ _NUMBER = re.compile(r"""["'(\[]*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?["')\]]*""
 _MOST_NUMBERS, _MOST_CHARACTERS = 16, 80
 
 _PHRASE = re.compile(r"""[\w .,;:+()/%"'®™&-]+""")
-"""Names of products, versions, modes. Not ``=``, ``|``, ``^`` or a line end, which part the fields of a record."""
+"""Names of products, versions, modes; without ``=``, ``|``, ``^`` and line ends, which separate fields of a record."""
 
 _DATE = re.compile(
     r"(?<!\d)((19|20)\d\d([-/.:]?)(0[1-9]|1[0-2])\3([0-2]\d|3[01])|\d\d?([./-])\d\d?\6(19|20)\d\d|\d\d?/\d\d?/\d\d)(?!\d)"
 )
-"""Year, month and day, or day, month and year; of two digits only between slashes, because versions look like that."""
+"""Year, month and day, or day, month and year; years of two digits only between slashes, to exclude versions."""
 
 
 def is_phrase(text: str) -> bool:
-    """Whether a text is at most a short name of a product, version or mode, without a date."""
+    """Return whether a text is at most a short name of a product, version or mode, without a date."""
     return len(text) <= _MOST_CHARACTERS and bool(_PHRASE.fullmatch(text)) and not _DATE.search(text)
 
 
@@ -39,7 +39,7 @@ def _is_numbers(text: str) -> bool:
 
 
 def _names(text: str) -> str:
-    """Alternatives of a pattern from names that are parted by vertical bars, with line ends where one likes."""
+    """Return a pattern from names separated by vertical bars, with optional line ends."""
     return "|".join(name.strip() for name in text.split("|"))
 
 
@@ -83,7 +83,7 @@ _NUMBERS = {
     "vips": """width|height|bands|[xy]offset|[xy]res|bits-per-sample|orientation|n-pages|n-subifds|page-height
         |jpeg-multiscan|palette|palette-bit-depth|interlaced|heif-bitdepth""",
 }
-"""Names, as patterns, of properties whose values are numbers."""
+"""Patterns of the names of properties whose values are numbers."""
 
 _PHRASES = {
     "openslide": "vendor|background-color",
@@ -110,7 +110,7 @@ _PHRASES = {
     "ome": "BigEndian|DimensionOrder|Interleaved|PhysicalSize[XYZ]Unit|Type",
     "vips": "format|coding|interpretation|vips-loader|jpeg-chroma-subsample|resolution-unit|heif-compression",
 }
-"""The same of those whose values are phrases: products, versions, modes."""
+"""Patterns of the names of properties whose values are phrases: products, versions, modes."""
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
@@ -121,23 +121,24 @@ _RULES = [(_compiled(_NUMBERS), _is_numbers), (_compiled(_PHRASES), is_phrase)]
 
 
 def is_technical(name: str, value: str) -> bool:
-    """Whether a property says how a slide was scanned, and nothing else.
+    """Return whether a property describes only how a slide was scanned.
 
     Parameters
     ----------
     name : str
-        As :attr:`rrip_format.sources.SlideInfo.properties` has it: the vendor, a full stop, the vendor's own name.
+        Name as in :attr:`rrip_format.sources.SlideInfo.properties`: the vendor, a full stop, the vendor's own name.
     value : str
+        Value of the property.
 
     Returns
     -------
     bool
-        False for every name that is not known, and for a value of another form than the name promises.
+        False for an unknown name, and for a value that does not have the form that belongs to the name.
     """
     vendor, _, own = name.partition(".")
     return any(vendor in names and names[vendor].fullmatch(own) and fits(value) for names, fits in _RULES)
 
 
 def technical(properties: Mapping[str, str]) -> dict[str, str]:
-    """Those of a slide's properties that say how it was scanned, in their order."""
+    """Return the technical properties of a slide, in order."""
     return {name: value for name, value in properties.items() if is_technical(name, value)}

@@ -1,4 +1,4 @@
-"""What a container holds, in numbers."""
+"""Describe a container: levels, sizes, metadata and identifiers."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ Json = Any
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """Describe a container: what ``rrip info --json`` prints.
+    """Describe a container, as ``rrip info --json`` does.
 
     Parameters
     ----------
-    path : path or URL
-        A folder, zip archive or TIFF file.
+    path : str or path-like
+        Path or URL of a folder, zip archive or TIFF file.
 
     Returns
     -------
     dict
         ``levels``, a list of dicts, finest first: ``width`` and ``height`` in px, ``tiles``, ``bytes``, ``mpp`` in µm,
         and more. ``bytes``, by kind and in ``total``. ``ratio`` to the raw pixels and ``ratio_to_source``. ``families``
-        and ``empty_families``. ``metadata`` (spec section 8) without checksums. ``identifiers``: what of them may
-        identify a patient. All of it ready for JSON.
+        and ``empty_families``. ``metadata`` (spec section 8) without checksums. ``identifiers``: metadata and images
+        that may identify the patient. All values are JSON.
 
     Raises
     ------
     NotFoundError
-        If nothing is there.
+        If there is nothing at the path or URL.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     StorageError
         If it cannot be read or listed.
     """
@@ -50,7 +50,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
 
 
 def describe(slide: Slide) -> dict[str, Json]:
-    """Describe an open container, as :func:`info` does.
+    """Describe an open container; see :func:`info`.
 
     Raises
     ------
@@ -100,24 +100,24 @@ def describe(slide: Slide) -> dict[str, Json]:
 
 
 def _label_pictures(slide: Slide) -> Iterator[str]:
-    """Names of the associated images that show the label, or of which nothing tells that they do not."""
+    """Generate the names of the associated images that show the label or might show it."""
     for name in slide.associated_images:
         try:
             if shows_label(slide.container, name):
                 yield name
-        except RripError:  # validation tells what is wrong with it
+        except RripError:  # validation reports what is wrong with it
             yield name
 
 
 def _readable(slide: Slide) -> dict[str, Json]:
-    """The metadata without its seals and the bitmap, which are of no use to a person."""
+    """Return the metadata without checksums and bitmap."""
     document = slide.metadata.to_json()
     coding = {key: value for key, value in document["coding"].items() if key not in ("crc32c", "empty")}
     return {"coding": coding, "slide": document["slide"], "writer": document["writer"]}
 
 
 def _repaired(writer: dict[str, Json]) -> list[str]:
-    """A line about tiles that are not those of the slide's conversion (spec section 8.4)."""
+    """Return a line about tiles that were lost or remade (spec section 8.4), if there are any."""
     record = writer.get("repair")
     if not isinstance(record, dict):
         return []
@@ -128,7 +128,7 @@ def _repaired(writer: dict[str, Json]) -> list[str]:
 
 
 def _identifiers(found: dict[str, Json]) -> str:
-    """What may identify a patient, in words."""
+    """Describe what may identify the patient."""
     properties, pictures = found["properties"], found["pictures"]
     parts = ["the name of its source"] if found["name"] is not None else []
     if properties:
@@ -141,14 +141,14 @@ def _identifiers(found: dict[str, Json]) -> str:
 
 
 class _Unknown(dict[str, Json]):
-    """Members that a writer has left out."""
+    """Members of a writer; absent ones are shown as unknown."""
 
     def __missing__(self, key: str) -> str:
         return f"({key} unknown)"
 
 
 def _settings(writer: dict[str, Json]) -> str:
-    """The settings of a writer that are set, as words; another writer may state none, or in another form."""
+    """Format the settings that are set; another writer may have none, or another form."""
     settings = writer.get("settings")
     if not isinstance(settings, dict):
         return "unknown" if settings is None else str(settings)
@@ -157,7 +157,7 @@ def _settings(writer: dict[str, Json]) -> str:
 
 
 def _level_of(key: str) -> int | None:
-    """The level whose stored tile a key names, None for any other key."""
+    """Return the level of the stored tile at a key, None for any other key."""
     place = parse_tile_key(key)
     return None if place is None else place[0]
 
@@ -170,7 +170,7 @@ def _kind_of(key: str, level: int | None) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """A size for people: three digits and a decimal unit."""
+    """Format a size with three digits and a decimal unit."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -180,7 +180,7 @@ def format_bytes(count: int) -> str:
 
 
 def format_info(found: dict[str, Json]) -> str:
-    """Put what :func:`info` has found into lines of text, for people."""
+    """Format the result of :func:`info` as text."""
     metadata = found["metadata"]
     slide, total = metadata["slide"], found["bytes"]["total"]
     mpp = f"{slide['mpp'][0]:g} x {slide['mpp'][1]:g} µm/px" if slide["mpp"] else "pixel size unknown"

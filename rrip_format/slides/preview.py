@@ -1,4 +1,4 @@
-"""What a notebook shows of a slide, a small picture and a few facts, made with nothing but NumPy."""
+"""The view of a slide in notebooks: a small picture and some facts."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ __all__ = ["encode_png", "make_card", "shrink"]
 
 
 def shrink(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Make a picture smaller; each pixel becomes the mean of what it covers.
+    """Reduce a picture; each pixel becomes the mean of the area that it covers.
 
     Parameters
     ----------
     picture : (rows, columns, 3) uint8
+        The picture.
     height, width : int
         New size, px, not larger than the old one.
 
     Returns
     -------
     (height, width, 3) uint8
+        The reduced picture.
     """
     columns_first = _means(_means(picture, height).transpose(1, 0, 2), width)
     return np.ascontiguousarray(np.floor(columns_first.transpose(1, 0, 2) + 0.5), np.uint8)
 
 
 def _means(rows: NDArray[np.uint8] | NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Means of `count` stretches of equal length along the first axis, whose ends may lie within a row."""
+    """Return means of `count` equal parts along the first axis, whose ends may lie within a row."""
     ends = np.linspace(0, len(rows), count + 1)
     whole = np.minimum(ends.astype(np.intp), len(rows) - 1)
     sums = np.concatenate([np.zeros((1, *rows.shape[1:])), np.cumsum(rows, axis=0, dtype=np.float64)])
@@ -42,7 +44,7 @@ def _means(rows: NDArray[np.uint8] | NDArray[np.float64], count: int) -> NDArray
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """Write a picture, (height, width, 3) uint8 RGB, as a PNG file."""
+    """Encode a picture, (height, width, 3) uint8 RGB, as a PNG file."""
     height, width, _ = picture.shape
     lines = np.full((height, 1 + 3 * width), 2, np.uint8)  # 2: every line is the difference to the one above
     lines[:, 1:] = np.diff(picture.reshape(height, -1), axis=0, prepend=np.zeros((1, 3 * width), np.uint8))
@@ -55,7 +57,7 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def make_card(title: str, facts: Mapping[str, str], picture: NDArray[np.uint8] | None) -> str:
-    """Write HTML of a picture, if there is one, and facts beside it; text is escaped.
+    """Return HTML with a picture, if there is one, and facts beside it; text is escaped.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A slide's properties by the names that OpenSlide gives them."""
+"""Properties of a slide with the names of OpenSlide."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _SOURCE_ONLY = ("openslide.level", "openslide.associated.", "openslide.icc-size"
 
 
 def make_properties(metadata: Metadata, pictures: Mapping[str, tuple[int, int]]) -> Mapping[str, str]:
-    """Tell a slide in OpenSlide's words; what the source said of itself stays where it still holds.
+    """Return the properties of a slide with OpenSlide's names, and those of the source that are still valid.
 
     Parameters
     ----------
     metadata : Metadata
+        Metadata of the container.
     pictures : mapping of str to (height, width)
         Sizes of the associated images, px.
 

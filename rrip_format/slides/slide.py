@@ -111,7 +111,17 @@ class Slide:
         )
 
     def level_shape(self, level: int) -> tuple[int, int]:
-        """Give (height, width) of a level, px.
+        """Return (height, width) of a level, px.
+
+        Parameters
+        ----------
+        level : int
+            Index of the level, 0 for the finest.
+
+        Returns
+        -------
+        two ints
+            Height and width, px.
 
         Raises
         ------
@@ -166,12 +176,17 @@ class Slide:
         return RripStore(self.container)
 
     def icc_profile(self) -> bytes | None:
-        """The ICC profile of the slide, or None.
+        """Return the ICC profile of the slide.
+
+        Returns
+        -------
+        bytes or None
+            The profile, None if the slide has none.
 
         Raises
         ------
         ChecksumError
-            If it is damaged.
+            If it is damaged (spec section 8.7).
         """
         return read_icc_profile(self.container)
 
@@ -221,24 +236,26 @@ class Slide:
         return shrink(picture, height, width)
 
     def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
-        """RGB of one tile, padding included, or of a part of it.
+        """Decode one tile, padding included, or a part of it, to RGB.
 
         Parameters
         ----------
         level, row, col : int
+            Level, row and column of the tile.
         window : (top, bottom, left, right), optional
-            Rows and columns of the tile that are wanted; what only others need is not decoded.
+            Rows `top` to `bottom` and columns `left` to `right` of the tile, the ends excluded; by default all.
 
         Returns
         -------
         (3, height, width) uint8
+            RGB planes.
 
         Raises
         ------
         IndexError
             If there is no such tile.
         MissingTileError, DamagedError
-            If a stored tile that it needs is absent or is not what was written.
+            If a stored tile is absent although its family is not empty, or is damaged (spec sections 6.2 and 7).
         """
         rows, cols = self.geometry.grid(level) if 0 <= level < len(self.levels) else (0, 0)
         if not (0 <= row < rows and 0 <= col < cols):
@@ -257,7 +274,10 @@ class Slide:
         coding = self.metadata.coding
         places = [(needed, row, col) for needed in needed_levels(level)]
         tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
-        return decode_tile(coding, level, row, col, tiles, window, corner)
+        try:
+            return decode_tile(coding, level, row, col, tiles, window, corner)
+        except RripError as error:
+            raise error.within(self.name) from error
 
     def read_region(
         self,
@@ -275,6 +295,7 @@ class Slide:
         Parameters
         ----------
         level : int
+            Index of the level, 0 for the finest.
         y, x : int
             Upper left corner, px of that level.
         height, width : int
@@ -436,6 +457,7 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     Returns
     -------
     Slide
+        The open slide; use it as a context manager, or close it.
 
     Raises
     ------

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["BASE_LEVEL", "MAX_SIDE", "TILE_SIZES", "Geometry", "ceil_div"]
+__all__ = ["BASE_LEVEL", "MAX_SIDE", "TILE_SIZES", "Geometry", "Place", "ceil_div"]
+
+Place = tuple[int, int, int]
+"""Level, row and column of a tile."""
 
 BASE_LEVEL = 2
 """Index of the base level, the coarsest of a family; finer levels are residuals."""

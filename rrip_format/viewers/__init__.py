@@ -1,1 +1,1 @@
-"""The interfaces of other programs: OpenSlide's API and napari."""
+"""Interfaces for other programs: OpenSlide's API and napari."""

@@ -1,4 +1,4 @@
-"""A slide as a multiscale layer of napari, read as it is looked at (the npe2 manifest is ``napari.yaml``)."""
+"""A napari reader: a slide as a multiscale layer, read on demand (the npe2 manifest is ``napari.yaml``)."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 
 from ..extras import needs
 from ..slides.slide import open_slide
+from ..spec.extensions import EXTENSIONS
 
 __all__ = ["get_reader", "read_layers"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-_SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip.tiff", ".rrip")
-
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """:func:`read_layers` for a path, or several, that this reader opens, else None."""
-    return read_layers if all(os.fspath(one).rstrip("/\\").endswith(_SUFFIXES) for one in _several(path)) else None
+    """Return :func:`read_layers` if all paths have an extension of containers, otherwise None."""
+    return read_layers if all(os.fspath(one).rstrip("/\\").endswith(EXTENSIONS) for one in _several(path)) else None
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """One image layer per slide.
+    """Return one image layer per slide.
 
     Parameters
     ----------
     path : path or sequence of paths
+        Paths or URLs of containers.
 
     Returns
     -------
     list of (levels, options, "image")
-        Levels are lazy Dask arrays, (height, width, 3) uint8, finest first. The scale of the layer is in µm where the
-        slide says how large its pixels are.
+        Levels are lazy Dask arrays, (height, width, 3) uint8, finest first. The scale of the layer is in µm if the
+        pixel size is known.
 
     Raises
     ------
     FormatError
-        If no RRIP container is there.
+        If a path is not that of an RRIP container.
     ExtraMissingError
         If Dask is not installed.
     """

@@ -1,7 +1,7 @@
-"""``RripSlide``: a container behind the interface of openslide-python.
+"""``RripSlide``: a container with the interface of openslide-python.
 
-It does what ``openslide.OpenSlide`` does on an ordinary pyramidal TIFF, with three differences: downsamples are exact
-powers of two, errors are not sticky (one damaged tile does not close the slide), and it can be pickled.
+It behaves like ``openslide.OpenSlide`` with an ordinary pyramidal TIFF, with three differences: downsampling factors
+are exact powers of two, a slide can be read after an error, and it can be pickled.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compat import openslide_cache_bytes
 from ..containers.base import open_container
 from ..containers.pictures import AssociatedImages
 from ..errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
@@ -44,22 +45,22 @@ class RripSlideError(RripError, openslide.OpenSlideError):  # type: ignore[misc]
 
 
 class UnsupportedSlideError(RripSlideError, openslide.OpenSlideUnsupportedFormatError):  # type: ignore[misc]
-    """There is no RRIP container."""
+    """There is no RRIP container at the path."""
 
 
 class SlideNotFoundError(UnsupportedSlideError, FileNotFoundError):
-    """There is nothing at the path; OpenSlide has no error of its own for that."""
+    """There is nothing at the path; OpenSlide has no exception class for this."""
 
     errno = NotFoundError.errno
 
 
 class ClosedSlideError(RripError, ctypes.ArgumentError):
-    """The slide was closed; of the type that OpenSlide raises then."""
+    """The slide is closed; OpenSlide raises ``ctypes.ArgumentError`` in this case."""
 
 
 @contextmanager
 def _openslide_errors() -> Iterator[None]:
-    """Turn our errors into those that code written for OpenSlide catches."""
+    """Translate our exceptions to those that code written for OpenSlide catches."""
     try:
         yield
     except NewerFormatError as error:
@@ -71,7 +72,9 @@ def _openslide_errors() -> Iterator[None]:
     except RripError as error:
         raise RripSlideError(str(error), rule=error.rule) from error
     except MemoryError as error:
-        raise RripSlideError("not enough memory; read a part, or a coarser level", rule=LimitError.rule) from error
+        raise RripSlideError(
+            "not enough memory for the region; read a smaller one, or a coarser level", rule=LimitError.rule
+        ) from error
 
 
 class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
@@ -79,15 +82,15 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
     Parameters
     ----------
-    filename : str or path
-        A folder, a zip file, a TIFF file, or a URL that fsspec knows.
+    filename : str or path-like
+        Path or URL of a container: a folder, a zip archive or a TIFF file.
 
     Raises
     ------
     SlideNotFoundError
-        If nothing is there.
+        If there is nothing at the path or URL.
     UnsupportedSlideError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     RripSlideError
         If it cannot be read.
     """
@@ -107,7 +110,18 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
     @classmethod
     def detect_format(cls, filename: str | os.PathLike[str]) -> str | None:
-        """``"rrip"`` for an RRIP container, else None."""
+        """Return ``"rrip"`` for an RRIP container, otherwise None.
+
+        Parameters
+        ----------
+        filename : str or path-like
+            Path or URL.
+
+        Returns
+        -------
+        str or None
+            The name of the format.
+        """
         try:
             open_container(filename).close()
         except NewerFormatError:
@@ -123,7 +137,7 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         return self._slide
 
     def close(self) -> None:
-        """Release the container; reading afterwards is a :class:`ClosedSlideError`."""
+        """Close the container; reading afterwards raises :class:`ClosedSlideError`."""
         if self._slide is not None:
             self._slide.close()
             self._slide = None
@@ -140,7 +154,7 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
     @property
     def level_downsamples(self) -> tuple[float, ...]:
-        """How many level 0 pixels a pixel of each level stands for along an axis."""
+        """Downsampling factor of every level."""
         return tuple(float(level.downsample) for level in self._opened.levels)
 
     @property
@@ -152,11 +166,22 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
     @property
     def associated_images(self) -> Mapping[str, Image.Image]:
-        """``PIL.Image`` by name: macro, thumbnail, label, as far as the slide has them; decoded when asked for."""
+        """Images by name (macro, thumbnail, label), decoded on demand to ``PIL.Image``."""
         return _AssociatedImages(self._opened.associated_images)
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
-        """The coarsest level whose downsample is not above `downsample`, or 0."""
+        """Return the coarsest level whose downsampling factor is not above `downsample`, or 0.
+
+        Parameters
+        ----------
+        downsample : float
+            Wanted downsampling factor.
+
+        Returns
+        -------
+        int
+            Index of the level.
+        """
         coarser = (level.index for level in self._opened.levels[1:] if downsample < level.downsample)
         return next(coarser, self.level_count) - 1
 
@@ -166,9 +191,9 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         Parameters
         ----------
         location : (x, y)
-            Upper left corner, px of level 0. Where it falls between pixels of `level`, these are interpolated.
+            Upper left corner, px of level 0. Between pixels of `level`, colours are interpolated.
         level : int
-            A level that does not exist gives a transparent image, as it does in OpenSlide.
+            Index of the level. One that does not exist gives a transparent image, as in OpenSlide.
         size : (width, height)
             Size of the result, px of `level`.
 
@@ -180,16 +205,16 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         Raises
         ------
         RripSlideError
-            For a negative size, one above `MAX_REGION_PX` or for which there is not enough memory, or a tile that is
-            absent or damaged.
+            If a size is negative, if the region has more than `MAX_REGION_PX` pixels or does not fit into memory, or if
+            a tile is absent or damaged.
         """
         slide = self._opened
         (x, y), (width, height) = map(operator.index, location), map(operator.index, size)
         if min(width, height) < 0:
-            raise RripSlideError(f"negative width ({width}) or negative height ({height}) not allowed")
+            raise RripSlideError(f"size is {width} x {height} px, expected no negative number")
         if width * height > MAX_REGION_PX:
             raise RripSlideError(
-                f"a region of {width} x {height} px is wanted, one call returns up to {MAX_REGION_PX} px: read parts"
+                f"size is {width} x {height} px, expected at most {MAX_REGION_PX} px: read smaller regions"
             )
         if width == 0 or height == 0:
             return Image.new("RGBA", (width, height))
@@ -202,10 +227,21 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         return region
 
     def set_cache(self, cache: Any) -> None:
-        """Keep as many bytes of decoded tiles as `cache` was made for; the tiles are not shared between slides."""
+        """Set the size of the cache of decoded tiles to that of `cache`; slides do not share their caches.
+
+        Parameters
+        ----------
+        cache : openslide.OpenSlideCache
+            A cache of the wanted size.
+
+        Raises
+        ------
+        TypeError
+            If `cache` is anything else.
+        """
         if not isinstance(cache, openslide.OpenSlideCache):
-            raise TypeError("Not a cache object")
-        self._opened.capacity = int(getattr(cache, "_capacity", self._opened.capacity))
+            raise TypeError(f"cache is {type(cache).__name__}, expected openslide.OpenSlideCache")
+        self._opened.capacity = openslide_cache_bytes(cache, self._opened.capacity)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._filename!r})"
@@ -215,7 +251,7 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
 
 
 class _AssociatedImages(Mapping[str, Image.Image]):
-    """Associated images in the mode that OpenSlide gives; read and decoded one by one."""
+    """Associated images in the mode of OpenSlide, RGBA, read and decoded on demand."""
 
     def __init__(self, arrays: AssociatedImages) -> None:
         self._arrays = arrays

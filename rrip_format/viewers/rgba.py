@@ -1,4 +1,4 @@
-"""Regions of a slide as OpenSlide places them: transparent outside, interpolated between pixels."""
+"""Regions as OpenSlide returns them: transparent outside the slide, interpolated between pixels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..slides.slide import Slide
 __all__ = ["read_rgba"]
 
 _FRACTION = 128
-"""Steps of a pixel in which regions may start."""
+"""Number of steps in a pixel for the start of a region."""
 
 
 def _level_place(at: int, downsample: int) -> tuple[int, int]:
-    """(pixel of a level, fraction of one in 1/128) of a level 0 coordinate; OpenSlide cuts negative ones."""
+    """Convert a level 0 coordinate to a pixel of a level and a fraction in 1/128; negative ones are truncated."""
     if at < 0:
         return -(-at // downsample), 0
     pixel, rest = divmod(at, downsample)
@@ -22,7 +22,7 @@ def _level_place(at: int, downsample: int) -> tuple[int, int]:
 
 
 def read_rgba(slide: Slide, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
-    """RGBA whose corner is (y, x) of level 0, and whose size is in px of `level`."""
+    """Read RGBA pixels; (y, x) is the corner in px of level 0, the size is in px of `level`."""
     top, part_y = _level_place(y, slide.levels[level].downsample)
     left, part_x = _level_place(x, slide.levels[level].downsample)
     if not (part_y or part_x):
@@ -31,7 +31,7 @@ def read_rgba(slide: Slide, level: int, y: int, x: int, height: int, width: int)
 
 
 def _read_whole(slide: Slide, level: int, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
-    """RGBA of a rectangle of one level in its own px, transparent outside."""
+    """Read RGBA pixels of a rectangle of one level in px of that level, transparent outside."""
     rows, cols = slide.geometry.shape(level)
     rgba = np.zeros((height, width, 4), np.uint8)
     top, bottom = max(0, y), min(rows, y + height)
@@ -44,9 +44,9 @@ def _read_whole(slide: Slide, level: int, y: int, x: int, height: int, width: in
 
 
 def _interpolate(rgba: NDArray[np.uint8], part_y: int, part_x: int) -> NDArray[np.uint8]:
-    """Bilinear, (h + 1, w + 1, 4) to (h, w, 4); transparent neighbours lend no colour."""
+    """Interpolate bilinearly from (h + 1, w + 1, 4) to (h, w, 4); colours are weighted by alpha."""
     out = np.empty((rgba.shape[0] - 1, rgba.shape[1] - 1, 4), np.uint8)
-    for start in range(0, len(out), 128):  # 32-bit intermediates of a few rows only
+    for start in range(0, len(out), 128):  # a few rows at a time, because intermediate values have 32 bits
         rows = rgba[start : start + 129].astype(np.uint32)
         rows = rows[:-1] * (_FRACTION - part_y) + rows[1:] * part_y
         sums = rows[:, :-1] * (_FRACTION - part_x) + rows[:, 1:] * part_x

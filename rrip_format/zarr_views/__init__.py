@@ -1,1 +1,1 @@
-"""Zarr-shaped access: codecs, the store adapter, kerchunk references and the fsspec protocol."""
+"""Access through Zarr: codecs, the store, the mapping, kerchunk references and the fsspec protocol."""

@@ -1,7 +1,7 @@
-"""The codec ``imagecodecs_jpeg`` of the base arrays, decoded by this package where imagecodecs-zarr is not installed.
+"""The codec ``imagecodecs_jpeg`` of the base arrays, decoded by this package if imagecodecs-zarr is not installed.
 
-The entry point of this package always points here. Where imagecodecs-zarr has one too, `Jpeg` *is* the class that it
-points to, and Zarr, which tells implementations apart by their class, sees one.
+The entry point of this package always names `Jpeg`. If imagecodecs-zarr is installed, `Jpeg` is its class, so that
+Zarr, which distinguishes implementations by their class, finds only one.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ from ..spec.tile import jpeg_of_base
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from zarr.abc.buffer import Buffer, NDBuffer
     from zarr.core.array_spec import ArraySpec
-    from zarr.core.buffer import Buffer, NDBuffer
 
 __all__ = ["Jpeg"]
 
 _UNIT = 16
-"""Sides of base tiles, and of all that :func:`rrip_format.family.jpeg.decode_ycc` takes, are multiples of it."""
+"""Sides of base tiles are multiples of this, px."""
 
 
 @dataclass(frozen=True)
 class _Jpeg(ArrayBytesCodec):
-    """Decoder of chunks that are JPEG files, to (height, width, 3) RGB; without options, and without encoding."""
+    """Decoder of chunks that are JPEG files, to (height, width, 3) RGB; it has no options and does not encode."""
 
     is_fixed_size = False
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Parse the codec's entry of a ``zarr.json``; no option is known."""
+        """Parse the codec's entry in a ``zarr.json``, which must not have options."""
         if data.get("configuration"):
             raise FormatError(
-                f"codec imagecodecs_jpeg: options {shown(data['configuration'])} need imagecodecs-zarr",
+                f"codec imagecodecs_jpeg: options {shown(data['configuration'])} are unknown here, expected none; "
+                "install imagecodecs-zarr",
                 rule="array.document",
             )
         return cls()
 
     def to_dict(self) -> dict[str, Any]:
-        """The codec's entry of a ``zarr.json``."""
+        """Return the codec's entry in a ``zarr.json``."""
         return {"name": "imagecodecs_jpeg", "configuration": {}}
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:
-        """Raise: streams differ in size."""
+        """Raise ``NotImplementedError``, since streams differ in size."""
         raise NotImplementedError
 
     def _decode_sync(self, chunk_data: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
@@ -70,14 +71,14 @@ class _Jpeg(ArrayBytesCodec):
         return await asyncio.to_thread(self._decode_sync, chunk_data, chunk_spec)
 
     def _encode_sync(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> NoReturn:
-        raise ReadOnlyError("codec imagecodecs_jpeg: this stand-in only decodes; install imagecodecs-zarr to encode")
+        raise ReadOnlyError("codec imagecodecs_jpeg: rrip-format only decodes it; install imagecodecs-zarr to encode")
 
     async def _encode_single(self, chunk_data: NDBuffer, chunk_spec: ArraySpec) -> NoReturn:
         self._encode_sync(chunk_data, chunk_spec)
 
 
 def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
-    """Whether a chunk is what base tiles are: a square 4:4:4 JPEG of the size that the array says."""
+    """Return whether a chunk could be a base tile: a square 4:4:4 JPEG of the size of the chunk."""
     if shape != (shape[0], shape[0], 3) or shape[0] % _UNIT:
         return False
     try:
@@ -87,8 +88,8 @@ def _is_ours(data: bytes, shape: tuple[int, ...]) -> bool:
 
 
 def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Decode a chunk that is like a base tile."""
-    from ..core.colour import ycc_to_rgb  # loads the compiled core, which looking at metadata does not need
+    """Decode a chunk like a base tile."""
+    from ..core.colour import ycc_to_rgb  # loads the compiled core, which metadata do not need
     from ..family.jpeg import decode_ycc
 
     rgb = np.empty(shape, np.uint8)
@@ -97,7 +98,7 @@ def _decode(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _decode_other(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Decode any other: an associated image, which may have any size, or what another writer made."""
+    """Decode any other chunk: an associated image, or a JPEG of another writer."""
     with needs("convert", f"a chunk of {' x '.join(map(str, shape))} that is not like a base tile"):
         import imagecodecs
     try:
@@ -110,7 +111,7 @@ def _decode_other(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _implementation() -> type[ArrayBytesCodec]:
-    """Whose codec it is: told by entry points, without an import of imagecodecs where nothing would come of it."""
+    """Return the class of the codec; imagecodecs is imported only if its entry point is installed."""
     for point in entry_points(group="zarr.codecs", name="imagecodecs_jpeg"):
         if not point.value.startswith("rrip_format."):
             with suppress(ImportError):

@@ -1,8 +1,9 @@
-"""The Zarr v3 codec ``rrip``: a chunk reads its own tile and those of the coarser levels it is predicted from.
+"""The Zarr v3 codec ``rrip``: it reads the tile of a chunk and those of the coarser levels it is predicted from.
 
-Like ``sharding_indexed`` it is handed the place of a chunk, not its bytes, and reads what it needs (spec section
-9.3). It never returns "no such chunk", which Zarr would fill: absent tiles are background where the metadata say so
-and an error everywhere else. It does not write: a change of one pixel would have to re-encode a family.
+Like ``sharding_indexed``, the codec gets the store and key of a chunk rather than its bytes, and reads what it needs
+(spec section 9.3). It never returns "no such chunk", for which Zarr would use the fill value: absent tiles are
+background if the metadata list their families as empty, and an error otherwise. It does not write, since changing a
+pixel would mean to encode a family again.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from zarr.storage import FsspecStore, LocalStore, StorePath
 
 from ..concurrency.pool import OwnThreads, usable_cores
 from ..concurrency.recent import RecentTiles
-from ..errors import FormatError, ReadOnlyError, RripError
+from ..errors import FormatError, RripError, read_only
 from ..family.decode import decode_tile, needed_levels
-from ..spec.metadata import Coding, parse_coding
+from ..spec.metadata import Coding, parse_codec
 from ..spec.zarr_layout import tile_key
 from ..storage.zarr_stores import get_async, get_sync, is_synchronous
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from zarr.abc.buffer import Buffer, NDBuffer
     from zarr.abc.store import Store
     from zarr.core.array_spec import ArraySpec
-    from zarr.core.buffer import Buffer, NDBuffer
 
     from ..core.colour import Window
 
@@ -48,7 +49,9 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
     Parameters
     ----------
     level : int
+        Level of the array.
     coding : Coding
+        Coding of the slide.
     """
 
     level: int
@@ -58,7 +61,7 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Parse the codec's entry of a ``zarr.json``.
+        """Parse the codec's entry in a ``zarr.json``.
 
         Raises
         ------
@@ -67,20 +70,15 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         """
         configuration = data.get("configuration")
         if not isinstance(configuration, dict):
-            raise FormatError("codec rrip: there is no configuration", rule="array.document")
-        coding, level = parse_coding(configuration.get("coding")), configuration.get("level")
-        if not isinstance(level, int) or isinstance(level, bool) or not 0 <= level < coding.geometry.levels:
-            raise FormatError(
-                f"codec rrip: level is {level!r}, expected 0 … {coding.geometry.levels - 1}", rule="array.document"
-            )
-        return cls(level, coding)
+            raise FormatError("codec rrip: configuration is absent, expected an object", rule="array.document")
+        return cls(*parse_codec(configuration.get("level"), configuration.get("coding")))
 
     def to_dict(self) -> dict[str, Any]:
-        """The codec's entry of a ``zarr.json``."""
+        """Return the codec's entry in a ``zarr.json``."""
         return {"name": "rrip", "configuration": {"level": self.level, "coding": self.coding.to_json()}}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
-        """Raise :class:`FormatError` unless the array around the codec is the level that it decodes."""
+        """Raise :class:`FormatError` unless shape, chunks and data type of the array match the level."""
         geometry = self.coding.geometry
         side = geometry.tile_side(self.level)
         expected = (3, *geometry.shape(self.level))
@@ -95,13 +93,13 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
             raise FormatError(f"codec rrip: array of {dtype}, expected uint8", rule="array.document")
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> NoReturn:
-        """Raise: tiles differ in size."""
+        """Raise ``NotImplementedError``, since tiles differ in size."""
         raise NotImplementedError
 
-    # The two shapes of the same read. A store that answers at once is read and decoded in one thread hop.
+    # Asynchronous and synchronous reading. Local stores are read and decoded in the same thread.
 
     async def decode_partial(self, batch_info: Iterable[tuple[Any, Any, ArraySpec]]) -> Iterable[NDBuffer | None]:
-        """Decode parts of chunks; Zarr mostly hands over one at a time, which needs no gathering."""
+        """Decode parts of chunks; Zarr mostly passes one at a time, which needs no gathering."""
         batch = list(batch_info)
         if len(batch) == 1:
             return [await self._decode_partial_single(*batch[0])]
@@ -123,7 +121,7 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         return self._decode(source, tiles, selection, chunk_spec)
 
     def _wanted(self, source: _Chunk) -> tuple[list[str], list[int]]:
-        """Keys of the tiles that make a chunk, and how long they can be."""
+        """Return the keys of the tiles of a chunk, and their largest sizes."""
         return source.keys(self.level), [self.coding.tile_limit(needed) for needed in needed_levels(self.level)]
 
     def _has_tiles(self, source: _Chunk) -> bool:
@@ -138,14 +136,14 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         try:
             if _is_whole(selection[0], 3):
                 rgb = decode(window)
-            else:  # who reads one channel mostly comes back for the others
+            else:  # readers of one channel mostly read the others next
                 place = self.coding.uuid, self.level, source.row, source.col
                 rgb, rest = _recent.get((*place, *tiles), lambda: decode(None)), selection
         except RripError as error:
             raise error.within(f"{source.store}/{source.root}") from error
         return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb)[rest]
 
-    # Everything else is refused.
+    # Writing and other ways of decoding are refused.
 
     async def _encode_partial_single(self, *_: Any) -> NoReturn:
         _refuse_writing()
@@ -166,12 +164,12 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
         _refuse_other_codecs()
 
     async def decode(self, chunks_and_specs: Iterable[tuple[Buffer | None, ArraySpec]]) -> Iterable[NDBuffer | None]:
-        """Raise: with other codecs around it, this one is not told where its chunk is."""
+        """Raise :class:`FormatError`: Zarr does not pass the key of the chunk if there are other codecs."""
         _refuse_other_codecs()
 
 
 def _most_threads() -> int:
-    """As many as there are cores, for more only take turns; fewer if Zarr is told so (``threading.max_workers``)."""
+    """Return the number of threads: one per core, or fewer if Zarr is configured so (``threading.max_workers``)."""
     import zarr
 
     told: int | None = zarr.config.get("threading.max_workers", None)
@@ -181,7 +179,7 @@ def _most_threads() -> int:
 _threads = OwnThreads("rrip-zarr", _most_threads)
 
 _recent = RecentTiles(1 << 25)
-"""Tiles of which only some channels were read. Their keys are what they were decoded from, so none gets out of date."""
+"""Cache of tiles of which only some channels were read. The stored bytes are part of the key, so none is outdated."""
 
 
 def _is_whole(part: Any, length: int) -> bool:
@@ -189,7 +187,7 @@ def _is_whole(part: Any, length: int) -> bool:
 
 
 def _wanted_part(selection: Any, side: int) -> tuple[Window | None, Any]:
-    """The rectangle of a chunk that a selection reaches, None for all of it, and the selection in that rectangle."""
+    """Return the rectangle of a chunk that a selection needs, None for all, and the selection within it."""
     bounds: list[int] = []
     rest: list[Any] = [selection[0]]
     for part in selection[1:]:
@@ -211,18 +209,19 @@ def _wanted_part(selection: Any, side: int) -> tuple[Window | None, Any]:
 
 
 def _refuse_writing() -> NoReturn:
-    raise ReadOnlyError("an RRIP container is read-only through Zarr: make a new one with 'rrip convert'")
+    raise read_only()
 
 
 def _refuse_other_codecs() -> NoReturn:
     raise FormatError(
-        "codec rrip must be the only codec of its array; it cannot be read through this door", rule="array.document"
+        "codec rrip must be the only codec of its array, and is not: Zarr does not tell it which chunk to read",
+        rule="array.document",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Where a chunk is: the store, the path of the container's root in it, and the tile's row and column."""
+    """Location of a chunk: the store, the path of the container's root in it, and the tile's row and column."""
 
     store: Store
     root: str
@@ -231,20 +230,20 @@ class _Chunk:
 
     @classmethod
     def locate(cls, byte_getter: Any, level: int) -> _Chunk:
-        """From the place that Zarr hands to the codec.
+        """Return the location of the chunk that Zarr passes to the codec.
 
         Raises
         ------
         FormatError
-            If the coarser levels cannot be reached from there.
+            If the store and key do not lead to the coarser levels.
         """
         if not isinstance(byte_getter, StorePath):
             raise FormatError(
-                "codec rrip: the coarser levels cannot be reached from inside another codec or store view",
+                "codec rrip: inside another codec or a view of a store, the coarser levels cannot be read",
                 rule="array.document",
             )
         store, parts = byte_getter.store, byte_getter.path.split("/")
-        if len(parts) == 4:  # the array was opened by itself: its parent is above the root of the store
+        if len(parts) == 4:  # the array was opened by itself: the container is above the root of the store
             store = _parent(store, level)
             parts = [str(level), *parts]
         if len(parts) < 5 or parts[-5:-2] != [str(level), "c", "0"]:
@@ -255,12 +254,12 @@ class _Chunk:
         return cls(store, "".join(f"{part}/" for part in parts[:-5]), int(parts[-2]), int(parts[-1]))
 
     def keys(self, level: int) -> list[str]:
-        """Keys of the tiles that make this chunk."""
+        """Return the keys of the tiles that the chunk is decoded from."""
         return [self.root + tile_key(needed, self.row, self.col) for needed in needed_levels(level)]
 
 
 def _parent(store: Store, level: int) -> Store:
-    """The store one level up from a store whose root is one array of a container."""
+    """Return the store one folder above a store whose root is one array of a container."""
     if isinstance(store, LocalStore):
         root = Path(store.root).absolute()
         if root.name == str(level):
@@ -270,7 +269,7 @@ def _parent(store: Store, level: int) -> Store:
         if head and name == str(level):
             return FsspecStore(store.fs, read_only=True, path=head)
     raise FormatError(
-        f"codec rrip: level {level} was opened by itself in {store}, where the coarser levels cannot be reached: open "
-        f"the container and take array {str(level)!r} of it",
+        f"codec rrip: level {level} was opened by itself in {store}, where the coarser levels cannot be read: open the "
+        f"container and use its array {str(level)!r}",
         rule="array.document",
     )

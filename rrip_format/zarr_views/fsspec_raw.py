@@ -1,14 +1,14 @@
-"""The fsspec protocol ``rrip``: a container as a Zarr hierarchy of raw pixels, for readers that cannot run our codec.
+"""The fsspec protocol ``rrip``: a container as a Zarr hierarchy of raw pixels, for readers without our codec.
 
-``rrip::file:///data/slide.rrip.tif`` has the arrays ``0``, ``1`` … of the container, but their chunks are decoded when
-they are asked for, so that a plain Zarr v3 reader with the codec ``bytes`` is enough. ::
+``rrip::file:///data/slide.rrip.tif`` has the arrays ``0``, ``1`` … of the container, with chunks that are decoded on
+demand, so that a Zarr v3 reader with the codec ``bytes`` suffices. ::
 
     zarr.json                  "ome" (NGFF 0.5)
-    0/zarr.json  0/c/0/3/5     every level: (3, side, side) uint8 per chunk; no chunk where a family is empty
-    icc_profile/…              where the slide has one
-    associated/macro/…         where it has one
+    0/zarr.json  0/c/0/3/5     every level: (3, side, side) uint8 per chunk; no chunk for an empty family
+    icc_profile/…              if the slide has one
+    associated/macro/…         if the slide has one
 
-A tile that is missing or damaged is an error of a type that no Zarr version takes for "no such chunk".
+Reading a missing or damaged tile raises an error that no Zarr version takes for "no such chunk".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, NoReturn, TypeVar
 from ..concurrency.pool import OwnThreads, usable_cores
 from ..containers.base import Container, Place, open_container
 from ..containers.pictures import decode_picture
-from ..errors import FormatError, NotFoundError, ReadOnlyError, RripError
+from ..errors import FormatError, NotFoundError, RripError, read_only
 from ..extras import needs
 from ..family.decode import decode_tile, needed_levels
 from ..spec.zarr_layout import ICC_KEY, dump
@@ -43,20 +43,21 @@ _CHUNK_KEY = re.compile(rf"{_NUMBER}/c/0/{_NUMBER}/{_NUMBER}")
 
 
 class RawHierarchy(Hierarchy):
-    """Keys and values of a container whose chunks are pixels; thread-safe, picklable.
+    """Keys and values of a container whose chunks are raw pixels; thread-safe and picklable.
 
     Parameters
     ----------
     container : Container
+        The container.
     """
 
     @cached_property
     def documents(self) -> Mapping[str, bytes]:
-        """Everything that is no pixel of a level, with the codec ``bytes`` alone."""
+        """Metadata documents, which name only the codec ``bytes``, and attachments."""
         return _Documents(self.container)
 
     def locate(self, key: str) -> Place | None:
-        """The tile whose key this is, None for any other key and for empty tiles."""
+        """Return the tile at a key, None for any other key and for empty tiles."""
         match = _CHUNK_KEY.fullmatch(key)
         if match is None:
             return None
@@ -66,16 +67,19 @@ class RawHierarchy(Hierarchy):
         return (level, row, col) if row < rows and col < cols and not coding.is_empty(level, row, col) else None
 
     def read(self, key: str) -> bytes | None:
-        """The value of a key, None where there is none; errors as in :meth:`Hierarchy.read`."""
+        """Return the value of a key, None if there is none; errors as in :meth:`Hierarchy.read`."""
         place = self.locate(key)
         if place is None:
             return self.documents.get(key)
         level, row, col = place
         tiles = self.container.read_tiles([(needed, row, col) for needed in needed_levels(level)])
-        return decode_tile(self.container.metadata.coding, level, row, col, tiles).tobytes()
+        try:
+            return decode_tile(self.container.metadata.coding, level, row, col, tiles).tobytes()
+        except RripError as error:
+            raise error.within(self.container.name) from error
 
     def size(self, key: str) -> int | None:
-        """Bytes of a value, without decoding it; None where there is none."""
+        """Return the size of a value, bytes, without decoding it; None if there is none."""
         place = self.locate(key)
         if place is not None:
             return 3 * self.container.metadata.coding.geometry.tile_side(place[0]) ** 2
@@ -87,7 +91,7 @@ class RawHierarchy(Hierarchy):
 
 
 class _Documents(Mapping[str, bytes]):
-    """Documents and attachments by key, each made when it is asked for: a damaged one fails alone."""
+    """Documents and attachments by key, each made on demand, so that a damaged one affects no other."""
 
     def __init__(self, container: Container) -> None:
         self._name = container.name
@@ -109,7 +113,7 @@ class _Documents(Mapping[str, bytes]):
 
 
 def _plain(document: bytes) -> bytes:
-    """A ``zarr.json`` without our codec and metadata: it is no RRIP container any more."""
+    """Remove our codec and metadata from a ``zarr.json``, which then no longer describes an RRIP container."""
     found = json.loads(document)
     if "codecs" in found:
         found["codecs"] = [{"name": "bytes"}]
@@ -122,30 +126,30 @@ _threads = OwnThreads("rrip-files", usable_cores)
 
 
 def _url(target: str, protocol: str, options: dict[str, Any]) -> str:
-    """The URL that fsspec has taken apart."""
+    """Rebuild the URL that fsspec has split into parameters."""
     options = dict(options)
     inner = options.pop("fo", None), options.pop("target_protocol", None), options.pop("target_options", None)
     if options.keys() - {"asynchronous", "loop"}:
         raise RripError(
-            f"rrip::{protocol}: options {sorted(options)} cannot be passed on; set them in fsspec.config.conf"
+            f"rrip::{protocol}: options {sorted(options)} are not supported; set them in fsspec.config.conf"
         )
     url = target if "://" in target else f"{protocol}://{target}" if target else protocol
     return url if inner[0] is None else f"{url}::{_url(inner[0], inner[1] or 'file', inner[2] or {})}"
 
 
 class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """Read-only files of raw pixels, one a chunk.
+    """A read-only file system with a file of raw pixels for each chunk.
 
     Parameters
     ----------
     fo : str
-        Path or URL of a container, of any kind.
+        Path or URL of a container of any kind.
     target_protocol : str
-        Where it is.
+        Protocol of `fo`.
     target_options : dict, optional
-        The rest of a chain of URLs; options of the file systems in it are refused.
-    **storage_options
-        Those of fsspec.
+        The rest of a chain of URLs; options of its file systems are not supported.
+    **storage_options : object
+        Options of fsspec.
 
     Raises
     ------
@@ -166,23 +170,23 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
     ) -> None:
         super().__init__(**storage_options)
         if fo is None:
-            raise RripError("rrip: names no container, expected a chain such as rrip::file:///data/slide.rrip.zarr")
+            raise RripError("rrip: the container is not named, expected a URL like rrip::file:///data/slide.rrip.zarr")
         self._name = _url(str(fo), target_protocol, target_options or {})
         self._hierarchy: RawHierarchy | None = None
         self._lock = threading.Lock()
 
     def _opened(self) -> RawHierarchy:
-        with self._lock:  # opened late: constructors run inside event loops, which must not wait
+        with self._lock:  # opened on demand, because constructors run inside event loops, which must not wait
             if self._hierarchy is None:
                 path = self._name.removeprefix("file://")
                 try:
                     self._hierarchy = RawHierarchy(open_container(path if "::" not in path else self._name))
-                except NotFoundError as error:  # a FileNotFoundError would be taken for a missing key
+                except NotFoundError as error:  # readers would take a FileNotFoundError for a missing key
                     raise FormatError(str(error), rule=error.rule) from error
         return self._hierarchy
 
     async def _run(self, path: str, function: Callable[[RawHierarchy, str], T]) -> T:
-        """Call `function` in a thread, with errors that no reader takes for a missing key."""
+        """Call `function` in a thread, and translate errors that readers would take for a missing key."""
         key = self._strip_protocol(path).strip("/")
 
         def call() -> T:
@@ -209,7 +213,7 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         found = await self._run(path, _entries)
         if not found:
             raise FileNotFoundError(path)
-        if self._strip_protocol(path).startswith("/"):  # zarr 3.1 takes its own prefix off
+        if self._strip_protocol(path).startswith("/"):  # zarr 3.1 removes this prefix
             found = [{**entry, "name": f"/{entry['name']}"} for entry in found]
         return found if detail else [entry["name"] for entry in found]
 
@@ -222,13 +226,13 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise ReadOnlyError(f"{self._name}: an RRIP container is read-only; make a new one with 'rrip convert'")
+        raise read_only(f"{self._name}: an RRIP container")
 
     _pipe_file = _put_file = _cp_file = _rm_file = _rm = _mkdir = _makedirs = _refuse_async
 
 
 def _entry(hierarchy: RawHierarchy, key: str) -> dict[str, Any] | None:
-    """What fsspec wants to know of a file or folder."""
+    """Return the entry of a file or folder as fsspec wants it."""
     size = hierarchy.size(key)
     if size is not None:
         return {"name": key, "size": size, "type": "file"}
@@ -236,7 +240,7 @@ def _entry(hierarchy: RawHierarchy, key: str) -> dict[str, Any] | None:
 
 
 def _entries(hierarchy: RawHierarchy, key: str) -> list[dict[str, Any]]:
-    """What is directly under a folder, or the file itself."""
+    """Return the entries of a folder, or that of a file."""
     if hierarchy.size(key) is not None:
         names = [key]
     else:

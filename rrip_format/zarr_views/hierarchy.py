@@ -1,7 +1,7 @@
-"""A container as keys and values of a Zarr hierarchy, whatever it is stored in (spec sections 9.2 and 9.8).
+"""A container of any kind as keys and values of a Zarr hierarchy (spec sections 9.2 and 9.8).
 
-Documents are made from the metadata, tiles are read on demand. A tile that the metadata promise is served whole and
-checked, or is an error: a reader above takes "no such key" for "fill with the fill value".
+Documents are made from the metadata, tiles are read on demand and checked. A tile that is missing although its family
+is not empty is an error, since Zarr would use the fill value for "no such key".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from ..containers.base import Container, Place, open_container, read_attachment
-from ..errors import FormatError, MissingTileError
+from ..errors import DamagedError, FormatError
 from ..family.decode import needed_levels
 from ..family.packet import join_packet
 from ..spec.attachments import ICC_NAME, known_attachments
@@ -32,7 +32,7 @@ __all__ = ["Hierarchy", "check_tile", "open_hierarchy"]
 
 
 class _Documents(Mapping[str, bytes]):
-    """What is no tile, by key. An attachment is read when it is asked for, so that a damaged one harms nothing else."""
+    """Metadata documents and attachments by key; attachments are read on demand, so a damaged one affects no other."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -64,13 +64,14 @@ class _Documents(Mapping[str, bytes]):
 
 
 class Hierarchy:
-    """Keys and values; thread-safe, picklable.
+    """Keys and values of a container; thread-safe and picklable.
 
     Parameters
     ----------
     container : Container
+        The container.
     zarr_format : int
-        3 for the hierarchy that a folder has, 2 for one of packets (NGFF 0.4).
+        3 for the hierarchy of the Zarr binding, 2 for one of packets (NGFF 0.4).
     """
 
     def __init__(self, container: Container, zarr_format: int = 3) -> None:
@@ -79,13 +80,13 @@ class Hierarchy:
 
     @cached_property
     def documents(self) -> Mapping[str, bytes]:
-        """Everything that is no tile: metadata documents, ICC profile, associated images."""
+        """Metadata documents, ICC profile and associated images by key."""
         if self.zarr_format == 2:
             return dict(documents_v2(self.container.metadata))
         return _Documents(self.container)
 
     def locate(self, key: str) -> Place | None:
-        """The tile whose key this is, None for any other key and for empty tiles."""
+        """Return the tile at a key, None for any other key and for empty tiles."""
         place = parse_tile_key_v2(key) if self.zarr_format == 2 else parse_tile_key(key)
         if place is None:
             return None
@@ -97,12 +98,12 @@ class Hierarchy:
         return place if row < rows and col < cols and not coding.is_empty(*place) else None
 
     def read(self, key: str) -> bytes | None:
-        """The value of a key, None where there is none.
+        """Return the value of a key, None if there is none.
 
         Raises
         ------
         MissingTileError, DamagedError
-            If a promised tile is absent or is not what was written there.
+            If a tile is absent although its family is not empty, or is damaged.
         """
         place = self.locate(key)
         if place is None:
@@ -115,15 +116,15 @@ class Hierarchy:
     def _check(self, level: int, row: int, col: int, tile: bytes | None) -> bytes:
         try:
             return check_tile(self.container.metadata.coding, level, row, col, tile)
-        except MissingTileError as error:
+        except DamagedError as error:
             raise error.within(self.container.name) from error
 
     def exists(self, key: str) -> bool:
-        """Whether there is such a key, as the metadata have it."""
+        """Return whether the metadata imply such a key."""
         return self.locate(key) is not None or key in self.documents
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """Every key that starts with `prefix`."""
+        """Generate every key that starts with `prefix`."""
         yield from (key for key in self.documents if key.startswith(prefix))
         coding = self.container.metadata.coding
         for level in range(coding.geometry.levels):
@@ -136,11 +137,11 @@ class Hierarchy:
                     yield key
 
     def _chunks(self, level: int) -> str:
-        """What all chunk keys of a level start with."""
+        """Return the common prefix of all chunk keys of a level."""
         return (tile_key_v2 if self.zarr_format == 2 else tile_key)(level, 0, 0)[: -len("0/0")]
 
     def children(self, folder: str) -> Iterator[str]:
-        """Names directly under a folder, as a listing gives them."""
+        """Generate the names directly in a folder."""
         prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         starts = [self._chunks(level) for level in range(self.container.metadata.coding.geometry.levels)]
         for level, start in enumerate(starts):
@@ -152,7 +153,7 @@ class Hierarchy:
         yield from (name for name in found if name)
 
     def _tile_names(self, level: int, row: str) -> Iterator[str]:
-        """Rows of a level that have tiles, or columns of one of its rows, given as ``5/``; never all keys at once."""
+        """Generate the rows of a level that have tiles, or the columns of a row given as ``5/``."""
         coding = self.container.metadata.coding
         rows, cols = coding.geometry.grid(level)
         if not row:
@@ -165,12 +166,12 @@ class Hierarchy:
 
 
 def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | None) -> bytes:
-    """A stored tile that is promised, checked (spec section 6.2).
+    """Check a stored tile (spec section 6.2) and return it.
 
     Raises
     ------
     MissingTileError, DamagedError
-        If it is absent, or is not what was written there.
+        If it is absent, or the bytes are not those of that tile.
     """
     place = coding.place(level, row, col)
     if tile is None:
@@ -180,12 +181,12 @@ def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | Non
 
 
 def open_hierarchy(container: Container | str | os.PathLike[str], zarr_format: int) -> Hierarchy:
-    """The hierarchy of a container that is open, or of one that is opened.
+    """Return the hierarchy of an open container, or of one at a path or URL.
 
     Raises
     ------
     FormatError
-        If no RRIP container is there, or `zarr_format` is neither 2 nor 3.
+        If it is not an RRIP container, or `zarr_format` is neither 2 nor 3.
     """
     if zarr_format not in {2, 3}:
         raise FormatError(f"zarr_format is {zarr_format!r}, expected 2 or 3")

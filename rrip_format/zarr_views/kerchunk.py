@@ -1,4 +1,4 @@
-"""Kerchunk references: a file of byte ranges that shows a container as a Zarr hierarchy to fsspec."""
+"""Kerchunk references: a list of byte ranges through which fsspec reads a container as a Zarr hierarchy."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ def references(container: Container | str | os.PathLike[str], url: str | None = 
 
     Parameters
     ----------
-    container : Container, path or URL
+    container : Container, str or path-like
+        An open container, or the path or URL of one.
     url : str, optional
-        What the references point to, if not where the container is now.
+        URL of the file in the references; by default that of the container.
 
     Returns
     -------
     dict
-        ``{"version": 1, "refs": {key: text, "base64:…" or [url, offset, length]}}``, ready for JSON.
+        ``{"version": 1, "refs": {key: text, "base64:…" or [url, offset, length]}}``, for JSON.
 
     Raises
     ------
     NotFoundError
-        If nothing is there.
+        If there is nothing at the path or URL.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     StorageError
-        If the container is a folder, which is a Zarr hierarchy by itself.
+        If the container is a folder, which is a Zarr hierarchy already.
     """
     hierarchy = open_hierarchy(container, 3)
     name, locate = hierarchy.container.name, getattr(hierarchy.container, "locate", None)
     if locate is None:
-        raise StorageError(f"{name}: is no single file; Zarr reads it without references")
+        raise StorageError(f"{name}: is a folder, expected a TIFF file or zip archive; Zarr reads folders as they are")
     refs: dict[str, Any] = {}
     for key, data in hierarchy.documents.items():
         refs[key] = data.decode() if key.endswith(".json") else "base64:" + base64.b64encode(data).decode()
@@ -48,6 +49,6 @@ def references(container: Container | str | os.PathLike[str], url: str | None = 
         if place is not None:
             found = locate(*place)
             if found is None:
-                hierarchy.read(key)  # raises what is wrong
+                hierarchy.read(key)  # raises the error
             refs[key] = [url or name, *found]
     return {"version": 1, "refs": refs}

@@ -1,4 +1,4 @@
-"""``RripMapping``: any container as a mapping of keys to bytes, the stores of zarr-python 2 (spec section 9.8)."""
+"""``RripMapping``: a container of any kind as a mapping of keys to bytes, for zarr-python 2 (spec section 9.8)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ __all__ = ["RripMapping"]
 
 
 class RripMapping(Mapping[str, bytes]):
-    """Keys and checked values of a container's Zarr hierarchy; needs no zarr-python for a TIFF file or zip archive.
+    """Keys and checked values of a container's Zarr hierarchy; zarr-python is not needed for files.
 
     Parameters
     ----------
-    container : Container, path or URL
+    container : Container, str or path-like
+        An open container, or the path or URL of one.
     zarr_format : int
         2: packets, which the numcodecs codec ``rrip`` decodes. 3: the hierarchy of the Zarr binding.
     """

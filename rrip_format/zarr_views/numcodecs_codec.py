@@ -1,4 +1,4 @@
-"""The numcodecs codec ``rrip``: a packet to pixels, for readers of Zarr version 2 (spec section 9.8)."""
+"""The numcodecs codec ``rrip``, which decodes packets, for readers of Zarr version 2 (spec section 9.8)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, NoReturn, Self
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ndarray_copy
 
-from ..errors import FormatError, ReadOnlyError
+from ..errors import read_only
 from ..family.packet import decode_packet
-from ..spec.metadata import parse_coding
+from ..spec.metadata import parse_codec
 
 __all__ = ["RripPacket"]
 
@@ -20,6 +20,7 @@ class RripPacket(Codec):  # type: ignore[misc]  # numcodecs has no types
     Parameters
     ----------
     level : int
+        Level of the array.
     coding : mapping
         The ``coding`` object of the metadata (spec section 8.2).
 
@@ -32,29 +33,23 @@ class RripPacket(Codec):  # type: ignore[misc]  # numcodecs has no types
     codec_id = "rrip"
 
     def __init__(self, level: int, coding: dict[str, Any]) -> None:
-        self._coding = parse_coding(coding)
-        if not isinstance(level, int) or isinstance(level, bool) or not 0 <= level < self._coding.geometry.levels:
-            raise FormatError(
-                f"codec rrip: level is {level!r}, expected 0 … {self._coding.geometry.levels - 1}",
-                rule="array.document",
-            )
-        self.level = level
+        self.level, self._coding = parse_codec(level, coding)
 
     def encode(self, buf: Any) -> NoReturn:
-        """Raise: a change of one pixel would have to re-encode a family."""
-        raise ReadOnlyError("an RRIP container is read-only through Zarr: make a new one with 'rrip convert'")
+        """Raise :class:`ReadOnlyError`, since changing a pixel would mean to encode a family again."""
+        raise read_only()
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """RGB, (3, side, side) uint8, of one packet; :class:`DamagedError` if it is not one."""
+        """Decode a packet to RGB, (3, side, side) uint8; raise :class:`DamagedError` if it is damaged."""
         return ndarray_copy(decode_packet(self._coding, self.level, ensure_bytes(buf)), out)
 
     def get_config(self) -> dict[str, Any]:
-        """What ``.zarray`` says of this codec."""
+        """Return the codec's entry in a ``.zarray``."""
         return {"id": self.codec_id, "level": self.level, "coding": self._coding.to_json()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The codec that ``.zarray`` describes."""
+        """Create the codec from its entry in a ``.zarray``."""
         return cls(config.get("level"), config.get("coding"))  # type: ignore[arg-type]
 
     def __repr__(self) -> str:

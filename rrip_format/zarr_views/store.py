@@ -1,4 +1,4 @@
-"""``RripStore``: any container as a read-only Zarr store (spec section 9.8)."""
+"""``RripStore``: a container of any kind as a read-only Zarr store (spec section 9.8)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from zarr.abc.store import (
     SuffixByteRequest,
 )
 
+from .. import errors
 from ..concurrency.pool import OwnThreads
 from ..containers.base import Container
-from ..errors import ReadOnlyError
 from .hierarchy import open_hierarchy
 
 if TYPE_CHECKING:
-    from zarr.core.buffer import Buffer, BufferPrototype
+    from zarr.abc.buffer import Buffer, BufferPrototype
 
 __all__ = ["RripStore"]
 
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 
 class RripStore(Store):
-    """A folder, zip archive or TIFF file, local or remote, as one Zarr hierarchy.
+    """A Zarr store of a container: a folder, zip archive or TIFF file, local or remote.
 
-    Picklable, thread-safe, safe to use after a fork. Stored tiles are checked before they are served, also those that
-    plain codecs then decode.
+    It is picklable, thread-safe and fork-safe. Stored tiles are checked before they are returned, those of the plain
+    JPEG arrays included.
 
     >>> import zarr
     >>> group = zarr.open_group(RripStore("slide.rrip.tif"), mode="r")
@@ -41,7 +41,8 @@ class RripStore(Store):
 
     Parameters
     ----------
-    container : Container, path or URL
+    container : Container, str or path-like
+        An open container, or the path or URL of one.
     zarr_format : int
         3: the hierarchy of the Zarr binding. 2: the same levels as NGFF 0.4, whose chunks the numcodecs codec
         ``rrip`` decodes.
@@ -49,9 +50,9 @@ class RripStore(Store):
     Raises
     ------
     NotFoundError
-        If nothing is there; it is a ``FileNotFoundError``.
+        If there is nothing at the path or URL; it is a ``FileNotFoundError``.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     """
 
     supports_writes = False
@@ -66,7 +67,7 @@ class RripStore(Store):
 
     @property
     def container(self) -> Container:
-        """What holds the slide."""
+        """The container that the store reads."""
         return self._hierarchy.container
 
     @property
@@ -75,14 +76,45 @@ class RripStore(Store):
         return self.container.is_local
 
     def read(self, key: str) -> bytes | None:
-        """The value of a key, from any thread."""
+        """Return the value of a key; may be called from any thread.
+
+        Parameters
+        ----------
+        key : str
+            Key of a document or chunk.
+
+        Returns
+        -------
+        bytes or None
+            The value, None if there is no such key.
+
+        Raises
+        ------
+        MissingTileError, DamagedError
+            If a stored tile is absent although its family is not empty, or is damaged.
+        """
         return self._hierarchy.read(key)
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """The value of a key or a part of it, None where there is no such key."""
-        from zarr.core.buffer import default_buffer_prototype
+        """Return the value of a key or a part of it, None if there is no such key.
+
+        Parameters
+        ----------
+        key : str
+            Key of a document or chunk.
+        prototype : BufferPrototype, optional
+            Kind of the result; by default Zarr's default.
+        byte_range : ByteRequest, optional
+            The part to return.
+
+        Returns
+        -------
+        Buffer or None
+            The bytes, None if there is no such key.
+        """
+        from zarr.buffer import default_buffer_prototype
 
         data = await _in_thread(self.read, key)
         if data is None:
@@ -92,52 +124,149 @@ class RripStore(Store):
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
-        """Parts of several values."""
+        """Return parts of several values.
+
+        Parameters
+        ----------
+        prototype : BufferPrototype
+            Kind of the results.
+        key_ranges : iterable of (str, ByteRequest or None)
+            Keys and parts of their values.
+
+        Returns
+        -------
+        list of Buffer or None
+            As :meth:`get` returns them.
+        """
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
     async def exists(self, key: str) -> bool:
-        """Whether the metadata have such a key; its bytes are not looked at."""
+        """Return whether the metadata imply such a key, without reading it.
+
+        Parameters
+        ----------
+        key : str
+            Key of a document or chunk.
+
+        Returns
+        -------
+        bool
+            Whether there is such a key.
+        """
         return await _in_thread(self._hierarchy.exists, key)
 
     async def getsize(self, key: str) -> int:
-        """Bytes of a value."""
+        """Return the size of a value.
+
+        Parameters
+        ----------
+        key : str
+            Key of a document or chunk.
+
+        Returns
+        -------
+        int
+            Number of bytes.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such key.
+        """
         data = await _in_thread(self.read, key)
         if data is None:
             raise FileNotFoundError(key)
         return len(data)
 
     async def list(self) -> AsyncIterator[str]:
-        """Every key."""
+        """List all keys.
+
+        Yields
+        ------
+        str
+            A key.
+        """
         async for key in self.list_prefix(""):
             yield key
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """Every key that starts with `prefix`."""
+        """List the keys that start with a prefix.
+
+        Parameters
+        ----------
+        prefix : str
+            The beginning of the keys.
+
+        Yields
+        ------
+        str
+            A key.
+        """
         await _in_thread(lambda: self._hierarchy.documents)
         for key in self._hierarchy.keys(prefix):
             yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """Names directly under a folder."""
+        """List the names directly in a folder.
+
+        Parameters
+        ----------
+        prefix : str
+            Path of the folder.
+
+        Yields
+        ------
+        str
+            A name without its folder.
+        """
         for name in await _in_thread(lambda: list(self._hierarchy.children(prefix))):
             yield name
 
     async def set(self, *_: Any) -> NoReturn:
-        """Raise: containers are read-only."""
-        _refuse()
+        """Raise :class:`ReadOnlyError`, since containers are read-only.
+
+        Parameters
+        ----------
+        *_ : object
+            Ignored.
+        """
+        raise errors.read_only()
 
     async def delete(self, *_: Any) -> NoReturn:
-        """Raise: containers are read-only."""
-        _refuse()
+        """Raise :class:`ReadOnlyError`, since containers are read-only.
+
+        Parameters
+        ----------
+        *_ : object
+            Ignored.
+        """
+        raise errors.read_only()
 
     async def set_partial_values(self, *_: Any) -> NoReturn:
-        """Raise: containers are read-only."""
-        _refuse()
+        """Raise :class:`ReadOnlyError`, since containers are read-only.
+
+        Parameters
+        ----------
+        *_ : object
+            Ignored.
+        """
+        raise errors.read_only()
 
     def with_read_only(self, read_only: bool = False) -> RripStore:
-        """The same store; :class:`ReadOnlyError` if a writable one is asked for."""
+        """Return the store itself; raise :class:`ReadOnlyError` if a writable one is asked for.
+
+        Parameters
+        ----------
+        read_only : bool
+            True; False is an error.
+
+        Returns
+        -------
+        RripStore
+            The store.
+        """
         if not read_only:
-            _refuse()
+            raise errors.read_only()
         return self
 
     def _identity(self) -> tuple[str, object, int]:
@@ -171,12 +300,8 @@ def _restore(container: Container, zarr_format: int) -> RripStore:
     return RripStore(container, zarr_format=zarr_format)
 
 
-def _refuse() -> NoReturn:
-    raise ReadOnlyError("an RRIP container is read-only through Zarr: make a new one with 'rrip convert'")
-
-
 def _part(data: bytes, request: ByteRequest | None) -> bytes:
-    """What a byte request asks for."""
+    """Return the part of a value that a byte request asks for."""
     match request:
         case None:
             return data

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import rrip_format
 from rrip_format import Settings
 from rrip_format.containers.copying import transmux
 from rrip_format.containers.writer import check_target
+from rrip_format.conversion import plan
 from rrip_format.core.predict import box2
 from rrip_format.errors import RripError, SourceError, TargetError
 from rrip_format.evaluate.demo import luma_psnr
@@ -368,6 +370,15 @@ def test_how_a_source_is_read_is_part_of_the_identity(testdata, tmp_path):
             rrip_format.convert(source, tmp_path / "a.rrip.zarr", overwrite=True)
         uuids.add(rrip_format.open(tmp_path / "a.rrip.zarr").metadata.coding.uuid)
     assert len(uuids) == 3
+
+
+def test_options_that_are_not_used_do_not_change_the_identity(slide):
+    settings, digest = Settings(), b"digest"
+    with open_source(slide) as source, open_source(slide, mpp=(0.5, 0.25), background=(0, 0, 0)) as other:
+        found = plan._identity(source, settings, digest)
+        source.reopen = (partial(open_source, mpp=None, allow_missing_tiles=False, new_option=None), (slide,))
+        assert plan._identity(source, settings, digest) == found
+        assert plan._identity(other, settings, digest) != found
 
 
 # Archives of too many members

@@ -383,7 +383,7 @@ def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_pat
     wrong.thread = None
     monkeypatch.setattr(blocks, "_digest", wrong)
     monkeypatch.setattr(
-        f"rrip_format.{'conversion.run' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
+        f"rrip_format.{'conversion.pipeline' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
     )
     with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to what its encoder expected"):
         rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)
@@ -418,7 +418,7 @@ def test_signals_end_in_one_line(number, code, tmp_path):
     process.send_signal(number)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, ""), error
-    assert error.startswith("rrip: interrupted; what is done is kept in ")
+    assert error.startswith("rrip: interrupted; finished parts are kept in ")
     assert error.count("\n") == 1
     assert not target.exists()
     assert len(read_journal(journal)) >= 2

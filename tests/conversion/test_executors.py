@@ -25,8 +25,8 @@ import rrip_format
 from rrip_format import Settings
 from rrip_format.cli import convert as command
 from rrip_format.cli import main
-from rrip_format.cli.ending import ending_politely
-from rrip_format.conversion import blocks, processes
+from rrip_format.cli.ending import handle_sigterm
+from rrip_format.conversion import blocks, pipeline, processes
 from rrip_format.conversion import executors as workers
 from rrip_format.conversion import run as conversion
 from rrip_format.errors import DamagedError, ExtraMissingError, RripError, SourceError
@@ -74,7 +74,7 @@ def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
         other = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
         other._fingerprint = there._fingerprint
         workers._reopened.cache_clear()
-        with pytest.raises(SourceError, match="a worker finds"):
+        with pytest.raises(SourceError, match="a worker found"):
             other.read(geometry, block)
         other._version = "0.0"
         with pytest.raises(RripError, match=r"expected 0\.0"):
@@ -118,18 +118,18 @@ def test_several_sources(slide, wanted, tmp_path):
     assert result.exit_code == 1, result.output
     assert [Path(json.loads(line)["path"]).name for line in result.stdout.splitlines()] == ["a.rrip.tif", "b.rrip.tif"]
     assert "bad.svs" in result.stderr.splitlines()[0]
-    assert result.stderr.splitlines()[1] == "rrip: 1 of 3 sources were not converted"
+    assert result.stderr.splitlines()[1] == "rrip: 1 of 3 sources could not be converted"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.rrip.tif", "b.rrip.tif"]
     shutil.copy(slide, tmp_path / "bad.svs")  # now it is one
     again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--base-tile", "64", "--resume"])
     assert again.exit_code == 0, again.output
-    assert [line.endswith("is there already") for line in again.stdout.splitlines()] == [True, True, False]
+    assert [line.endswith("exists already") for line in again.stdout.splitlines()] == [True, True, False]
     again = CliRunner().invoke(main, [*arguments, "--kind", "tiff", "--resume"])
     assert again.stderr.count("already exists") == 3
     sources = [str(tmp_path / "out" / "a.rrip.tif"), str(others[1])]  # a container takes no settings
     again = CliRunner().invoke(main, ["convert", *sources, "--out-dir", str(tmp_path / "more"), "--base-tile", "64"])
     assert again.exit_code == 1, again.output
-    assert "its tiles are copied and keep their tile" in again.stderr.splitlines()[0]
+    assert "its tiles are copied, so tile cannot be changed" in again.stderr.splitlines()[0]
     assert [path.name for path in (tmp_path / "more").iterdir()] == ["b.rrip.zarr"]
     for wrong in ([str(slide)], [str(slide), str(slide), "--out-dir", str(tmp_path)]):
         assert CliRunner().invoke(main, ["convert", *wrong]).exit_code == 2
@@ -254,12 +254,12 @@ def test_processes_find_modules_where_the_first_does(slide, tmp_path):
 
 
 def test_what_a_process_finds_wrong_arrives_here(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "check_block", _find_fault)
+    monkeypatch.setattr(pipeline, "check_block", _find_fault)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         with pytest.raises(DamagedError, match=r"in process \d+") as failed:
             rrip_format.convert(slide, tmp_path / "a.rrip.tif", BRIEF, executor=pool)
         assert int(str(failed.value).split()[-1]) != os.getpid()
-        monkeypatch.setattr(conversion, "check_block", _die)
+        monkeypatch.setattr(pipeline, "check_block", _die)
         with pytest.raises(RripError, match="a worker died or was lost"):
             rrip_format.convert(slide, tmp_path / "a.rrip.tif", BRIEF, executor=pool)
 
@@ -297,7 +297,7 @@ def test_a_signal_that_a_callback_swallows_comes_again(number):
             signal.raise_signal(number)
 
     def interrupted() -> None:
-        with ending_politely():
+        with handle_sigterm():
             Callback()
             time.sleep(10)
 
@@ -365,7 +365,7 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     os.killpg(first.pid, signal.SIGINT)
     out, error = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, ""), error
-    assert error.startswith("rrip: interrupted; what is done is kept in ")
+    assert error.startswith("rrip: interrupted; finished parts are kept in ")
     assert error.count("\n") == 1
     assert len(read_journal(journal)) >= 2
     again = subprocess.run([*arguments, "--resume", "--json"], capture_output=True, text=True, check=False)

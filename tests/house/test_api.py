@@ -187,7 +187,7 @@ def test_quality_is_short_for_settings(tmp_path):
     [
         ([Settings(quality=70)], {"quality": 80}, ValueError, "quality is 80, but that of the settings is 70"),
         ([Settings(target="psnr=40")], {"quality": 80}, ValueError, "quality is 80, but that of the settings is 90"),
-        ([80], {}, TypeError, "settings are 80, expected rrip_format.Settings; for a quality alone write quality="),
+        ([80], {}, TypeError, "settings is 80, expected rrip_format.Settings; to set only the quality pass quality="),
         ([], {"quality": 0}, RripError, "quality is 0, expected a whole number of 1 … 100"),
         ([], {"quality": "80"}, RripError, "quality is '80', expected a whole number"),
     ],

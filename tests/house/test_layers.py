@@ -1,8 +1,7 @@
-"""The rule of the house: every package knows only those below it, and few modules lead to each foreign library."""
+"""Packages import only those below them, few modules import each foreign library, and importing loads little."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -11,139 +10,34 @@ import pytest
 
 import rrip_format
 
-PACKAGE = Path(rrip_format.__file__).parent
-FLOORS = [
-    *("errors", "extras", "spec", "privacy", "concurrency", "storage", "core", "family", "sources", "containers"),
-    *("zarr_views", "slides", "viewers", "tuning", "conversion", "integrity", "exporters", "evaluate", "cli"),
-]
-"""From the ground up: each may import those before it."""
-
-LATE = {("base", "tiff_reader"), ("base", "zip_reader"), ("writer", "tiff_writer")}
-"""In ``containers``: factories that import an implementation, inside a function, when a file asks for it."""
-
-FOREIGN_DOORS = {
-    "PIL": {"containers.pictures", "evaluate", "exporters", "tuning.calibration", "viewers.openslide_api"},
-    "distributed": {"conversion.executors"},
-    "fsspec": {"storage.byte_source", "zarr_views.fsspec_raw"},
-    "imagecodecs": {"evaluate", "exporters.tiff", "family.jpeg", "sources", "zarr_views.base_codec"},
-    "pydicom": {"sources"},
-    "pyvips": {"family.jpeg", "sources"},
-    "skimage": {"evaluate", "integrity.comparison"},
-    "openslide": {"sources", "viewers.openslide_api"},
-    "tifffile": {"exporters.tiff", "sources"},
-    "ctypes": {"core", "storage.workplace", "tuning.losses", "viewers.openslide_api"},
-    "google_crc32c": {"spec.tile"},
-}
-"""By library, the packages and modules that import it."""
+ROOT = Path(__file__).parents[2]
 
 
-def room(path: Path) -> str:
-    """The package of a file, or the module itself where it stands at the top."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def lint_imports(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Check the contracts of import-linter in ``pyproject.toml``."""
+    pytest.importorskip("importlinter", reason="import-linter is in the extra test")
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache", "--no-logo", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-def dotted(path: Path) -> str:
-    """Name of a module without that of the package at the top."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+def test_imports_keep_the_contracts():
+    done = lint_imports("pyproject.toml")
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
 
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
-
-
-def imports(path: Path, *, inside_functions: bool = True) -> set[str]:
-    """Absolute names of all modules that a file imports, at its top, for type checkers or inside functions."""
-    found: set[str] = set()
-    parts = ("rrip_format", *path.relative_to(PACKAGE).with_suffix("").parts)
-    package = parts[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree) if inside_functions else tree.body:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            base = ".".join(filter(None, [above, node.module]))
-            if base == "rrip_format" or (node.level and not node.module):
-                found |= {f"{base}.{alias.name}" for alias in node.names}
-            else:
-                found.add(base)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in {
-            "load_module",
-            "load_reader",
-        }:
-            found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
-    return found
-
-
-def own_rooms(path: Path, names: set[str] | None = None) -> set[str]:
-    """Rooms of this package that a file imports, its own left out."""
-    own = {name.split(".")[1] for name in names or imports(path) if name.startswith("rrip_format.")}
-    return {name for name in own if (PACKAGE / f"{name}.py").exists() or (PACKAGE / name).is_dir()} - {room(path)}
-
-
-def test_imports_are_seen():
-    """The tests below would pass on an empty set too."""
-    assert own_rooms(PACKAGE / "family" / "decode.py") == {"core", "errors", "spec"}
-    assert {"errors"} <= own_rooms(PACKAGE / "sources" / "base.py")
-    assert "imagecodecs" in imports(PACKAGE / "family" / "jpeg.py")
-    assert own_rooms(PACKAGE / "spec" / "tile.py") == {"errors"}
-
-
-def test_every_package_has_its_floor():
-    assert {room(path) for path in MODULES} == {*FLOORS, "__init__", "__main__"}
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_only_point_down(path):
-    if room(path) not in FLOORS:
-        return  # the roof
-    height = FLOORS.index(room(path))
-    for other in own_rooms(path):
-        assert FLOORS.index(other) < height, f"{room(path)} imports {other}, which is not below it"
-
-
-def check_no_cycle(graph: dict[str, set[str]]) -> None:
-    while graph:
-        leaves = {name for name, needs in graph.items() if not needs & graph.keys()}
-        assert leaves, f"a cycle among {sorted(graph)}"
-        for name in leaves:
-            del graph[name]
-
-
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
-def test_there_is_no_cycle_within(name):
-    """What is inside a room of more than one module points down too, and its ``__init__`` is its roof."""
-    prefix = f"rrip_format.{name}."
-    graph = {}
-    for path in (PACKAGE / name).glob("*.py"):
-        found = imports(path)
-        assert f"rrip_format.{name}" not in found or path.stem == "__init__", f"{path}: name the module"
-        inside = {full.removeprefix(prefix).partition(".")[0] for full in found if full.startswith(prefix)}
-        graph[path.stem] = {other for other in inside if (path.stem, other) not in LATE}
-    check_no_cycle(graph)
-
-
-@pytest.mark.parametrize(("factory", "implementation"), sorted(LATE))
-def test_factories_import_late(factory, implementation):
-    path, full = PACKAGE / "containers" / f"{factory}.py", f"rrip_format.containers.{implementation}"
-    assert full in imports(path), "no longer needed in LATE"
-    assert full not in imports(path, inside_functions=False)
-
-
-@pytest.mark.parametrize("library", FOREIGN_DOORS)
-def test_few_doors_to_each_foreign_library(library):
-    users = {path for path in MODULES if any(name.partition(".")[0] == library for name in imports(path))}
-    doors = {door for door in FOREIGN_DOORS[library] for path in users if dotted(path).startswith(door)}
-    assert doors == FOREIGN_DOORS[library], "a door that nobody uses"
-    strangers = {dotted(path) for path in users if not dotted(path).startswith(tuple(doors))}
-    assert not strangers
-
-
-@pytest.mark.parametrize("name", ["spec", "core", "family"])
-def test_the_lower_floors_know_no_store(name):
-    paths = {path for path in MODULES if room(path) == name} - {PACKAGE / "core" / "library.py"}  # which opens one
-    found = {full.partition(".")[0] for path in paths for full in imports(path)}
-    assert found
-    assert not found & {"zarr", "fsspec", "pathlib"}
+def test_a_broken_contract_is_noticed(tmp_path):
+    """The test above would pass on contracts that say nothing, too."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    swapped = text.replace('layers = ["cli", "evaluate"', 'layers = ["evaluate", "cli"')
+    assert swapped != text
+    path = tmp_path / "pyproject.toml"
+    path.write_text(swapped, encoding="utf-8")
+    done = lint_imports(path)
+    assert done.returncode == 1
+    assert "rrip_format.evaluate is not allowed to import rrip_format.cli" not in done.stdout
+    assert "rrip_format.cli is not allowed to import rrip_format.evaluate" in done.stdout
 
 
 HEAVY = {

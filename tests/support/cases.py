@@ -1,4 +1,4 @@
-"""The cases of ``spec/vectors``: what each states, and checks that several tests make of it."""
+"""The cases of ``spec/vectors``, and checks of them that several tests need."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MANIFEST: dict[str, Any] = json.loads((VECTORS / "manifest.json").read_bytes())
 
 
 def load_case(name: str) -> dict[str, Any]:
-    """Read what a case states."""
+    """Read the description of a case."""
     return json.loads((VECTORS / name / "case.json").read_bytes())
 
 
@@ -56,7 +56,7 @@ def streams_of(coding: Coding, case: dict[str, Any], level: int, tile: bytes) ->
 
 
 def planes_by_level(name: str, kernel: ModuleType) -> dict[int, NDArray[np.uint8]]:
-    """Planes of every level of a family, reconstructed by `kernel`, not by the code that made the vectors."""
+    """Reconstruct the planes of every level of a family with `kernel`, not with the code that made the vectors."""
     case = load_case(name)
     coding, tiles = parse_coding(case["coding"]), stored_tiles(name, case)
     planes = decode_base(coding, BASE_LEVEL, case["row"], case["col"], tiles[BASE_LEVEL])
@@ -71,7 +71,7 @@ def planes_by_level(name: str, kernel: ModuleType) -> dict[int, NDArray[np.uint8
 
 
 def check_family(name: str, kernel: ModuleType) -> None:
-    """Compare planes and RGB of every level of a family with the digests that its case states."""
+    """Compare planes and RGB of every level of a family with the digests of its case."""
     case = load_case(name)
     coding = parse_coding(case["coding"])
     for level, planes in planes_by_level(name, kernel).items():
@@ -86,7 +86,7 @@ def check_family(name: str, kernel: ModuleType) -> None:
 
 
 def check_tiles(name: str) -> None:
-    """Compare what the package decodes at every level that a case states."""
+    """Compare the decoded tiles of every level in a case with its digests."""
     case = load_case(name)
     coding, tiles = parse_coding(case["coding"]), stored_tiles(name, case)
     assert case["expected"]

@@ -1,4 +1,4 @@
-"""The kernels of this processor, which all have to give the same."""
+"""The kernels of this processor, which all have to give the same results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CORES = list_cores()
 
 @contextmanager
 def using(name: str) -> Iterator[None]:
-    """Use the kernels of that name for a while."""
+    """Use the kernels of that name in this context."""
     before = use_core(name)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Damage to a container in a folder that leaves its checksums right, or not; for the tests of what finds it."""
+"""Damage to a container in a folder, with or without correct checksums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Any
 
 
 def all_places(path: Path) -> list[tuple[int, int, int]]:
-    """(level, row, col) of every tile that is stored."""
+    """Return (level, row, col) of every stored tile."""
     with rrip_format.open(path) as slide:
         coding = slide.metadata.coding
         return [
@@ -31,20 +31,20 @@ def all_places(path: Path) -> list[tuple[int, int, int]]:
 
 
 def flip(path: Path, at: int = 50) -> None:
-    """Turn one bit of a file over."""
+    """Flip one bit of a file."""
     data = bytearray(path.read_bytes())
     data[at % len(data)] ^= 1
     path.write_bytes(data)
 
 
 def forge(folder: Path, level: int, row: int, col: int, streams: Sequence[bytes]) -> None:
-    """Write a tile with a right checksum."""
+    """Write a tile with a correct checksum."""
     coding = open_container(folder).metadata.coding
     tile_path(folder, level, row, col).write_bytes(join_tile(streams, coding.place(level, row, col)))
 
 
 def changed_root(folder: Path, change: Callable[[Json], object]) -> Json:
-    """The root document of a container, with its ``rrip`` object changed and sealed again."""
+    """Return the root document of a container with a changed ``rrip`` object and recomputed checksums."""
     document = json.loads((folder / "zarr.json").read_text())
     rrip = document["attributes"]["rrip"]
     change(rrip)
@@ -54,7 +54,7 @@ def changed_root(folder: Path, change: Callable[[Json], object]) -> Json:
 
 
 def change_metadata(folder: Path, change: Callable[[Json], object]) -> Json:
-    """Change the ``rrip`` object in place, seal it again, and return it."""
+    """Change the ``rrip`` object in place, recompute its checksums, and return it."""
     document = changed_root(folder, change)
     (folder / "zarr.json").write_bytes(dump(document))
     return document["attributes"]["rrip"]

@@ -1,4 +1,4 @@
-"""The same slide in every kind of container, and a web server that counts; for the tests of containers."""
+"""The same slide in every kind of container, and a web server that records its requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MPP = (0.2431, 0.25)
 
 
 def with_attachments(source: Path, target: Path) -> None:
-    """A copy with pixel size, ICC profile and associated images."""
+    """Copy a container and add pixel size, ICC profile and associated images."""
     container = open_container(source)
     coding = container.metadata.coding
     slide = dataclasses.replace(container.metadata.slide, mpp=MPP)
@@ -40,7 +40,7 @@ def with_attachments(source: Path, target: Path) -> None:
 
 
 def make_kinds(folder: Path, converted: SimpleNamespace) -> SimpleNamespace:
-    """``zarr``, ``zip`` and ``tif`` paths of one slide with attachments, and its ``decoded`` levels, (h, w, 3) each."""
+    """Return ``zarr``, ``zip`` and ``tif`` paths of one slide with attachments, and its ``decoded`` levels."""
     paths = [folder / f"slide{suffix}" for suffix in SUFFIXES]
     with_attachments(converted.path, paths[0])
     for path in paths[1:]:
@@ -49,7 +49,7 @@ def make_kinds(folder: Path, converted: SimpleNamespace) -> SimpleNamespace:
 
 
 def tiny_image() -> np.ndarray:
-    """One family in each of two columns, the second one empty."""
+    """Return one family in each of two columns, the second one empty."""
     rgb = np.full((40, 300, 3), 255, np.uint8)
     rgb[:, :256] = tissue(40, 256, seed=9)
     return rgb
@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(root: Path, *, knows_ranges: bool = True) -> Iterator[SimpleNamespace]:
-    """A server of files: ``url`` and the list ``requests`` of (method, path, range)."""
+    """Run a server of files: ``url`` and the list ``requests`` of (method, path, range)."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.root, server.requests, server.knows_ranges = root, [], knows_ranges
     server.daemon_threads = True

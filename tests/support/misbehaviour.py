@@ -1,4 +1,4 @@
-"""Cases that do what the harness of damage looks for; in a module of its own, so that children start fast."""
+"""Misbehaving cases for the harness of damage, in a separate module so that child processes start fast."""
 
 from __future__ import annotations
 

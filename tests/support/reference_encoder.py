@@ -1,4 +1,4 @@
-"""The JPEG encoder in plain NumPy: the twin of the compiled one, written to be read, which equals it byte for byte.
+"""The JPEG encoder in plain NumPy, which the compiled one equals byte for byte.
 
 It decides nothing that the format prescribes: any baseline stream will do (spec section 5.1). But streams that are the
 same on every machine are worth something, so floating-point operations are in single precision, in the order that is
@@ -54,7 +54,7 @@ def encode_ycc(planes: Floats, luma: Quantiser, chroma: Quantiser, *, effort: st
 
 
 def dct(x: Floats) -> Floats:
-    """Orthonormal DCT of eight samples along the last axis (section A.3.3)."""
+    """Compute the orthonormal DCT of eight samples along the last axis (section A.3.3)."""
     c1, c2, c3, c4, c5, c6, c7 = (F(np.cos(k * np.pi / 16) / 2) for k in range(1, 8))
     x0, x1, x2, x3, x4, x5, x6, x7 = np.moveaxis(x, -1, 0)
     s0, s1, s2, s3, d0, d1, d2, d3 = x0 + x7, x1 + x6, x2 + x5, x3 + x4, x0 - x7, x1 - x6, x2 - x5, x3 - x4
@@ -72,7 +72,7 @@ def dct(x: Floats) -> Floats:
 
 
 def transform(planes: Floats, quantisers: Sequence[Quantiser]) -> Floats:
-    """Coefficients of the blocks of planes, (C, N, 64) in zigzag order, in units of their quantiser steps."""
+    """Return the coefficients of the blocks of planes, (C, N, 64), zigzag order, in units of quantiser steps."""
     count, height, width = planes.shape
     blocks = planes.reshape(count, height // 8, 8, width // 8, 8).swapaxes(2, 3)
     turned = dct(dct(blocks.swapaxes(-1, -2)).swapaxes(-1, -2))  # vertically first
@@ -81,7 +81,7 @@ def transform(planes: Floats, quantisers: Sequence[Quantiser]) -> Floats:
 
 
 def are_kept(coefficients: Floats) -> NDArray[np.bool_]:
-    """Which coefficients may become something else than zero: all DC ones count, and AC ones of at least one half."""
+    """Return which coefficients may become other than zero: all of DC, and those of AC of at least one half."""
     return np.abs(coefficients) >= F(0.5)
 
 
@@ -89,7 +89,7 @@ def are_kept(coefficients: Floats) -> NDArray[np.bool_]:
 
 
 def round_levels(coefficients: Floats, offset: float) -> Levels:
-    """The nearest levels; an `offset` below one half rounds AC coefficients towards zero."""
+    """Round to levels; an `offset` below one half favours smaller AC levels."""
     magnitudes = np.minimum((np.abs(coefficients) + F(offset)).astype(np.int64), LARGEST_AC)
     levels = np.where(are_kept(coefficients), np.sign(coefficients).astype(np.int64) * magnitudes, 0)
     levels[..., 0] = np.floor(coefficients[..., 0] + F(0.5))
@@ -97,13 +97,13 @@ def round_levels(coefficients: Floats, offset: float) -> Levels:
 
 
 def weights(quantiser: Quantiser) -> Floats:
-    """What a squared error of one step counts, in squared mean steps."""
+    """Return the squared step of each coefficient in units of the squared mean step."""
     steps = quantiser.table.astype(np.float64)
     return ((steps / steps.mean()) ** 2).astype(F)
 
 
 def choose_levels(coefficients: Floats, quantisers: Sequence[Quantiser], passes: int) -> tuple[Levels, list[Symbol]]:
-    """Levels that are worth their bits, chosen `passes` times, and their symbols."""
+    """Choose levels by rate and distortion, `passes` times; return them and their symbols."""
     has_rate = any(quantiser.rate for quantiser in quantisers)
     levels = round_levels(coefficients, DEAD_ZONE if has_rate else 0.5)
     symbols = list(list_symbols(levels))
@@ -124,7 +124,7 @@ def choose_levels(coefficients: Floats, quantisers: Sequence[Quantiser], passes:
 
 
 def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> Levels:
-    """The AC levels of a block whose error and bits cost least: a shortest path over the coefficients that are kept.
+    """Find the AC levels of a block with the least error and bits: a shortest path over the coefficients kept.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> 
 
 
 def choose_dc(values: Floats, weight: np.float32, cost: Floats) -> Levels:
-    """The cheapest chain of DC levels of a plane, whose differences are what is coded (section F.1.1.5.1)."""
+    """Find the cheapest sequence of DC levels of a plane, whose differences are coded (section F.1.1.5.1)."""
     totals, tried, back = [F(0)] * 3, [[0, 0, 0]], []
     for value in values:
         below = int(np.floor(value))
@@ -192,7 +192,7 @@ def choose_dc(values: Floats, weight: np.float32, cost: Floats) -> Levels:
 
 
 def block_losses(coefficients: Floats, levels: Levels, weight: Floats) -> Floats:
-    """By how much the squared error of each block of a plane grows if all its levels become zero."""
+    """Return by how much the squared error of each block of a plane grows if all its levels become zero."""
     errors = coefficients - levels.astype(F)
     gains = weight * (coefficients * coefficients - errors * errors)
     gains[:, 1:][~are_kept(coefficients[:, 1:])] = 0
@@ -204,7 +204,7 @@ def block_losses(coefficients: Floats, levels: Levels, weight: Floats) -> Floats
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A symbol of a scan, and the bits behind its code."""
+    """A symbol of a scan, and its amplitude."""
 
     table: int
     kind: int
@@ -214,13 +214,13 @@ class Symbol:
 
 
 def amplitude_of(value: int) -> str:
-    """The bits behind the code of a value: ones' complement of a negative one (section F.1.2.1.1)."""
+    """Return the amplitude of a value: ones' complement of a negative one (section F.1.2.1.1)."""
     size = abs(value).bit_length()
     return f"{value if value > 0 else value + (1 << size) - 1:0{size}b}" if size else ""
 
 
 def list_symbols(levels: Levels) -> Iterator[Symbol]:
-    """The symbols of the interleaved scan of all planes, (C, N, 64)."""
+    """List the symbols of the interleaved scan of all planes, (C, N, 64)."""
     previous = [0] * len(levels)
     for block in levels.swapaxes(0, 1).tolist():
         for plane, (dc, *ac) in enumerate(block):
@@ -240,13 +240,13 @@ def list_symbols(levels: Levels) -> Iterator[Symbol]:
 
 
 def frequencies(symbols: Sequence[Symbol], table: int, kind: int) -> list[int]:
-    """How often each symbol of a table occurs."""
+    """Count the occurrences of each symbol of a table."""
     counts = Counter(each.symbol for each in symbols if (each.table, each.kind) == (table, kind))
     return [counts[k] for k in range(256)]
 
 
 def log2(value: int) -> int:
-    """256 · log2 of an integer 1 … 2^30, rounded down, in integers."""
+    """Compute 256 · log2 of an integer 1 … 2^30, rounded down, in integers."""
     exponent = value.bit_length() - 1
     mantissa, fraction = value << (30 - exponent), 0
     for _ in range(8):
@@ -257,7 +257,7 @@ def log2(value: int) -> int:
 
 
 def symbol_costs(counts: Sequence[int]) -> Floats:
-    """Bits that an ideal code would spend on each symbol, 1 … 18; one that is absent counts as half an occurrence."""
+    """Estimate the length of each symbol's code, 1 … 18 bits; an absent one counts as half an occurrence."""
     total = log2(max(2 * sum(counts), 1))
     bits = [min(max(total - log2(max(2 * count, 1)), 256), 18 * 256) for count in counts]
     return np.array(bits, F) / F(256)
@@ -285,7 +285,7 @@ class HuffmanTable:
 
     @classmethod
     def of(cls, frequency: Sequence[int]) -> HuffmanTable:
-        """The optimal table for symbols that occur so often (section K.2)."""
+        """Return the optimal table for symbols of such frequencies (section K.2)."""
         depth = tree_depths(frequency)
         counts = [0] * 258
         for length in depth.values():
@@ -306,7 +306,7 @@ class HuffmanTable:
 
 
 def tree_depths(frequency: Sequence[int]) -> dict[int, int]:
-    """Code length of each symbol that occurs, and of the code of all ones, before any limit (figures K.1 and K.2)."""
+    """Return the code length of each symbol that occurs, and of the code of all ones, without a limit (K.1 and K.2)."""
     trees = [(count, [symbol]) for symbol, count in enumerate(frequency) if count] + [(1, [ALL_ONES])]
     depth = dict.fromkeys((symbol for _, (symbol,) in trees), 0)
     while len(trees) > 1:
@@ -322,7 +322,7 @@ Tables = list[list[HuffmanTable]]
 
 
 def tables_of(symbols: Sequence[Symbol], count: int) -> Tables:
-    """Of each number of a table, those of DC and of AC."""
+    """Return the DC and the AC table for each number of a table."""
     return [[HuffmanTable.of(frequencies(symbols, table, kind)) for kind in (0, 1)] for table in range(count)]
 
 
@@ -330,13 +330,13 @@ def tables_of(symbols: Sequence[Symbol], count: int) -> Tables:
 
 
 def words(symbols: Sequence[Symbol], tables: Tables) -> Iterator[str]:
-    """The bits of each symbol."""
+    """Return the bits of each symbol."""
     for each in symbols:
         yield tables[each.table][each.kind].codes[each.symbol] + each.amplitude
 
 
 def scan(symbols: Sequence[Symbol], tables: Tables) -> bytes:
-    """Entropy-coded data: ones fill the last byte, and a zero follows each 0xFF (section F.1.2.3)."""
+    """Write entropy-coded data: ones pad the last byte, and a zero follows each 0xFF (section F.1.2.3)."""
     bits = "".join(words(symbols, tables))
     bits += "1" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
@@ -348,7 +348,7 @@ def segment(marker: int, *body: bytes) -> bytes:
 
 
 def stream(shape: tuple[int, ...], quantisers: Sequence[Quantiser], symbols: Sequence[Symbol], tables: Tables) -> bytes:
-    """Tables, frame and scan (section B.2)."""
+    """Write tables, frame and scan (section B.2)."""
     planes = 2 * len(quantisers) - 1
     size = b"".join(side.to_bytes(2, "big") for side in shape)
     components = (bytes((c + 1, 0x11, min(c, 1))) for c in range(planes))

@@ -1,4 +1,4 @@
-"""What an encoder measures, in plain NumPy: twins of the compiled functions, which equal them bit for bit.
+"""The measures of an encoder in plain NumPy, which the compiled functions equal bit for bit.
 
 Floating-point operations are in the order that is written here: in single precision, but for the last sum.
 """
@@ -19,23 +19,23 @@ FACTORS = np.array(
 
 
 def exact_ycc(rgb: Samples) -> Floats:
-    """Y, Cb, Cr without rounding, (3, h, w), of (h, w, 3) RGB."""
+    """Convert (h, w, 3) RGB to Y, Cb, Cr without rounding, (3, h, w)."""
     r, g, b = np.moveaxis(rgb.astype(np.int32), -1, 0)
     return np.stack([(f[0] * r + f[1] * g + f[2] * b + f[3]).astype(F) * F(1 / 65536) for f in FACTORS])
 
 
 def difference(rgb: Samples, plane: int, predicted: Samples) -> Floats:
-    """One plane of exact YCbCr less a prediction."""
+    """Subtract a prediction from one plane of unrounded YCbCr."""
     return np.clip(exact_ycc(rgb)[plane] - predicted.astype(F), F(-128), F(127))
 
 
 def centred(rgb: Samples) -> Floats:
-    """All planes of exact YCbCr less 128."""
+    """Subtract 128 from all planes of unrounded YCbCr."""
     return np.stack([difference(rgb, plane, np.uint8(128)) for plane in range(3)])
 
 
 def dissimilarity(first: Floats, second: Floats, window: Floats, c1: np.float32, c2: np.float32) -> float:
-    """Mean of 1 - SSIM over all places whose window lies inside (Wang et al. 2004).
+    """Return the mean of 1 - SSIM over all positions whose window lies inside (Wang et al. 2004).
 
     With d the difference of both pictures, SSIM's factors are 1 - mean(d)^2 / (mean_1^2 + mean_2^2 + c1) and
     1 - var(d) / (var_1 + var_2 + c2). Samples are counted from 128.

@@ -166,7 +166,7 @@ def test_a_resume_that_believes_its_journal_is_seen(monkeypatch):
 
     slide = workplaces(mutants.SIDE, mutants.SIDE)
     case = mutants.workplace_case(1, slide)
-    monkeypatch.setattr("rrip_format.conversion.run.recall_block", believe)
+    monkeypatch.setattr("rrip_format.conversion.pipeline.recall_block", believe)
     assert any(run_case(case, number).result == "wrong" for number in range(12))
 
 

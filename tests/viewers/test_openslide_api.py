@@ -188,7 +188,7 @@ def test_outcomes(slide, peer, name):
 
 
 def test_a_huge_region_is_refused_at_once(slide, peer):
-    with pytest.raises(RripSlideError, match="read parts"):
+    with pytest.raises(RripSlideError, match="read smaller regions"):
         slide.read_region((0, 0), 0, (2**20, 2**20))
     with pytest.raises(MemoryError):
         peer.read_region((0, 0), 0, (2**20, 2**20))
@@ -202,7 +202,7 @@ def test_a_region_beyond_memory_is_an_error_of_openslide(slide, monkeypatch):
     for level in (0, 99):
         with monkeypatch.context() as patch:
             patch.setattr(np, "zeros", fail)
-            with pytest.raises(openslide.OpenSlideError, match="not enough memory; read a part") as caught:
+            with pytest.raises(openslide.OpenSlideError, match="not enough memory for the region") as caught:
                 slide.read_region((0, 0), level, (300, 300))
         assert caught.value.rule == "limit.memory"
     with monkeypatch.context() as patch:
@@ -385,7 +385,7 @@ def test_the_cache(slide, monkeypatch):
         slide.read_region((200, 200), 0, (200, 200))
     assert len(decoded) > 6
     assert len(slide._slide._recent._tiles) == 1
-    with pytest.raises(TypeError, match="Not a cache object"):
+    with pytest.raises(TypeError, match=r"cache is .*, expected openslide.OpenSlideCache"):
         slide.set_cache(None)
 
 

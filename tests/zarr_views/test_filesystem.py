@@ -176,7 +176,7 @@ def test_no_container(tmp_path, name):
 
 
 def test_what_the_url_must_say(kinds):
-    with pytest.raises(RripError, match="names no container"):
+    with pytest.raises(RripError, match="the container is not named"):
         fsspec.filesystem("rrip")
     with pytest.raises(RripError, match=r"options \['anon'\]"):
         fsspec.url_to_fs("rrip::memory://slide.rrip.zarr", memory={"anon": True})

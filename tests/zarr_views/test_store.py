@@ -338,7 +338,7 @@ def test_references_point_at_the_stored_tiles(kinds):
     assert data[offset : offset + length] == container.read_tile(0, 1, 2)
     assert "0/c/0/0/0" not in refs  # an empty family
     container.close()
-    with pytest.raises(StorageError, match="no single file"):
+    with pytest.raises(StorageError, match="expected a TIFF file or zip archive"):
         references(kinds.zarr)
 
 

@@ -1,4 +1,4 @@
-"""Converting slides: speed and memory of ``rrip convert`` beside libvips, each as a command of its own.
+"""Measure speed and memory of ``rrip convert`` and of libvips, each as a separate command.
 
 ::
 
@@ -56,7 +56,7 @@ PEERS = {
 
 @dataclass(slots=True)
 class Job:
-    """One way to convert a source, and what each of its runs did.
+    """One way to convert a source, and the results of its runs.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Job:
     stored_bytes: int = 0
 
     def run(self, scratch: Path) -> None:
-        """Convert once, into a new folder, whose files are emptied at the end.
+        """Convert once into a new folder, and empty its files afterwards.
 
         They are not removed: for minutes ext4 keeps from using what a file was, and looks through all those again for
         each that is made. Where thousands had just been removed, making one took 0.3 ms, otherwise 0.01 ms.
@@ -88,7 +88,7 @@ class Job:
             os.truncate(path, 0)
 
     def to_json(self, pixels: int) -> dict[str, Json]:
-        """Speed, memory and size."""
+        """Return speed, memory and size."""
         return {
             "label": self.label,
             "workers": self.workers,
@@ -102,7 +102,7 @@ class Job:
 
 
 def jobs(source: Path, efforts: tuple[str, ...], workers: tuple[int, ...], preset: str | None) -> dict[str, Job]:
-    """Every way to convert a source."""
+    """Return every way to convert a source."""
     found: dict[str, Job] = {}
     for count in workers:
         command = [sys.executable, "-m", "rrip_format", "convert", str(source), "--json", "--workers", str(count)]
@@ -119,7 +119,7 @@ def jobs(source: Path, efforts: tuple[str, ...], workers: tuple[int, ...], prese
 
 
 def measure(source: Path, found: dict[str, Job], rounds: int, scratch: Path) -> tuple[int, Times]:
-    """Run all jobs in turns; the pixels of level 0, and seconds by job."""
+    """Run all jobs in turns; return the number of level 0 pixels, and seconds by job."""
     with open_source(source) as opened:
         pixels = opened.info.width * opened.info.height
     cases: dict[str, Callable[[], object]] = {key: partial(job.run, scratch) for key, job in found.items()}
@@ -127,7 +127,7 @@ def measure(source: Path, found: dict[str, Job], rounds: int, scratch: Path) -> 
 
 
 def make_sources(testdata: Path, scratch: Path, megapixels: float, *, glass: bool) -> dict[str, Path]:
-    """A mosaic of tissue as an ordinary TIFF, and the slide that is mostly glass."""
+    """Make a mosaic of tissue as an ordinary TIFF, and a slide that is mostly glass."""
     rgb = mosaic(all_tissue(testdata), megapixels)
     sources = {"tissue": scratch / "tissue.tif"}
     write_ordinary_tiff(sources["tissue"], pyramid(rgb), tile=256)
@@ -140,7 +140,7 @@ def make_sources(testdata: Path, scratch: Path, megapixels: float, *, glass: boo
 
 
 def table(name: str, pixels: int, found: dict[str, Job], taken: Times) -> str:
-    """One source."""
+    """Format the results of one source."""
     rows = []
     for key, job in found.items():
         data = job.to_json(pixels)
@@ -166,7 +166,7 @@ def table(name: str, pixels: int, found: dict[str, Job], taken: Times) -> str:
 
 
 def requirements(name: str, found: dict[str, Job], taken: Times) -> list[dict[str, Json]]:
-    """What must hold of a conversion, and what was measured."""
+    """Compare the measurements with the requirements for conversions."""
     most = max(WORKERS)
     rows = []
     for effort, least, aim in (("fast", 0.9, 1.2), ("default", 0.55, 0.8)):
@@ -198,7 +198,7 @@ def main(
     preset: str | None,
     glass: bool | None,
 ) -> None:
-    """Measure speed and memory of conversions, beside libvips."""
+    """Measure speed and memory of conversions, and compare with libvips."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     data: dict[str, Json] = {"machine": benchlib.machine(), "rounds": rounds, "sources": {}, "must_hold": []}
     tables = []

@@ -1,4 +1,4 @@
-"""Decoding single tiles by each variant of the compiled core, beside JPEG tiles of the same pixels, on one core.
+"""Measure decoding of single tiles with each variant of the compiled core, and of JPEG tiles, on one core.
 
 ::
 
@@ -37,7 +37,7 @@ Case = Callable[[], object]
 
 
 def cases_of(path: Path, levels: list[np.ndarray], level: int) -> tuple[Case, Case, int]:
-    """Reading a level square by square, decoding it from JPEG tiles, and how many squares there are."""
+    """Return functions that read a level square by square, from RRIP and from JPEG tiles, and the number of squares."""
     import imagecodecs
 
     height, width = (side // SIDE * SIDE for side in levels[level].shape[:2])
@@ -62,7 +62,7 @@ def cases_of(path: Path, levels: list[np.ndarray], level: int) -> tuple[Case, Ca
 
 
 class _Stored:
-    """The stored tiles of a level in memory, as the JPEG tiles are."""
+    """The stored tiles of a level in memory, like the JPEG tiles."""
 
     def __init__(self, slide: rrip_format.Slide, level: int) -> None:
         from rrip_format.family.decode import needed_levels
@@ -75,7 +75,7 @@ class _Stored:
         }
 
     def read(self, y: int, x: int, square: np.ndarray) -> None:
-        """All tiles of a square of `SIDE` px."""
+        """Return all tiles of a square of `SIDE` px."""
         from rrip_format.family.decode import decode_tile
 
         for top in range(0, SIDE, self.side):
@@ -85,7 +85,7 @@ class _Stored:
 
 
 def measure(testdata: Path, kind: str, megapixels: float, rounds: int, scratch: Path) -> dict[str, dict[str, Spread]]:
-    """Milliseconds a square and ratios to JPEG, by level and variant."""
+    """Measure milliseconds per square and ratios to JPEG, by level and variant."""
     rgb = mosaic(tissue(testdata, kind), megapixels)
     path, levels = scratch / f"{kind}.rrip.tif", pyramid(rgb)
     rrip_format.convert(rgb, path)
@@ -119,7 +119,7 @@ def _seconds(case: Case) -> float:
 
 
 def call_cost() -> Spread:
-    """Microseconds of a call into the core that does nothing."""
+    """Measure the time of a call into the core that does nothing, microseconds."""
     call = library.rrip_predict_scratch
     found = []
     for _ in range(9):
@@ -137,7 +137,7 @@ def call_cost() -> Spread:
 def main(
     *, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None, kinds: str
 ) -> None:
-    """Measure the variants of the compiled core on tiles of all levels, beside JPEG tiles."""
+    """Measure the variants of the compiled core on tiles of all levels, and compare with JPEG tiles."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     size = megapixels or (QUICK_MEGAPIXELS if quick else MEGAPIXELS)
     data: dict[str, Json] = {"machine": benchlib.machine(), "rounds": rounds, "kinds": {}, "must_hold": []}

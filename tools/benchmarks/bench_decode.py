@@ -1,4 +1,4 @@
-"""Decoding whole levels of real tissue at equal PSNR-Y, by RRIP and by what it competes with, on one and on all cores.
+"""Measure decoding of whole levels of tissue at equal PSNR-Y, with RRIP and other codecs, on one and on all cores.
 
 ::
 
@@ -71,7 +71,7 @@ ALONE = "jpeg-420"
 
 
 def file_cases(inputs: Inputs, level: int, cores: int) -> dict[str, Case]:
-    """What reads a whole level from a file, by key of ``READERS``."""
+    """Return functions that read a whole level from a file, by key of ``READERS``."""
     import tifffile
     import zarr
 
@@ -103,7 +103,7 @@ def file_cases(inputs: Inputs, level: int, cores: int) -> dict[str, Case]:
 
 
 def _read_tiles(inputs: Inputs, level: int, picture: Image | None = None) -> None:
-    """Every tile of a level into memory that is used again, and from there to a picture, if there is one."""
+    """Decode every tile of a level into reused memory, and copy it to a picture, if there is one."""
     with rrip_format.open(inputs.rrip("rrip")) as slide:
         side = slide.geometry.tile_side(level)
         tile = np.empty((side, side, 3), np.uint8)
@@ -115,7 +115,7 @@ def _read_tiles(inputs: Inputs, level: int, picture: Image | None = None) -> Non
 
 
 def _read_openslide(inputs: Inputs, level: int, cores: int) -> Image:
-    """A whole level by OpenSlide, strips of tiles on all cores; alpha is dropped, as everyone does."""
+    """Read a whole level with OpenSlide, strips of tiles on all cores, and drop alpha."""
     import openslide
 
     height, width = inputs.shapes[level]
@@ -131,7 +131,7 @@ def _read_openslide(inputs: Inputs, level: int, cores: int) -> Image:
 
 
 def alone_cases(inputs: Inputs, level: int, executor: ThreadPoolExecutor | None) -> dict[str, Case]:
-    """Codecs whose tiles are decoded from memory, by key."""
+    """Return functions that decode tiles from memory, by codec."""
     methods = {method.key: method for method in peers()}
     cases: dict[str, Case] = {}
     for coded in inputs.codecs:
@@ -147,7 +147,7 @@ def alone_cases(inputs: Inputs, level: int, executor: ThreadPoolExecutor | None)
 
 
 def _reusing(decode: Callable[[bytes], Image], stream: bytes) -> Callable[[bytes], Image]:
-    """JPEG decoding into memory that each thread uses again, and that suits libjpeg-turbo best.
+    """Return a JPEG decoder that reuses the memory of each thread, which suits libjpeg-turbo best.
 
     Where rows begin at multiples of 32 bytes, that writes past the caches, which takes about a quarter longer; memory
     that comes as it comes is of either kind.
@@ -170,7 +170,7 @@ def _reusing(decode: Callable[[bytes], Image], stream: bytes) -> Callable[[bytes
 
 
 def _decode_tiles(decode: Callable[[bytes], Image], streams: list[bytes], executor: ThreadPoolExecutor | None) -> None:
-    """Decode every tile and drop it."""
+    """Decode every tile and discard it."""
 
     def run(stream: bytes) -> None:
         decode(stream)
@@ -180,7 +180,7 @@ def _decode_tiles(decode: Callable[[bytes], Image], streams: list[bytes], execut
 
 
 def kernel_case(inputs: Inputs) -> Case:
-    """Prediction and colour of all families, by the public functions, on residuals of the tissue itself."""
+    """Return a function that predicts all families and converts them to RGB, with residuals of the tissue."""
     with rrip_format.open(inputs.rrip("rrip")) as slide:
         how = slide.metadata.coding.residuals
         rgb = slide.read_region(0, 0, 0, *inputs.shapes[0])
@@ -202,7 +202,7 @@ def kernel_case(inputs: Inputs) -> Case:
 
 
 def _residuals(fine: Image, coarse: Image, taps: tuple[int, int, int, int]) -> tuple[Image, Image, Image]:
-    """What the plain prediction of each plane misses, 128 = zero."""
+    """Return the residuals of the plain prediction of each plane, 128 = zero."""
     y, cb, cr = (
         np.clip(plane.astype(np.int16) - predict.up2(under, taps) + 128, 0, 255).astype(np.uint8)
         for plane, under in zip(fine, coarse, strict=True)
@@ -211,7 +211,7 @@ def _residuals(fine: Image, coarse: Image, taps: tuple[int, int, int, int]) -> t
 
 
 def check_pixels(inputs: Inputs, level: int, cases: dict[str, Case]) -> None:
-    """Raise unless every reader of one file gives the same pixels: what is timed is the right picture."""
+    """Raise unless all readers of a file return the same pixels."""
 
     def pixels(key: str) -> NDArray[np.uint8]:
         found = np.asarray(cases[key]())
@@ -232,7 +232,7 @@ def check_pixels(inputs: Inputs, level: int, cases: dict[str, Case]) -> None:
 
 
 def measure_child(folder: Path, cores: int, rounds: int) -> dict[str, Json]:
-    """Times of every case in this process, which may run on so many cores."""
+    """Measure every case in this process, which may use a given number of cores."""
     inputs = read_inputs(folder)
     found: dict[str, Json] = {}
     with ThreadPoolExecutor(cores) as pool:
@@ -253,7 +253,7 @@ def measure_child(folder: Path, cores: int, rounds: int) -> dict[str, Json]:
 def measure_kind(
     testdata: Path, kind: str, megapixels: float, codecs: list[str], rounds: int, *, quiet: bool
 ) -> dict[str, Json]:
-    """Everything about one kind of tissue."""
+    """Measure everything for one kind of tissue."""
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as scratch:
         folder = Path(scratch) / kind
         rgb = mosaic(tissue(testdata, kind), megapixels)
@@ -276,12 +276,12 @@ def measure_kind(
 
 
 def label_of(key: str, codecs: dict[str, Json]) -> str:
-    """Name of a case in tables."""
+    """Return the name of a case in tables."""
     return READERS.get(key) or f"{codecs[key]['label']}, tiles alone"
 
 
 def requirements(kind: str, found: dict[str, Json]) -> list[dict[str, Json]]:
-    """What must hold of whole levels, and what was measured."""
+    """Compare the measurements with the requirements for whole levels."""
     one = Times.of_json(found["seconds_by_cores"]["1"]["0"])
     every = Times.of_json(found["seconds_by_cores"][max(found["seconds_by_cores"], key=int)]["0"])
 
@@ -320,7 +320,7 @@ def requirements(kind: str, found: dict[str, Json]) -> list[dict[str, Json]]:
 
 
 def settings_table(kind: str, found: dict[str, Json]) -> str:
-    """What each codec was set to, and what that takes."""
+    """Format the settings of each codec and the resulting sizes."""
     rows = [
         [
             codec["label"],
@@ -336,14 +336,14 @@ def settings_table(kind: str, found: dict[str, Json]) -> str:
 
 
 def busy_share(found: dict[str, Json]) -> float:
-    """Part of its core that the process on one core had: less than one where something else used it."""
+    """Return the share of its core that the process on one core had; below one if others used it too."""
     times = [Times.of_json(found["seconds_by_cores"]["1"][str(level)]) for level in LEVELS]
     cpu = sum(sum(map(sum, one.cpu.values())) for one in times)
     return cpu / sum(sum(map(sum, one.wall.values())) for one in times)
 
 
 def speed_table(kind: str, found: dict[str, Json]) -> str:
-    """MP/s by level and cores, and how many times RRIP's time a reader takes for level 0."""
+    """Format MP/s by level and cores, and the time of each reader for level 0 relative to RRIP."""
     runs = {
         cores: [Times.of_json(run[str(level)]) for level in LEVELS] for cores, run in found["seconds_by_cores"].items()
     }
@@ -380,7 +380,7 @@ def main(
     child: Path | None,
     cores: int,
 ) -> None:
-    """Measure how fast whole levels decode, beside other codecs at equal PSNR-Y."""
+    """Measure how fast whole levels decode, and compare with other codecs at equal PSNR-Y."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     if child is not None:
         json.dump(measure_child(child, cores, rounds), sys.stdout)

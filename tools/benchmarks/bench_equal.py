@@ -1,4 +1,4 @@
-"""The same tissue by every codec at one PSNR-Y, in the files that each is read from: inputs of ``bench_decode.py``."""
+"""Encode the same tissue with every codec at one PSNR-Y, in files: the inputs of ``bench_decode.py``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _RRIP_TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """What a codec made of the tissue.
+    """Tissue encoded with one codec.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Coded:
     streams: list[list[bytes]] = field(default_factory=list)
 
     def to_json(self, pixels: int) -> dict[str, Json]:
-        """Without the streams."""
+        """Return everything but the streams."""
         return {
             "label": self.label,
             "setting": self.setting,
@@ -74,7 +74,7 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything that a child process reads, in one folder.
+    """The files that a child process reads, in one folder.
 
     Parameters
     ----------
@@ -92,21 +92,21 @@ class Inputs:
 
     @property
     def tiff(self) -> Path:
-        """The ordinary pyramid."""
+        """Path of the ordinary pyramid."""
         return self.folder / "ordinary.tif"
 
     @property
     def zarr(self) -> Path:
-        """JPEG chunks in plain Zarr."""
+        """Path of plain Zarr with JPEG chunks."""
         return self.folder / "jpeg.zarr"
 
     def rrip(self, key: str, kind: str = ".rrip.zarr") -> Path:
-        """A container."""
+        """Path of the container."""
         return self.folder / f"{key}{kind}"
 
 
 def read_inputs(folder: Path) -> Inputs:
-    """What :func:`make_inputs` left in a folder."""
+    """Load what :func:`make_inputs` has written to a folder."""
     found: Inputs = pickle.loads((folder / "inputs.pickle").read_bytes())
     return found
 
@@ -144,7 +144,7 @@ def make_inputs(folder: Path, rgb: Image, levels: Sequence[Image], codecs: Seque
 
 
 def tiles(level: Image) -> list[Image]:
-    """Tiles of a level, row by row, filled up to whole ones by their last row and column."""
+    """Return the tiles of a level, row by row, padded with their last row and column."""
     height, width = level.shape[:2]
     level = np.pad(level, ((0, -height % SIDE), (0, -width % SIDE), (0, 0)), mode="edge")
     corners = ((y, x) for y in range(0, height, SIDE) for x in range(0, width, SIDE))
@@ -152,7 +152,7 @@ def tiles(level: Image) -> list[Image]:
 
 
 class _Trial:
-    """A codec on the tissue at any setting, results kept."""
+    """A codec on the tissue at any setting, with a cache of results."""
 
     def __init__(self, method: Method, levels: Sequence[Image], executor: ThreadPoolExecutor) -> None:
         self.method = method
@@ -162,7 +162,7 @@ class _Trial:
         self._tried: dict[float, Coded] = {}
 
     def encode(self, setting: float) -> Coded:
-        """All tiles of level 0, and of levels 1 and 2 where they are stored on their own."""
+        """Encode all tiles of level 0, and of levels 1 and 2 if these are stored separately."""
         if setting not in self._tried:
             one = isinstance(self.method, OneStream)
             encode: Callable[[Image], bytes] = lambda tile: self._codec.encoder(tile, setting)  # noqa: E731
@@ -178,7 +178,7 @@ class _Trial:
 
 
 def _at_quality(trial: _Trial, wanted: float) -> Coded:
-    """The setting whose PSNR-Y is nearest to `wanted`: a secant between the settings that it lies between."""
+    """Find the setting with the PSNR-Y nearest to `wanted`, with the secant method."""
     grid = trial.method.settings
     whole = all(float(setting).is_integer() for setting in grid) and trial.method.key != "j2k-one"
 
@@ -210,7 +210,7 @@ def _at_quality(trial: _Trial, wanted: float) -> Coded:
 
 
 def _rrip(target: Path, rgb: Image, wanted: float) -> Coded:
-    """RRIP at that PSNR-Y: ``--target psnr=…`` meets it on a sample, what the whole misses is added to the target."""
+    """Encode RRIP at that PSNR-Y: ``--target psnr=…``, corrected by the difference between sample and whole."""
     aim, best = wanted, None
     for turn in range(_RRIP_TRIES):
         path = target.with_name(f"try-{turn}.rrip.zarr")
@@ -237,7 +237,7 @@ def _converted(path: Path, rgb: Image, settings: rrip_format.Settings, label: st
 
 
 def _write_zarr(path: Path, streams: Sequence[Sequence[bytes]], shapes: Sequence[tuple[int, int]]) -> None:
-    """Plain Zarr v3, arrays ``0`` and ``1`` of (h, w, 3): the JPEG streams are the chunks of ``imagecodecs_jpeg``."""
+    """Write plain Zarr v3, arrays ``0`` and ``1`` of (h, w, 3), with the streams as ``imagecodecs_jpeg`` chunks."""
     import zarr
 
     from rrip_format.zarr_views.base_codec import Jpeg

@@ -56,7 +56,7 @@ COLUMNS = {
 
 
 def field(folder: Path, name: str, tile: int) -> NDArray[np.uint8]:
-    """RGB of a field, (h, w, 3) uint8, in whole families."""
+    """Read a field as RGB, (h, w, 3) uint8, in whole families."""
     file, corner = FIELDS[name]
     with open_source(folder / file) as source:
         family = 4 * tile
@@ -81,13 +81,13 @@ def measure_fields(
 
 
 def _mean(values: list[float | None]) -> float | None:
-    """The mean, None if one of them is missing: a mean over fewer fields compares with nothing."""
+    """Return the mean, None if a value is missing, since a mean over fewer fields is not comparable."""
     present = [value for value in values if value is not None]
     return number(statistics.fmean(present), 2) if len(present) == len(values) else None
 
 
 def means(fields: dict[str, Measurement]) -> dict[str, dict[str, float | None]]:
-    """Mean BD-rate in % by codec and measure, and mean decode times in ms per megapixel."""
+    """Return mean BD-rates in % by codec and measure, and mean decode times in ms per megapixel."""
     found = {name: bd_json(one) for name, one in fields.items()}
     first = next(iter(fields.values()))
     rows: dict[str, dict[str, float | None]] = {}
@@ -107,7 +107,7 @@ def means(fields: dict[str, Measurement]) -> dict[str, dict[str, float | None]]:
 
 
 def format_table(rows: dict[str, dict[str, float | None]], labels: dict[str, str]) -> str:
-    """The means as Markdown."""
+    """Format the means as Markdown."""
     head = ["mean BD-rate", *COLUMNS, "decode L0, ms/MP", "decode L1, ms/MP"]
     lines = []
     for key, row in rows.items():
@@ -142,7 +142,7 @@ def main(
     timed: bool,
     as_json: bool,
 ) -> None:
-    """Print mean BD-rates over five tissue fields against a JPEG 4:2:0 pyramid; negative is smaller."""
+    """Print mean BD-rates over five tissue fields relative to a JPEG 4:2:0 pyramid; negative is smaller."""
     settings = Settings(tune=tune, effort=effort, luma_only=luma_only)
     keys = codecs.split(",") if codecs else None
     try:

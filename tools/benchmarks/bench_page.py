@@ -1,4 +1,4 @@
-"""Run the benchmarks that ``docs/records/speed.md`` names, and put what they print into it.
+"""Run the benchmarks that ``docs/records/speed.md`` names, and insert their output into the page.
 
 ::
 
@@ -24,12 +24,12 @@ HEAD = "| what must hold |"
 
 
 def commands(page: str) -> list[str]:
-    """Every command of a page, once, in its order."""
+    """Return the commands of a page, each once, in order."""
     return list(dict.fromkeys(match[2] for match in BLOCK.finditer(page)))
 
 
 def filled(page: str, outputs: dict[str, str]) -> str:
-    """The page with new text in the blocks of those commands."""
+    """Return the page with new text in the blocks of those commands."""
 
     def replace(match: re.Match[str]) -> str:
         only_what_must_hold, command, _ = match.groups()
@@ -44,7 +44,7 @@ def filled(page: str, outputs: dict[str, str]) -> str:
 
 
 def run(command: str, *options: str) -> str:
-    """What a command of the page prints."""
+    """Return the output of a command of the page."""
     program, *arguments = shlex.split(command)
     assert program == "python"
     click.echo(f"$ {command}", err=True)

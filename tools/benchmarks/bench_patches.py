@@ -1,4 +1,4 @@
-"""Reading patches as training does, at random, and as viewers do, along a path: ours beside an ordinary pyramid TIFF.
+"""Measure reading of patches at random, as in training, and along a path, as in a viewer: RRIP and ordinary TIFF.
 
 ::
 
@@ -52,7 +52,7 @@ Area = tuple[int, int, int, int, int]
 
 
 def random_areas(files: Files, level: int, size: int, count: int, seed: int) -> list[Area]:
-    """Patches anywhere inside a level."""
+    """Draw patches anywhere inside a level."""
     height, width = files.shapes[level]
     choice = random.Random(f"{level} {size} {seed}")
     return [
@@ -61,7 +61,7 @@ def random_areas(files: Files, level: int, size: int, count: int, seed: int) -> 
 
 
 def viewer_path(files: Files) -> list[Area]:
-    """Tiles that a viewer asks for from the whole slide down to level 0 and back, those on the screen not again."""
+    """Return the tiles that a viewer requests from the whole slide to level 0 and back, but for those already shown."""
     levels = len(files.shapes)
     down = range(levels - 1, -1, -1)
     asked: list[Area] = []
@@ -88,7 +88,7 @@ def viewer_path(files: Files) -> list[Area]:
 
 
 def timed(read: Reader, area: Area) -> float:
-    """Seconds that one patch takes."""
+    """Return the time of one patch, seconds."""
     start = time.perf_counter()
     read(*area)
     return time.perf_counter() - start
@@ -99,7 +99,7 @@ _readers: dict[str, Reader] = {}
 
 
 def _open_all(files: Files) -> None:
-    """Open every reader in a worker process, and warm it."""
+    """Open every reader in a worker process, and read once to warm up."""
     for key in LABELS:
         _readers[key] = open_reader(key, files).__enter__()
         _readers[key](0, 0, 0, 64, 64)
@@ -110,18 +110,18 @@ def _read_in_worker(key: str, areas: Sequence[Area]) -> list[float]:
 
 
 class Latencies:
-    """Latencies of every patch, by reader and round, collected while rounds are timed."""
+    """Latencies of every patch, by reader and round."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, list[list[float]]] = defaultdict(list)
 
     def case(self, key: str, run: Callable[[int], list[float]]) -> Callable[[], None]:
-        """For :func:`benchlib.interleave`; `run` is told how often it has run before."""
+        """Return a case for :func:`benchlib.interleave`; `run` receives the number of its previous calls."""
         return lambda: self.seconds[key].append(run(len(self.seconds[key])))
 
 
 def summary(wall: dict[str, list[float]], latencies: Latencies, count: int) -> dict[str, Json]:
-    """Patches a second and percentiles of latency by reader; p50 by round too, for ratios."""
+    """Return patches per second and percentiles of latency by reader, and the median by round for ratios."""
     found = {}
     for key, seconds in wall.items():
         rounds = latencies.seconds[key][-len(seconds) :]  # those before warmed up
@@ -140,7 +140,7 @@ def summary(wall: dict[str, list[float]], latencies: Latencies, count: int) -> d
 def measure_threads(
     readers: dict[str, Reader], files: Files, level: int, size: int, threads: int, count: int, rounds: int
 ) -> dict[str, Json]:
-    """Random patches by threads that share a reader; a patch's latency does not count the wait for a thread."""
+    """Measure random patches with threads that share a reader; latencies do not include waiting for a thread."""
     latencies = Latencies()
     with ThreadPoolExecutor(threads) as pool:
 
@@ -154,7 +154,7 @@ def measure_threads(
 def measure_processes(
     pool: ProcessPoolExecutor, workers: int, files: Files, level: int, size: int, count: int, rounds: int
 ) -> dict[str, Json]:
-    """Random patches by worker processes, each with readers of its own."""
+    """Measure random patches with worker processes, each with its own readers."""
     latencies = Latencies()
 
     def run(key: str, turn: int) -> list[float]:
@@ -167,7 +167,7 @@ def measure_processes(
 
 
 def measure_viewer(files: Files, rounds: int) -> dict[str, Json]:
-    """The path of a viewer, tile by tile, with a reader opened for it; also the median latency at each level."""
+    """Measure the path of a viewer, tile by tile, with a newly opened reader; also the median latency at each level."""
     path = viewer_path(files)
     latencies = Latencies()
 
@@ -187,7 +187,7 @@ def measure_viewer(files: Files, rounds: int) -> dict[str, Json]:
 
 
 def measure(files: Files, count: int, rounds: int, *, quiet: bool) -> Iterator[tuple[dict[str, Json], dict[str, Json]]]:
-    """What was asked for, and what each reader did."""
+    """Measure every reader as the options ask."""
     with ExitStack() as stack:
         readers = {key: stack.enter_context(open_reader(key, files)) for key in LABELS}
         for level in LEVELS:
@@ -210,18 +210,18 @@ def measure(files: Files, count: int, rounds: int, *, quiet: bool) -> Iterator[t
 
 
 def p50_ratio(found: dict[str, Json], ours: str, theirs: str) -> Spread:
-    """How many times as long `theirs` takes for a patch, by the medians of each round."""
+    """Return how much longer `theirs` takes for a patch, by the medians of each round."""
     pairs = zip(found[ours]["p50_ms_by_round"], found[theirs]["p50_ms_by_round"], strict=True)
     return Spread.of([other / our for our, other in pairs])
 
 
 def title(one: dict[str, Json]) -> str:
-    """Of a set of random patches."""
+    """Return the title of a set of random patches."""
     return f"{one['size']}², L{one['level']}, {one['workers']}"
 
 
 def tables(sets: Sequence[dict[str, Json]], viewer: dict[str, Json]) -> Iterator[str]:
-    """Markdown: patches a second, percentiles of latency, and the viewer's tiles by level."""
+    """Format Markdown tables: patches per second, percentiles of latency, and the viewer's tiles by level."""
     every = [*((title(one), one["readers"]) for one in sets), (f"viewer, {viewer['tiles']} tiles", viewer["readers"])]
     keys = list(LABELS)
     yield markdown_table(
@@ -247,7 +247,7 @@ def tables(sets: Sequence[dict[str, Json]], viewer: dict[str, Json]) -> Iterator
 
 
 def requirements(sets: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
-    """What issue 5 demands of patches, and what was measured."""
+    """Compare the measurements with the requirements for patches."""
     rows = []
     for one in sets:
         if one["size"] != 512:

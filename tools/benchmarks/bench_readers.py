@@ -1,4 +1,4 @@
-"""The same slide behind every door that people read patches through: ours, and those of an ordinary pyramid TIFF."""
+"""Readers of patches of the same slide: those of RRIP, and those of an ordinary pyramid TIFF."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """One slide, in a folder.
+    """One slide in several files of a folder.
 
     Parameters
     ----------
@@ -46,17 +46,17 @@ class Files:
 
     @property
     def rrip(self) -> Path:
-        """A container in a folder."""
+        """Path of the container in a folder."""
         return self.folder / "slide.rrip.zarr"
 
     @property
     def rrip_tiff(self) -> Path:
-        """The same in a TIFF file."""
+        """Path of the container in a TIFF file."""
         return self.folder / "slide.rrip.tif"
 
     @property
     def tiff(self) -> Path:
-        """The pyramid that people have, JPEG 4:2:0 at quality 90, tiles of 512 px."""
+        """Path of the ordinary pyramid, JPEG 4:2:0 at quality 90, tiles of 512 px."""
         return self.folder / "ordinary.tif"
 
 
@@ -65,7 +65,7 @@ Reader = Callable[[int, int, int, int, int], Image]
 
 
 def make_files(testdata: Path, folder: Path, megapixels: float) -> Files:
-    """A mosaic of all kinds of tissue as container, at the default quality, and as ordinary TIFF at quality 90."""
+    """Write a mosaic of all kinds of tissue as a container, default quality, and as an ordinary TIFF, quality 90."""
     levels = pyramid(mosaic(all_tissue(testdata), megapixels))
     files = Files(folder, tuple((level.shape[0], level.shape[1]) for level in levels))
     write_ordinary_tiff(files.tiff, levels)
@@ -75,7 +75,7 @@ def make_files(testdata: Path, folder: Path, megapixels: float) -> Files:
 
 
 def open_reader(key: str, files: Files) -> AbstractContextManager[Reader]:
-    """One of ``LABELS``; any number of threads may read from it."""
+    """Open one of ``LABELS``; any number of threads may read from it."""
     if key in {"rrip", "rrip-tiff"}:
         return _direct(files.rrip if key == "rrip" else files.rrip_tiff)
     if key in {"rrip-slide", "openslide"}:
@@ -84,7 +84,7 @@ def open_reader(key: str, files: Files) -> AbstractContextManager[Reader]:
 
 
 class _Opened(ExitStack):
-    """A reader, and what has to be closed after it."""
+    """A reader, and what has to be closed afterwards."""
 
     def __init__(self, read: Reader, *close: Any) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def _zarr(key: str, files: Files) -> AbstractContextManager[Reader]:
 
 
 def _array(key: str, level: int) -> str:
-    """Path of a level in the group."""
+    """Return the path of a level in the group."""
     return str(level) if level < 2 or key == "tifffile-zarr" else f"base/{level - 2}"
 
 
@@ -141,7 +141,7 @@ def _openslide(key: str, files: Files) -> AbstractContextManager[Reader]:
 
 
 def check_readers(files: Files) -> None:
-    """Raise unless all readers show the same tissue at every level, ours the same pixels."""
+    """Raise unless all readers show the same tissue at every level, and those of RRIP the same pixels."""
     for level, (height, width) in enumerate(files.shapes):
         size = min(200, height, width)
         area = level, (height - size) // 2, (width - size) // 2, size, size

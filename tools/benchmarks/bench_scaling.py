@@ -1,4 +1,4 @@
-"""How cost grows with a slide: converting, opening and reading slides of 0.25 to 16 gigapixels of real tissue.
+"""Measure how the cost of converting, opening and reading grows with slides of 0.25 to 16 gigapixels of tissue.
 
 ::
 
@@ -46,7 +46,7 @@ _ISLAND = 4
 
 
 class GrownSlide:
-    """An array of real tissue of any size, (height, width, 3) uint8, made when it is sliced.
+    """An array of tissue of any size, (height, width, 3) uint8, generated when it is sliced.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ class GrownSlide:
         self._islands = {0, *others}
 
     def has_tissue(self, row: int, col: int) -> bool:
-        """Whether a family is tissue: those of one island are all alike."""
+        """Return whether a family is tissue; all of an island are alike."""
         return row // _ISLAND * self._islands_across + col // _ISLAND in self._islands
 
     def tissue_places(self, count: int) -> list[tuple[int, int]]:
-        """Families of tissue, at random, the same each time."""
+        """Draw families of tissue at random, the same each time."""
         choice = random.Random(0)
         found: list[tuple[int, int]] = []
         for _ in range(1000 * count):
@@ -87,7 +87,7 @@ class GrownSlide:
         return found or [(0, 0)]
 
     def tissue_count(self) -> int:
-        """Families of tissue."""
+        """Return the number of families of tissue."""
         return sum(self.has_tissue(row, col) for row in range(self.rows) for col in range(self.cols))
 
     def __getitem__(self, area: tuple[slice, slice]) -> Image:
@@ -109,7 +109,7 @@ class GrownSlide:
 
 
 def convert_child(families: list[Image], folder: Path, gigapixels: float, share: float) -> dict[str, Json]:
-    """Convert, and say how long its parts took: until the first families are done, all of them, and the rest."""
+    """Convert, and return the times until the first families, until all families, and of the rest."""
     slide = GrownSlide(families, gigapixels, share)
     seen: list[tuple[float, int]] = []
     start = time.perf_counter()
@@ -137,7 +137,7 @@ def copy_child(folder: Path) -> dict[str, Json]:
 
 
 def read_child(families: list[Image], folder: Path, gigapixels: float, share: float, rounds: int) -> dict[str, Json]:
-    """Open, open and read one patch, and read patches of tissue at random, from folder and TIFF."""
+    """Measure opening, opening with one patch, and random patches of tissue, from folder and TIFF."""
     slide = GrownSlide(families, gigapixels, share)
     places = slide.tissue_places(_READS)
     paths = {"folder": folder / "slide.rrip.zarr", "tiff": folder / "slide.rrip.tif"}
@@ -170,7 +170,7 @@ def read_child(families: list[Image], folder: Path, gigapixels: float, share: fl
 
 
 def _milliseconds(seconds: list[float]) -> dict[str, Json]:
-    """Percentiles."""
+    """Return percentiles in milliseconds."""
     return {f"p{p}": round(1000 * float(np.percentile(seconds, p)), 3) for p in (50, 95, 99)}
 
 
@@ -178,7 +178,7 @@ def _milliseconds(seconds: list[float]) -> dict[str, Json]:
 
 
 def metadata_bytes(folder: Path) -> dict[str, int]:
-    """Bytes of the root's metadata, of all metadata of the folder, and of the TIFF file beyond its tiles."""
+    """Return the bytes of the root's metadata, of all metadata of the folder, and of the TIFF file without tiles."""
     root = folder / "slide.rrip.zarr"
     with rrip_format.open(folder / "slide.rrip.tif") as slide:
         tiff = describe(slide)
@@ -191,14 +191,14 @@ def metadata_bytes(folder: Path) -> dict[str, int]:
 
 
 def run_step(step: str, options: dict[str, Json]) -> tuple[Child, Json]:
-    """One step in a child process of this program, on all cores, and what it printed."""
+    """Run one step in a child process of this program, on all cores, and return its output."""
     command = [sys.executable, __file__, "--child", json.dumps({"step": step, **options})]
     child = benchlib.run_child(command, benchlib.all_cores())
     return child, json.loads(child.output)
 
 
 def measure(testdata: Path, gigapixels: float, share: float, rounds: int, *, quiet: bool) -> dict[str, Json]:
-    """Everything about one size."""
+    """Measure everything for one size."""
     slide = GrownSlide([], gigapixels, share)
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as name:
         options: dict[str, Json] = {"folder": name, "gigapixels": gigapixels, "share": share, "rounds": rounds}
@@ -234,12 +234,12 @@ def measure(testdata: Path, gigapixels: float, share: float, rounds: int, *, qui
 
 
 def _number(value: Json) -> float:
-    """A measure, or the median of one."""
+    """Return a measure, or the median of several."""
     return float(value["p50"] if isinstance(value, dict) else value)
 
 
 def growth(rows: list[dict[str, Json]]) -> dict[str, float | None]:
-    """Exponents of size from the smallest to the largest slide: 0 is flat, 1 is proportional, above 1 is trouble."""
+    """Return exponents of size from the smallest to the largest slide: 0 is constant, 1 is proportional."""
     first, last = rows[0], rows[-1]
     size = math.log(last["gigapixels"] / first["gigapixels"]) if len(rows) > 1 else 0.0
 
@@ -273,7 +273,7 @@ MEASURES = {
 
 
 def table(rows: list[dict[str, Json]], exponents: dict[str, float | None]) -> str:
-    """Sizes as columns, and how each measure grows."""
+    """Format sizes as columns, and the growth of each measure."""
 
     def cell(value: Json) -> str:
         number = _number(value)
@@ -286,7 +286,7 @@ def table(rows: list[dict[str, Json]], exponents: dict[str, float | None]) -> st
 
 
 def run_child_step(options: dict[str, Json]) -> dict[str, Json]:
-    """What a child process was asked for."""
+    """Run the step that a child process was started for."""
     folder = Path(options["folder"])
     if options["step"] == "copy":
         return copy_child(folder)

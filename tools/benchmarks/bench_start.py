@@ -1,4 +1,4 @@
-"""What comes before the first pixel: importing, opening, decoding one tile, and the memory that takes.
+"""Measure what precedes the first pixel: importing, opening, decoding one tile, and the memory for these.
 
 ::
 
@@ -55,19 +55,19 @@ def start(code: str) -> benchlib.Child:
 
 
 def measure_imports(rounds: int) -> Times:
-    """Starting Python and importing."""
+    """Measure starting Python and importing."""
     return benchlib.interleave({key: partial(start, code) for key, code in IMPORTS.items()}, rounds)
 
 
 def programs(files: Files) -> dict[str, str]:
-    """Code that opens the slide and reads its middle."""
+    """Return programs that open the slide and read its centre."""
     y, x = ((side - _SIDE) // 2 for side in files.shapes[0])
     names = {"rrip": str(files.rrip), "rrip_tiff": str(files.rrip_tiff), "tiff": str(files.tiff)}
     return {key: code.format(**names, y=y, x=x, side=_SIDE) for key, code in PROGRAMS.items()}
 
 
 def measure_programs(files: Files, rounds: int) -> tuple[Times, dict[str, list[float]]]:
-    """From the start of Python to the first pixels: seconds, and peak memory in MiB, by key of a program."""
+    """Measure seconds from the start of Python to the first pixels, and peak memory in MiB, by program."""
     peaks: dict[str, list[float]] = {}
 
     def run(key: str, code: str) -> None:
@@ -79,7 +79,7 @@ def measure_programs(files: Files, rounds: int) -> tuple[Times, dict[str, list[f
 
 
 def measure_opening(files: Files, rounds: int) -> Times:
-    """Opening and reading the middle in a running process, and closing."""
+    """Measure opening, reading the centre and closing in a running process."""
     y, x = ((side - _SIDE) // 2 for side in files.shapes[0])
 
     def run(key: str) -> None:
@@ -90,12 +90,12 @@ def measure_opening(files: Files, rounds: int) -> Times:
 
 
 def beyond(taken: Times, key: str, base: str = "numpy") -> Spread:
-    """Seconds more than the base takes, by rounds."""
+    """Return the seconds that exceed the base, by round."""
     return Spread.of([a - b for a, b in zip(taken.wall[key], taken.wall[base], strict=True)])
 
 
 def tables(imports: Times, first: Times, peaks: dict[str, list[float]], opening: Times) -> list[str]:
-    """As Markdown."""
+    """Format the results as Markdown."""
     rows = [[f"`{IMPORTS[key]}`", str(milliseconds(beyond(imports, key)))] for key in imports.wall if key != "numpy"]
     found = [markdown_table(["import, ms beyond `import numpy` (quartiles)", "ms"], rows)]
 
@@ -111,7 +111,7 @@ def tables(imports: Times, first: Times, peaks: dict[str, list[float]], opening:
 
 
 def requirements(first: Times, peaks: dict[str, list[float]], imports: Times) -> list[dict[str, Json]]:
-    """What must hold of a process that starts, and what was measured."""
+    """Compare the measurements with the requirements for starting processes."""
 
     def at_most(what: str, found: Spread, least: float, aim: float) -> dict[str, Json]:
         return benchlib.requirement(what, "start of Python", found, least, aim, below=True)
@@ -125,7 +125,7 @@ def requirements(first: Times, peaks: dict[str, list[float]], imports: Times) ->
 
 
 def milliseconds(seconds: Spread) -> Spread:
-    """The same in milliseconds."""
+    """Convert the results to milliseconds."""
     return Spread(1000 * seconds.median, 1000 * seconds.q1, 1000 * seconds.q3, seconds.rounds)
 
 

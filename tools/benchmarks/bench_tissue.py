@@ -1,4 +1,4 @@
-"""Real tissue for the benchmarks: families without glass, mosaics of them, and the pyramid TIFF that people have."""
+"""Tissue for the benchmarks: families without glass, mosaics of them, and an ordinary pyramid TIFF."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MOST_GLASS = 0.15
 
 
 def tissue(testdata: Path, kind: str) -> list[Image]:
-    """Families, (512, 512, 3) uint8, of a kind of tissue, in the order of the files; those of glass left out."""
+    """Return families, (512, 512, 3) uint8, of a kind of tissue in the order of the files, without those of glass."""
     families = []
     for name in KINDS[kind]:
         if not (testdata / name).exists():
@@ -65,19 +65,19 @@ def tissue(testdata: Path, kind: str) -> list[Image]:
 
 
 def all_tissue(testdata: Path) -> list[Image]:
-    """Families of every kind that the folder has."""
+    """Return families of every kind in the folder."""
     kinds = [kind for kind, names in KINDS.items() if any((testdata / name).exists() for name in names)]
     return [family for kind in kinds or KINDS for family in tissue(testdata, kind)]
 
 
 def oriented(families: Sequence[Image], index: int) -> Image:
-    """Family `index` of an endless row: after the last one they come again, mirrored and turned in eight ways."""
+    """Return family `index` of an endless sequence: after the last they are repeated in eight orientations."""
     family, turn = families[index % len(families)], index // len(families) % 8
     return np.rot90(family[:, ::-1] if turn >= 4 else family, turn % 4)
 
 
 def mosaic(families: Sequence[Image], megapixels: float) -> Image:
-    """RGB, (h, w, 3) uint8, of about that size, 2 : 1, in squares of four families: tiles of level 1 are whole too."""
+    """Return RGB, (h, w, 3) uint8, of about that size, 2 : 1, in squares of four families (whole tiles of level 1)."""
     rows = 2 * max(1, round((megapixels * 1e6 / 2) ** 0.5 / SIDE / 2))
     cols = 2 * max(1, round(megapixels * 1e6 / (rows * SIDE * SIDE) / 2))
     out = np.empty((rows * SIDE, cols * SIDE, 3), np.uint8)
@@ -88,7 +88,7 @@ def mosaic(families: Sequence[Image], megapixels: float) -> Image:
 
 
 def pyramid(rgb: Image) -> list[Image]:
-    """All levels, finest first, until one tile holds a level."""
+    """Return all levels, finest first, until one tile covers a level."""
     levels = [rgb]
     while max(levels[-1].shape[:2]) > SIDE:
         levels.append(box2(levels[-1]))
@@ -96,7 +96,7 @@ def pyramid(rgb: Image) -> list[Image]:
 
 
 def psnr_y(wanted: Image, found: Image) -> float:
-    """PSNR of BT.601 luma before rounding, dB."""
+    """Return PSNR of unrounded BT.601 luma, dB."""
     errors = [
         np.square(rgb_to_exact_ycc(wanted[y : y + SIDE])[0] - rgb_to_exact_ycc(found[y : y + SIDE])[0]).sum(dtype=float)
         for y in range(0, wanted.shape[0], SIDE)
@@ -106,7 +106,7 @@ def psnr_y(wanted: Image, found: Image) -> float:
 
 
 def write_ordinary_tiff(path: Path, levels: Sequence[Image], *, quality: int = 90, tile: int = SIDE) -> None:
-    """The pyramid that people have: JPEG 4:2:0 tiles, one page a level.
+    """Write an ordinary pyramid: JPEG 4:2:0 tiles, one page per level.
 
     Written by tifffile, since libvips stores RGB, without any colour transform, from quality 90 on.
     """

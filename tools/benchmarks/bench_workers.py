@@ -1,4 +1,4 @@
-"""What worker processes cost that read patches for training: until the first batch, by start method.
+"""Measure the time until worker processes for training have read their first batch, by start method.
 
 ::
 
@@ -35,7 +35,7 @@ _PROGRAM = Path(__file__).with_name("patch_worker.py")
 
 
 def one_run(method: str, key: str, files: Files) -> list[list[float]]:
-    """CPU seconds, seconds and memory of each worker of a new program."""
+    """Return CPU seconds, seconds and memory of each worker of a new program."""
     path = files.tiff if key == "openslide" else files.rrip_tiff
     job = json.dumps([method, key, str(path), files.shapes[0], WORKERS])
     code = f"import sys, json; sys.path.insert(0, {str(_PROGRAM.parent)!r}); import patch_worker\n"

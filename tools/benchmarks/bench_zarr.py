@@ -1,4 +1,4 @@
-"""What Zarr's two limits do to reading: ``async.concurrency`` and ``threading.max_workers``.
+"""Measure how Zarr's limits ``async.concurrency`` and ``threading.max_workers`` affect reading.
 
 ::
 
@@ -51,7 +51,7 @@ _PATCHES = 16
 
 
 def child(folder: Path, rounds: int) -> dict[str, Json]:
-    """Median seconds of every case and reader in this process, whose environment has the limits."""
+    """Measure median seconds of every case and reader in this process, whose environment sets the limits."""
     files: Files = pickle.loads((folder / "files.pickle").read_bytes())
     height, width = files.shapes[0]
     areas = random_areas(files, 0, 512, _PATCHES, 0)
@@ -67,14 +67,14 @@ def child(folder: Path, rounds: int) -> dict[str, Json]:
 
 
 def environment_of(setting: str) -> dict[str, str]:
-    """Zarr's variables."""
+    """Return Zarr's environment variables for a setting."""
     concurrency, threads = SETTINGS[setting]
     names = {"ZARR_ASYNC__CONCURRENCY": concurrency, "ZARR_THREADING__MAX_WORKERS": threads}
     return {name: str(value) for name, value in names.items() if value is not None}
 
 
 def measure(folder: Path, rounds: int, *, quiet: bool) -> tuple[dict[str, dict[str, list[float]]], dict[str, float]]:
-    """Seconds by setting, case and round, and peak memory in MiB by setting."""
+    """Measure seconds by setting, case and round, and peak memory in MiB by setting."""
     found: dict[str, dict[str, list[float]]] = {setting: {} for setting in SETTINGS}
     peaks = dict.fromkeys(SETTINGS, 0.0)
 
@@ -91,7 +91,7 @@ def measure(folder: Path, rounds: int, *, quiet: bool) -> tuple[dict[str, dict[s
 
 
 def table(case: str, found: dict[str, dict[str, list[float]]], pixels: int) -> str:
-    """One case: figures of every reader, and how many times the default's speed that of ours is."""
+    """Format the figures of every reader for one case, and our speed relative to the default."""
     rows = []
     for setting, seconds in found.items():
         row = [setting]
@@ -113,7 +113,7 @@ def table(case: str, found: dict[str, dict[str, list[float]]], pixels: int) -> s
 def main(
     *, testdata: Path, rounds: int | None, quick: bool, as_json: bool, megapixels: float | None, folder: Path | None
 ) -> None:
-    """Measure what Zarr's limits of concurrency do to reading."""
+    """Measure how Zarr's limits of concurrency affect reading."""
     rounds = rounds or (QUICK_ROUNDS if quick else ROUNDS)
     if folder is not None:
         json.dump(child(folder, rounds), sys.stdout)

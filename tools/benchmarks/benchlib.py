@@ -1,4 +1,4 @@
-"""What the benchmarks share: fair timing, child processes, the machine, and tables.
+"""Functions that benchmarks share: interleaved timing, child processes, a description of the machine, and tables.
 
 Cases of one comparison take turns, in another order each round, and a ratio is the median of the ratios of the rounds:
 whatever else the machine does meets all of them.
@@ -57,12 +57,12 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Of some values."""
+        """Compute median and quartiles of values."""
         q1, median, q3 = np.percentile(values, [25, 50, 75]).tolist()
         return cls(median, q1, q3, len(values))
 
     def to_json(self) -> dict[str, Json]:
-        """Rounded to five digits."""
+        """Return the values rounded to five digits."""
         return {name: _digits(getattr(self, name)) for name in ("median", "q1", "q3")} | {"rounds": self.rounds}
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ def _text(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds that cases took, by name and round.
+    """Seconds by case and round.
 
     Parameters
     ----------
@@ -95,12 +95,12 @@ class Times:
 
     @classmethod
     def of_json(cls, data: Mapping[str, Json]) -> Times:
-        """From what :func:`dataclasses.asdict` made of one."""
+        """Create the object from the result of :func:`dataclasses.asdict`."""
         return cls(data["wall"], data["cpu"])
 
 
 def interleave(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm: bool = True) -> Times:
-    """Time every case once a round.
+    """Time every case once per round.
 
     Parameters
     ----------
@@ -126,24 +126,24 @@ def interleave(cases: Mapping[str, Callable[[], object]], rounds: int, *, warm: 
 
 
 def _cpu_seconds() -> float:
-    """Of this process so far, and of its children that have ended, these in hundredths of a second."""
+    """Return the CPU time of this process and of its ended children, the latter in hundredths of a second."""
     times = os.times()
     return time.process_time() + times.children_user + times.children_system
 
 
 def ratio(taken: Mapping[str, Sequence[float]], ours: str, theirs: str) -> Spread:
-    """How many times as fast as `theirs` `ours` is: 2 is half the time."""
+    """Return how many times as fast as `theirs` `ours` is: 2 is half the time."""
     return Spread.of([b / a for a, b in zip(taken[ours], taken[theirs], strict=True)])
 
 
 def all_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def _pinned(cores: int) -> Iterator[None]:
-    """Processes that are started inside run on so many cores, those with the highest numbers."""
+    """Restrict processes started in this context to so many cores, those with the highest numbers."""
     if not hasattr(os, "sched_setaffinity"):  # elsewhere the limits of threads have to do
         yield
         return
@@ -168,7 +168,7 @@ _THREAD_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What a child process did.
+    """Result of a child process.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def run_child(command: Sequence[str | os.PathLike[str]], cores: int, env: Mappin
 
 
 class _Memory:
-    """Most memory that a process, and it with its children, has had so far, bytes, and their CPU time; Linux only."""
+    """Peak memory and CPU time of a process, and of it with its children, bytes; Linux only."""
 
     def __init__(self) -> None:
         self.process = 0
@@ -253,14 +253,14 @@ class _Memory:
         self.cpu: dict[int, float] = {}
 
     def look(self, pid: int) -> None:
-        """Once; a process that has gone changes nothing."""
+        """Take one sample; ignore processes that have ended."""
         with suppress(OSError, IndexError, ValueError):
             status = Path(f"/proc/{pid}/status").read_text()
             self.process = max(self.process, 1024 * int(status.partition("VmHWM:")[2].split()[0]))
             self.tree = max(self.tree, self._tree(pid))
 
     def _tree(self, pid: int) -> int:
-        """Now; of pages that several processes share, each has its part."""
+        """Return the memory now; pages shared by several processes are divided among them."""
         times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         self.cpu[pid] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
         resident = 1024 * int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("Pss:")[2].split()[0])
@@ -278,7 +278,7 @@ class _Memory:
 def requirement(
     what: str, on: str, found: Spread, least: float, aim: float, *, below: bool = False, cpu: Spread | None = None
 ) -> dict[str, Json]:
-    """One line of what must hold: a figure, its floor (or its ceiling, if `below`) and its aim.
+    """Return one row of requirements: a figure, its lower bound (or upper bound, if `below`) and its goal.
 
     `cpu` is the same of CPU time, which tells on one core what a busy machine hides.
     """
@@ -289,7 +289,7 @@ def requirement(
 
 
 def requirements_table(rows: Sequence[Mapping[str, Json]]) -> str:
-    """The same as Markdown."""
+    """Format the requirements as Markdown."""
     return markdown_table(
         ["what must hold", "on", "median (quartiles)", "by CPU time", "bound", "aim", "met"],
         [
@@ -308,7 +308,7 @@ def requirements_table(rows: Sequence[Mapping[str, Json]]) -> str:
 
 
 def machine() -> dict[str, Json]:
-    """What a benchmark ran on, and how busy that was before."""
+    """Describe the machine, and how busy it was before the benchmark."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions: dict[str, str | None] = {}
@@ -329,7 +329,7 @@ def machine() -> dict[str, Json]:
 
 
 def machine_line(found: Mapping[str, Json]) -> str:
-    """The same in a line."""
+    """Format the description of the machine on one line."""
     packages = ", ".join(
         f"{name} {found['packages'][name]}"
         for name in ("numpy", "zarr", "imagecodecs", "tifffile", "openslide-bin", "pyvips-binary")
@@ -349,7 +349,7 @@ def emit(data: dict[str, Json], tables: Sequence[str], *, as_json: bool) -> None
 
 
 def common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of every benchmark: ``--testdata``, ``--rounds``, ``--quick``, ``--json``."""
+    """Add the options that all benchmarks have: ``--testdata``, ``--rounds``, ``--quick``, ``--json``."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON with every round, and nothing else."),
         click.option(
@@ -369,11 +369,11 @@ def common_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def say(text: str, *, quiet: bool) -> None:
-    """Tell what is going on."""
+    """Print a message about the progress on standard error."""
     if not quiet:
         click.echo(f"{text} …", err=True)
 
 
 def median(values: Sequence[float]) -> float:
-    """Of seconds, for tables."""
+    """Return the median of seconds for tables."""
     return statistics.median(values)

@@ -58,7 +58,7 @@ CURVE = (35, 50, 62, 72, 80, 86, 91, 95)
 
 @dataclass
 class Field:
-    """A square of tissue with its coarser levels, and what its metrics compare with."""
+    """A square of tissue with its coarser levels, and the data of its metrics."""
 
     name: str
     rgb: Image
@@ -71,20 +71,20 @@ class Field:
 
     @cached_property
     def lab(self) -> NDArray[np.float64]:
-        """Colours of level 0."""
+        """CIE Lab of level 0."""
         return sampled_lab(self.rgb)
 
 
 @dataclass
 class Result:
-    """What an encoder made of a field: bytes of the three levels, and quality."""
+    """An encoded field: bytes of the three levels, and quality."""
 
     size: int
     scores: Scores
 
 
 def sampled_lab(rgb: Image) -> NDArray[np.float64]:
-    """CIE Lab of every third pixel in both directions, which meets every place of an 8 x 8 block."""
+    """Convert every third pixel in both directions, which include every position of an 8 x 8 block, to CIE Lab."""
     from skimage.color import rgb2lab
 
     lab: NDArray[np.float64] = rgb2lab(rgb[::3, ::3])
@@ -92,7 +92,7 @@ def sampled_lab(rgb: Image) -> NDArray[np.float64]:
 
 
 def luma(rgb: Image) -> NDArray[np.float64]:
-    weighted: NDArray[np.float64] = rgb @ np.array([0.299, 0.587, 0.114])
+    weighted: NDArray[np.float64] = rgb @ colour.LUMA_WEIGHTS
     return weighted
 
 
@@ -102,7 +102,7 @@ def psnr(wanted: NDArray[Any], found: NDArray[Any]) -> float:
 
 
 def score(field: Field, found: Sequence[Image], *, ssimulacra2: bool = False) -> Scores:
-    """All metrics of the decoded levels 0 and 1."""
+    """Compute all metrics of the decoded levels 0 and 1."""
     from skimage.color import deltaE_ciede2000
     from skimage.metrics import structural_similarity
 
@@ -126,7 +126,7 @@ def score(field: Field, found: Sequence[Image], *, ssimulacra2: bool = False) ->
 
 
 def perceived(wanted: Image, found: Image) -> float:
-    """SSIMULACRA2, which reads PNG files."""
+    """Compute SSIMULACRA2, whose package reads PNG files."""
     from PIL import Image as Pillow
     from ssimulacra2 import compute_ssimulacra2
 
@@ -160,7 +160,7 @@ def families_of(field: Field, tile: int) -> list[Levels]:
 
 
 def container(field: Field, settings: Settings, fits: Fits | None = None, **how: bool) -> Result:
-    """The families of a field by the functions that a conversion calls."""
+    """Encode the families of a field with the functions of a conversion."""
     tile = settings.tile
     families = families_of(field, tile)
     geometry = Geometry(field.rgb.shape[1], field.rgb.shape[0], tile)
@@ -181,7 +181,7 @@ def container(field: Field, settings: Settings, fits: Fits | None = None, **how:
 
 
 def open_field(text: str) -> Field:
-    """FILE or FILE:y,x,size; without, the largest square of whole families in the middle, at most 1024 px."""
+    """Open FILE or FILE:y,x,size; by default the largest square of whole families in the middle, at most 1024 px."""
     path, _, place = text.partition(":")
     with open_source(path) as source:
         if place:
@@ -193,7 +193,7 @@ def open_field(text: str) -> Field:
 
 
 def halves(field: Field, tile: int) -> Split:
-    """The families of a field like the colours of a chessboard: one half to measure, one to test."""
+    """Divide the families of a field like the colours of a chessboard: one half to measure, one to test."""
     sides = field.rgb.shape[1] // (4 * tile)
     parts: tuple[list[Image], list[Image]] = [], []
     for k, (rgb, _, _) in enumerate(families_of(field, tile)):
@@ -203,7 +203,7 @@ def halves(field: Field, tile: int) -> Split:
 
 
 def sample_and_others(path: str, settings: Settings, count: int = 12) -> Split:
-    """The sample of a slide that a conversion takes, and tissue on a grid that is shifted by half a family.
+    """Return the sample of a conversion, and tissue on a grid shifted by half a family.
 
     A slide that was JPEG gives our blocks, which lie on its own, an advantage that conversions have too. JPEG would get
     a larger one, a second pass over the same blocks, so its picture begins 4 px further.
@@ -223,7 +223,7 @@ def sample_and_others(path: str, settings: Settings, count: int = 12) -> Split:
 
 
 def show_promise(fields: Sequence[Split], settings: Settings, qualities: Sequence[int]) -> bool:
-    """Print the table of margins, of steps found on a sample, on another picture; whether all are kept."""
+    """Print the margins of steps found on one sample and applied to other tissue; return whether all are kept."""
     kept = True
     print(f"{'field':<34} {'Q':>3} {'metric':<12} {'JPEG':>8} {'RRIP':>8} {'margin':>8}  bytes  steps")
     with ThreadPoolExecutor(1) as executor:
@@ -242,7 +242,7 @@ def show_promise(fields: Sequence[Split], settings: Settings, qualities: Sequenc
 
 
 def show_fit(fields: Sequence[Field], settings: Settings, qualities: Sequence[int]) -> None:
-    """Print the coarsest step whose container is no worse than JPEG in any metric, and which metric ends it."""
+    """Print the coarsest step at which a container is no worse than JPEG by any metric, and the limiting metric."""
     print(f"{'field':<34} {'Q':>3} {'step':>7}  {'now':>6}  bytes  limited by; steps by metric")
     for field in fields:
         steps = np.geomspace(1.2, 40, 15)
@@ -263,7 +263,7 @@ def show_fit(fields: Sequence[Field], settings: Settings, qualities: Sequence[in
 
 
 def bd_rate(anchor: Sequence[Result], other: Sequence[Result], metric: str) -> float:
-    """Mean difference in bytes at equal quality, %; points that a smaller result beats are left out of a curve."""
+    """Return the mean difference in bytes at equal quality, %, without points that a smaller result beats."""
     import bjontegaard
 
     points: list[NDArray[np.float64]] = []
@@ -279,7 +279,7 @@ def bd_rate(anchor: Sequence[Result], other: Sequence[Result], metric: str) -> f
 
 
 def show_bd(fields: Sequence[Field], settings: Settings, *, ssimulacra2: bool) -> None:
-    """Print the BD-rate of each field and metric against JPEG, and the means."""
+    """Print the BD-rate of each field and metric relative to JPEG, and the means."""
     names = [*METRICS, "SSIMULACRA2"] if ssimulacra2 else list(METRICS)
     print(f"{'BD-rate, % of bytes':<34} " + " ".join(f"{name:>11}" for name in names))
     rows = []
@@ -292,13 +292,13 @@ def show_bd(fields: Sequence[Field], settings: Settings, *, ssimulacra2: bool) -
 
 
 def encode_jpeg(families: Sequence[Levels], quality: int) -> int:
-    """Bytes of the JPEG pyramids of some families."""
+    """Return the bytes of the JPEG pyramids of some families."""
     how = {"level": quality, "subsampling": "420", "optimize": True}
     return sum(len(imagecodecs.jpeg8_encode(rgb, **how)) for levels in families for rgb in levels)
 
 
 def encode_rrip(families: Sequence[Levels], settings: Settings, fits: Fits) -> int:
-    """Bytes of the same families as our tiles."""
+    """Return the bytes of the same families in RRIP."""
     side = 4 * settings.tile
     coding = Coding(UUID(int=1), Geometry(side, side, settings.tile), settings.residuals(fits))
     coder = settings.streams
@@ -306,7 +306,7 @@ def encode_rrip(families: Sequence[Levels], settings: Settings, fits: Fits) -> i
 
 
 def show_speed(fields: Sequence[Field], settings: Settings) -> None:
-    """Print time and bytes of each effort; times are the best of five rounds that take turns, one thread."""
+    """Print time and bytes of each effort; times are the best of five rounds that take turns, in one thread."""
     print(f"{'field':<34} {'encoder':<12} {'MP/s of level 0':>15} {'time to JPEG':>12} {'bytes to default':>16}")
     for field in fields:
         families = families_of(field, settings.tile)

@@ -1,4 +1,4 @@
-"""What checking costs against decoding: CRC-32C, and all of a tile's checks, in shares of the time of a level 0 tile.
+"""Measure the cost of CRC-32C and of all checks of a tile, as fractions of the time to decode a level 0 tile.
 
 ``python tools/benchmarks/checksum_cost.py SLIDE.rrip.zarr`` measures families spread over a container; without a path
 it converts the tissue picture that scikit-image brings. Exits 1 where checksums cost more than 2 %.
@@ -23,14 +23,14 @@ FAMILIES, ROUNDS = 24, 7
 
 
 def families(container: Container) -> list[tuple[int, int]]:
-    """Families that are stored, spread evenly."""
+    """Return stored families, spread evenly."""
     coding = container.metadata.coding
     stored = [place for place in coding.geometry.tiles(2) if not coding.is_empty(2, *place)]
     return stored[:: max(1, len(stored) // FAMILIES)][:FAMILIES]
 
 
 def best(function: Callable[[], object], repeat: int) -> float:
-    """Seconds a call: the fastest of some rounds, since others use the machine too."""
+    """Return seconds per call, the fastest of some rounds, because others use the machine too."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -41,7 +41,7 @@ def best(function: Callable[[], object], repeat: int) -> float:
 
 
 def measure(container: Container) -> float:
-    """Print the figures; return the share of checksums."""
+    """Print the figures; return the fraction of checksums."""
     coding, levels = container.metadata.coding, needed_levels(0)
     crc = checks = decoding = size = 0.0
     places = families(container)

@@ -55,11 +55,11 @@ _TIMEOUT = (30, 120)
 
 
 class DownloadError(Exception):
-    """A slide could not be had; the message says why and what to do."""
+    """A slide could not be downloaded; the message says why and what to do."""
 
 
 class ResumingDownloader:
-    """A downloader for pooch that keeps what arrived of a broken download, and asks only for the rest.
+    """A downloader for pooch that continues an interrupted download.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class ResumingDownloader:
         self._quiet = quiet
 
     def __call__(self, url: str, output_file: str, pooch_: object, check_only: bool = False) -> bool | None:
-        """Download `url` to `output_file`, as pooch asks for it."""
+        """Download `url` to `output_file`; called by pooch."""
         del pooch_
         if check_only:
             return bool(requests.head(url, timeout=_TIMEOUT, allow_redirects=True).ok)
@@ -119,13 +119,13 @@ class ResumingDownloader:
 
 
 def _total(answer: requests.Response) -> int:
-    """The size of the whole file that a refused range tells, -1 if it does not."""
+    """Return the size of the whole file from the response to a refused range, -1 if it is not stated."""
     size = answer.headers.get("Content-Range", "").rpartition("/")[2]
     return int(size) if size.isdigit() else -1
 
 
 def fetch_index(server: str) -> dict[str, dict[str, Any]]:
-    """Names of all slides with what the server says of each: ``sha256``, ``size``, ``description``, ``license``."""
+    """Fetch the names of all slides with ``sha256``, ``size``, ``description`` and ``license``."""
     try:
         answer = requests.get(server + "index.json", timeout=_TIMEOUT)
         answer.raise_for_status()
@@ -136,7 +136,7 @@ def fetch_index(server: str) -> dict[str, dict[str, Any]]:
 
 
 def checksum(name: str, index: dict[str, dict[str, Any]], pinned: dict[str, str]) -> str:
-    """SHA-256 that a slide must have."""
+    """Return the SHA-256 that a slide must have."""
     published = index.get(name, {}).get("sha256")
     known = pinned.get(name)
     if published and known and published.lower() != known:
@@ -151,7 +151,7 @@ def checksum(name: str, index: dict[str, dict[str, Any]], pinned: dict[str, str]
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a zip archive into `folder`, which appears when all of it is there.
+    """Unpack a zip archive into `folder`, which appears when it is complete.
 
     Raises
     ------

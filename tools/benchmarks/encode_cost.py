@@ -1,4 +1,4 @@
-"""What each stage of a conversion costs in the long run: processor time of one thread, per megapixel of level 0.
+"""Measure the processor time of each stage of a conversion, one thread, per megapixel of level 0.
 
 ::
 
@@ -59,14 +59,14 @@ STAGES: list[tuple[Any, str, str]] = [
 
 
 class Clock:
-    """Processor time of this thread by stage; what a stage calls counts there."""
+    """Processor time of this thread by stage, functions that a stage calls included."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inside: list[float] = []
 
     def timed(self, function: Callable[..., Any], stage: str) -> Callable[..., Any]:
-        """The same function, timed."""
+        """Return a function that is timed."""
 
         def call(*arguments: Any, **options: Any) -> Any:
             self._inside.append(0.0)
@@ -83,7 +83,7 @@ class Clock:
 
 
 def tissue_blocks(geometry: Geometry, source: Source, count: int) -> list[blocks.Block]:
-    """Up to `count` blocks with tissue, spread over the slide."""
+    """Return up to `count` blocks with tissue, spread over the slide."""
     every = list(blocks.list_blocks(geometry))
     step = next(step for step in range(len(every) // 2 + 1, 0, -1) if len(every) % step or step == 1)
     spread = (every[k * step % len(every)] for k in range(len(every)))
@@ -94,19 +94,19 @@ def tissue_blocks(geometry: Geometry, source: Source, count: int) -> list[blocks
 
 
 def convert(source: Source, coding: Coding, settings: Settings, block: blocks.Block) -> int:
-    """Read, encode and verify a block; its pixels."""
+    """Read, encode and verify a block; return the number of its pixels."""
     rgb = blocks.read_block(source, coding.geometry, block)
     for made in blocks.encode_block(rgb, coding, settings.streams, block):
         decoded: dict[Any, Any] = {}
         for tile in reversed(made.tiles):
             found = blocks._decode(coding, tile.place, tile.data, decoded)  # noqa: SLF001  (as blocks.check_block does)
             if blocks._digest(found) != tile.digest:  # noqa: SLF001
-                raise click.ClickException(f"{tile.place} does not decode to what its encoder expected")
+                raise click.ClickException(f"{tile.place} does not decode to the pixels that its encoder expects")
     return int(rgb.shape[0] * rgb.shape[1])
 
 
 def tiffsave(slide: Path) -> float:
-    """Processor seconds that libvips takes for the whole slide."""
+    """Return the processor seconds that libvips takes for the whole slide."""
     import pyvips
 
     with tempfile.TemporaryDirectory(prefix="rrip-bench-") as folder:
@@ -130,7 +130,7 @@ def tiffsave(slide: Path) -> float:
 @click.option("--blocks", "count", type=int, default=8, show_default=True, help="Of 2048 px, with tissue.")
 @click.option("--json", "as_json", is_flag=True)
 def main(*, slide: Path, effort: str, count: int, as_json: bool) -> None:
-    """Print the stages, dearest first."""
+    """Print the stages in descending order of cost."""
     settings, clock = Settings(steps=STEPS, effort=effort), Clock()
     with open_source(slide) as source:
         geometry = Geometry(source.info.width, source.info.height, settings.tile)

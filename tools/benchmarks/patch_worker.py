@@ -1,4 +1,4 @@
-"""What a worker process of ``bench_workers.py`` does. It imports only what it reads with, as processes pay for that."""
+"""Worker process of ``bench_workers.py``. It imports only what it reads with, because processes pay for imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIDE, BATCH = 512, 32
 
 
 def open_reader(key: str, path: str) -> Callable[[int, int], Any]:
-    """How a data set reads a patch of level 0 at (y, x), (512, 512, 3) uint8."""
+    """Return a function that reads a patch of level 0 at (y, x), (512, 512, 3) uint8, as a data set does."""
     if key == "rrip":
         import rrip_format
 
@@ -35,7 +35,7 @@ def open_reader(key: str, path: str) -> Callable[[int, int], Any]:
 
 
 def first_batch(key: str, path: str, shape: tuple[int, int], seed: int, started: float) -> tuple[float, float, float]:
-    """CPU seconds of this process and seconds since `started` when its first batch is read, and its own memory, MiB."""
+    """Return CPU seconds and seconds since `started` when the first batch is read, and own memory, MiB."""
     read, places = open_reader(key, path), random.Random(seed)
     batch = [read(places.randrange(shape[0] - SIDE), places.randrange(shape[1] - SIDE)) for _ in range(BATCH)]
     assert all(patch.shape == (SIDE, SIDE, 3) for patch in batch)
@@ -44,7 +44,7 @@ def first_batch(key: str, path: str, shape: tuple[int, int], seed: int, started:
 
 
 def own_memory() -> float:
-    """Memory of this process that no other one shares, MiB; Linux only, else 0."""
+    """Return the memory of this process that no other shares, MiB; Linux only, otherwise 0."""
     try:
         with open(f"/proc/{os.getpid()}/smaps_rollup", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not loaded
             return sum(int(line.split()[1]) for line in file if line.startswith("Private_")) / 1024

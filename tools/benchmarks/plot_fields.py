@@ -1,4 +1,4 @@
-"""Draw what bench_fields.py measured: size against PSNR-Y and ΔE00 of level 0, means over the fields.
+"""Plot the results of bench_fields.py: size against PSNR-Y and ΔE00 of level 0, means over the fields.
 
 ::
 
@@ -27,7 +27,7 @@ OURS = "rrip"
 
 
 def mean_curve(fields: Json, codec: str, measure: str) -> tuple[list[float], list[float]]:
-    """Bits a pixel of level 0 and quality of a codec at each setting, means over fields of equal weight."""
+    """Return bits per pixel of level 0 and quality of a codec at each setting, unweighted means over fields."""
     curves = [(field["curves"][codec], field["pixels"]) for field in fields.values()]
     bits = np.mean([8 * np.array(curve["bytes"]) / pixels for curve, pixels in curves], axis=0)
     quality = np.mean([np.array(curve[measure], np.float64) for curve, _ in curves], axis=0)
@@ -35,7 +35,7 @@ def mean_curve(fields: Json, codec: str, measure: str) -> tuple[list[float], lis
 
 
 def draw(report: Json, path: Path, codecs: list[str] | None = None) -> None:
-    """A panel for each measure, a line for each of the codecs, ours in black."""
+    """Draw a panel for each measure and a line for each codec, RRIP in black."""
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     axes = figure.subplots(1, len(PANELS))
     styles = ((f"C{k % 10}", "-" if k < 10 else "--") for k in count())
@@ -67,7 +67,7 @@ def draw(report: Json, path: Path, codecs: list[str] | None = None) -> None:
 @click.argument("picture", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--codecs", help="Comma-separated keys of the codecs to draw. [all]")
 def main(report: Any, picture: Path, codecs: str | None) -> None:
-    """Draw a REPORT of ``bench_fields.py --json`` as a PICTURE."""
+    """Plot a REPORT of ``bench_fields.py --json`` as a PICTURE."""
     draw(json.load(report), picture, None if codecs is None else codecs.split(","))
 
 

@@ -1,4 +1,4 @@
-"""What `--verify` costs: processor time of conversions with and without it, interleaved, and the checking's own share.
+"""Measure the cost of `--verify`: processor time of interleaved conversions with and without it, and of its checks.
 
 python tools/benchmarks/verify_cost.py SLIDE [--runs 3] [--effort fast|default|best] [--json]
 """
@@ -24,7 +24,7 @@ _spent = [0.0]
 
 
 def timed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, with the processor time of its thread added up."""
+    """Return a function whose processor time is added up."""
 
     def call(*arguments: Any) -> Any:
         start = time.thread_time()

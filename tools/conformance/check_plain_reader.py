@@ -1,4 +1,4 @@
-"""Check what Zarr without this package sees of a container: its base level, and an honest error above it.
+"""Check what Zarr reads of a container without this package: its base level, and an error above it.
 
 Run it twice: with the package installed, ``--write``, which keeps our own pixels of the base; then with
 ``pip install imagecodecs-zarr`` only, ``--check``.
@@ -16,7 +16,7 @@ import zarr
 
 
 def write(container: str, pixels: str) -> None:
-    """Keep level 2 as this package reads it."""
+    """Store the pixels of level 2 as this package reads them."""
     import rrip_format
 
     with rrip_format.open(container) as slide:
@@ -25,7 +25,7 @@ def write(container: str, pixels: str) -> None:
 
 
 def check(container: str, pixels: str) -> None:
-    """Compare the plain base with it, and see that level 0 fails with an error that names the codec."""
+    """Compare the plain base with these pixels, and check that level 0 raises an error that names the codec."""
     if importlib.util.find_spec("rrip_format"):
         sys.exit("rrip_format is installed here, so this shows nothing; use an environment without it")
     base: Any = zarr.open_group(f"{container}/base", mode="r")

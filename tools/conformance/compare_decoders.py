@@ -28,7 +28,7 @@ SUFFIXES = (".rrip.tif", ".rrip.zarr", ".rrip.zarr.zip")
 
 
 def containers(path: Path, folder: Path, effort: str) -> Iterator[Path]:
-    """The container at a path, or those that are made of the slide there."""
+    """Generate the container at a path, or those made of the slide at the path."""
     if any(path.name.endswith(suffix) for suffix in SUFFIXES):
         yield path
         return
@@ -42,7 +42,7 @@ def containers(path: Path, folder: Path, effort: str) -> Iterator[Path]:
 
 
 def places(plain: Slide) -> Iterator[tuple[int, int, int]]:
-    """All tiles, those of a family together, so that its coarser levels are decoded once."""
+    """Generate all tiles, those of a family together, so that its coarser levels are decoded once."""
     rows, cols = plain.coding.grid(2)
     yield from ((level, row, col) for row in range(rows) for col in range(cols) for level in (2, 1, 0))
     for level in range(3, plain.coding.levels):
@@ -51,7 +51,7 @@ def places(plain: Slide) -> Iterator[tuple[int, int, int]]:
 
 
 def compare(path: Path, decoder: str) -> int:
-    """Number of differences of one container, printed with the figures."""
+    """Compare one container, print the figures, and return the number of differences."""
     start = time.process_time()
     plain = Slide(open_container(path), decoder)
     tiles = attachments = different = 0

@@ -1,4 +1,4 @@
-"""Damage metadata, tiles and files at random, and see that the package and the plain decoder make the same of each.
+"""Damage metadata, tiles and files at random, and compare the results of the package and of the plain decoder.
 
 ::
 
@@ -51,7 +51,7 @@ PLACES = [(3, 0, 0), (2, 0, 0), (2, 0, 1), (1, 0, 2), (0, 0, 0)]
 
 
 def outcome(action: Callable[..., object], *arguments: object) -> Outcome:
-    """The samples or bytes that come of an action, or class and rule of its refusal."""
+    """Return the samples or bytes that an action returns, or class and rule of its error."""
     try:
         found = action(*arguments)
     except (RripError, plain_errors.RripError) as error:
@@ -63,7 +63,7 @@ def outcome(action: Callable[..., object], *arguments: object) -> Outcome:
 
 
 def mutated_document(document: dict[str, Any], chance: random.Random) -> bytes:
-    """A document with a member or two replaced or removed, or with another byte; mostly sealed again."""
+    """Return a document with changed members or a changed byte; its checksums are mostly recomputed."""
     changed = copy.deepcopy(document)
     for _ in range(chance.choice([1, 1, 2])):
         parent: Any = changed
@@ -88,7 +88,7 @@ def mutated_document(document: dict[str, Any], chance: random.Random) -> bytes:
 
 
 def compare_documents(chance: random.Random) -> Iterator[tuple[Outcome, Outcome]]:
-    """Outcomes of plain decoder and package."""
+    """Return the outcomes of plain decoder and package for a document."""
 
     def plain(data: bytes) -> None:
         read_metadata(parse_json(data))
@@ -106,7 +106,7 @@ def compare_documents(chance: random.Random) -> Iterator[tuple[Outcome, Outcome]
 
 
 class _Family:
-    """The tiles of one family as a container of the plain decoder."""
+    """The tiles of one family, as a container of the plain decoder."""
 
     kind = "mutant"
 
@@ -121,7 +121,7 @@ class _Family:
 
 
 def compare_tiles(chance: random.Random) -> Iterator[tuple[Outcome, Outcome]]:
-    """Outcomes of plain decoder and package for tiles of which some bytes are others."""
+    """Return the outcomes of plain decoder and package for tiles with changed bytes."""
     family = valid.encoded("mutant", "", "", valid.make_coding(planes=(1, 3)))
     coding = parse_coding(family.document["coding"])
     while True:
@@ -148,7 +148,7 @@ def compare_tiles(chance: random.Random) -> Iterator[tuple[Outcome, Outcome]]:
 
 
 def _mutated_file(good: bytes, start: int, chance: random.Random) -> bytes:
-    """A file with other bytes or another number in its header or behind `start`, or cut."""
+    """Return a file with changed bytes or numbers in its header or after `start`, or truncated."""
     data = bytearray(good)
     for _ in range(chance.choice([1, 1, 2])):
         at = chance.choice([chance.randrange(16), chance.randrange(start, len(data))])
@@ -161,7 +161,7 @@ def _mutated_file(good: bytes, start: int, chance: random.Random) -> bytes:
 
 
 def compare_files(chance: random.Random, name: str) -> Iterator[tuple[Outcome, Outcome]]:
-    """Outcomes of plain decoder and package for files with a damaged index."""
+    """Return the outcomes of plain decoder and package for files with a damaged index."""
     good = containers.file_bytes(name)
     start = containers.ifd_of(good, 2) if name == containers.TIFF else good.index(b"PK\1\2")
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@ VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 
 
 def all_cases() -> Iterator[Case | ContainerCase]:
-    """Every case, valid ones first."""
+    """Return every case, valid ones first."""
     yield from valid.cases()
     yield from invalid_tiles.cases()
     yield from invalid_metadata.cases()
@@ -35,7 +35,7 @@ def all_cases() -> Iterator[Case | ContainerCase]:
 
 
 def make() -> dict[str, bytes]:
-    """Every file of the vectors by its path, the manifest included."""
+    """Return every file of the vectors by its path, the manifest included."""
     files: dict[str, bytes] = {}
     counts = {"valid": 0, "invalid": 0}
     classes: dict[str, list[str]] = {
@@ -57,7 +57,7 @@ def make() -> dict[str, bytes]:
 
 
 def write(files: dict[str, bytes]) -> None:
-    """Bring the folder to exactly `files` and say what changed."""
+    """Make the folder contain exactly `files`, and return what changed."""
     stored = {path.relative_to(VECTORS).as_posix() for path in VECTORS.rglob("*") if path.is_file()}
     for name in sorted(stored - set(files)):
         print(f"removed  {name}")
@@ -76,7 +76,7 @@ def write(files: dict[str, bytes]) -> None:
 
 
 def problems() -> Iterator[str]:
-    """What is wrong with the stored vectors, if anything."""
+    """Return the faults of the stored vectors."""
     manifest = json.loads((VECTORS / "manifest.json").read_bytes())
     stored = {
         path.relative_to(VECTORS).as_posix(): sha256(path.read_bytes()) for path in VECTORS.rglob("*") if path.is_file()

@@ -28,7 +28,7 @@ VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 
 
 def info(slide: Slide) -> None:
-    """What the metadata say, after every check that opening a container needs, and the attachments."""
+    """Return the metadata and the names of the attachments, after every check that opening a container includes."""
     coding, metadata = slide.coding, slide.container.metadata
     print(f"{slide.container.kind}, slide {coding.uuid}, T = {coding.tile}")
     for level in range(coding.levels):
@@ -50,7 +50,7 @@ def save(image: Image, out: Path | None) -> None:
 
 
 def digest(slide: Slide, *, tiles: bool) -> None:
-    """SHA-256 of every level: of the RGB samples of its tiles, row by row, each cropped to the level."""
+    """Return the SHA-256 of every level: of the RGB samples of its tiles, row by row, each cropped to the level."""
     for level in range(slide.coding.levels):
         rows, cols = slide.coding.grid(level)
         whole = hashlib.sha256()

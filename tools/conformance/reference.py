@@ -1,4 +1,4 @@
-"""The reconstruction arithmetic in plain NumPy: the twin of spec section 5, written to be read.
+"""The reconstruction arithmetic of spec section 5 in plain NumPy.
 
 The compiled core equals it bit for bit. Every intermediate value fits 16 bits (spec section 5.6); this module computes
 in 64 bits, so that it would show a range that the proof had missed.
@@ -51,7 +51,7 @@ def _filter(samples: NDArray[np.int64], taps: Taps) -> NDArray[np.int64]:
 
 
 def chroma_from_luma_term(luma_change: NDArray[np.int64], coefficient: int) -> NDArray[np.int64]:
-    """What a change of luma tells about chroma: ``(b · change + 32) >> 6`` (spec section 5.4)."""
+    """Compute ``(b · change + 32) >> 6``, the change of chroma that follows from luma (spec section 5.4)."""
     return (coefficient * luma_change + 32) >> 6
 
 
@@ -62,7 +62,7 @@ def reconstruct(
     cfl: tuple[int, int],
     chroma_taps: Taps | None = None,
 ) -> tuple[Plane, Plane, Plane]:
-    """One residual level from the next coarser one (spec section 5.3).
+    """Reconstruct one residual level from the next coarser one (spec section 5.3).
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def reconstruct(
 
 
 def ycc_to_rgb(y: Plane, cb: Plane, cr: Plane) -> NDArray[np.uint8]:
-    """The fixed-point YCbCr to RGB conversion of libjpeg (spec section 5.5).
+    """Convert YCbCr to RGB with the fixed-point arithmetic of libjpeg (spec section 5.5).
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def ycc_to_rgb(y: Plane, cb: Plane, cr: Plane) -> NDArray[np.uint8]:
 
 
 def rgb_to_ycc(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
-    """The fixed-point RGB to YCbCr conversion of libjpeg, for encoders (not normative).
+    """Convert RGB to YCbCr with the fixed-point arithmetic of libjpeg, for encoders (not normative).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Many readers of one container, and readers of one that is being replaced.
+"""Test many readers of one container, and readers of a container that is being replaced.
 
     python tools/harnesses/concurrency.py                    60 s each, 4 processes with 8 threads
     python tools/harnesses/concurrency.py --seconds 3        the quick form
@@ -50,7 +50,7 @@ Region = tuple[int, int, int, int]
 
 @dataclass
 class Tally:
-    """What one process has seen."""
+    """Observations of one process."""
 
     reads: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Reader:
-    """Everything of one container that the threads of a process share, opened when it is first needed.
+    """Everything about one container that the threads of a process share, opened on demand.
 
     Parameters
     ----------
@@ -81,20 +81,20 @@ class Reader:
         return zarr.open_group(RripStore(self.path), mode="r")
 
     def open_slide(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Through a slide that stays open."""
+        """Read through a slide that stays open."""
         return self._slide.read_region(level, *region)
 
     def imread(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Opened for this read."""
+        """Read through a slide that is opened for it."""
         return rrip_format.imread(self.path, level, region=region)
 
     def zarr_store(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Through Zarr and our store."""
+        """Read through Zarr and our store."""
         y, x, height, width = region
         return np.asarray(self._group[str(level)][:, y : y + height, x : x + width]).transpose(1, 2, 0)
 
     def zarr_path(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Through Zarr alone, which finds our codec by itself; a folder only."""
+        """Read through Zarr alone, which finds our codec by itself; a folder only."""
         if not Path(self.path).is_dir():
             return self.imread(level, region)
         y, x, height, width = region
@@ -102,13 +102,13 @@ class Reader:
         return np.asarray(found[:, y : y + height, x : x + width]).transpose(1, 2, 0)
 
     def openslide(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Through OpenSlide's interface, whose places are those of level 0."""
+        """Read through OpenSlide's interface, whose coordinates are those of level 0."""
         y, x, height, width = region
         image = self._openslide.read_region((x << level, y << level), level, (width, height))
         return np.asarray(image)[..., :3]
 
     def forget(self) -> None:
-        """Open everything again at the next read."""
+        """Drop everything that is open, so that the next read opens it again."""
         for name in ("_slide", "_openslide", "_group"):
             self.__dict__.pop(name, None)
 
@@ -123,7 +123,7 @@ WAYS: tuple[Callable[[Reader, int, Region], NDArray[np.uint8]], ...] = (
 
 
 def _read_once(rng: np.random.Generator, readers: Mapping[str, Reader], truths: list[Truth], tally: Tally) -> None:
-    """One read of a random region in a random way."""
+    """Read a random region in a random way."""
     kind, way = str(rng.choice(list(readers))), WAYS[int(rng.integers(len(WAYS)))]
     level = int(rng.integers(len(truths[0].levels)))
     rows, cols = truths[0].levels[level].shape[1:]
@@ -151,7 +151,7 @@ def _read_once(rng: np.random.Generator, readers: Mapping[str, Reader], truths: 
 def _process(
     paths: Mapping[str, str], truths: list[Truth], threads: int, seconds: float, seed: int, ready: Any, results: Any
 ) -> None:
-    """The life of one process of readers."""
+    """Run one process of readers."""
     readers = {kind: Reader(path) for kind, path in paths.items()}
     tallies = [Tally() for _ in range(threads)]
     for reader in readers.values():
@@ -174,7 +174,7 @@ def _process(
 
 
 def _replace(sources: list[str], targets: Mapping[str, str], ready: Any, stop: Any, count: Any) -> None:
-    """The life of the writer: each container in turn becomes the other slide, as ``rrip convert --overwrite`` does."""
+    """Replace each container in turn by the other slide, as ``rrip convert --overwrite`` does."""
     turn = 0
     ready.wait()
     while not stop.is_set():
@@ -185,7 +185,7 @@ def _replace(sources: list[str], targets: Mapping[str, str], ready: Any, stop: A
 
 
 def run(seconds: float, processes: int, threads: int, *, is_replaced: bool) -> dict[str, Any]:
-    """Readers of unchanging containers, or of ones that are replaced while they are read; what they saw."""
+    """Run readers of constant or of replaced containers, and return their observations."""
     context: Any = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
         context.set_forkserver_preload(["concurrency", "rrip_format.zarr_views.codec"])

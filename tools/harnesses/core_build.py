@@ -1,4 +1,4 @@
-"""Compile the core for harnesses, with sanitizers or for libFuzzer, and only those files that have changed.
+"""Compile the core for harnesses, with sanitizers or for libFuzzer; only files that have changed are compiled.
 
 A file's object is found again by what the preprocessor makes of the file, so an edit of a header costs no more than the
 files that it changes. Objects are kept in ``build/core``.
@@ -41,12 +41,12 @@ _SANITIZERS = ("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitiz
 
 
 class BuildError(Exception):
-    """The compiler or the linker refuses; its words are the message."""
+    """The compiler or the linker failed; the message is its output."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """How to compile.
+    """Compiler and options.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Build:
     flags: tuple[str, ...]
 
     def run(self, *arguments: str | Path) -> str:
-        """Call the compiler; what it prints."""
+        """Call the compiler and return its output."""
         done = subprocess.run(
             [self.compiler, *self.flags, *map(str, arguments)], capture_output=True, text=True, check=False
         )
@@ -68,7 +68,7 @@ class Build:
         return done.stdout
 
     def object_of(self, source: Path, folder: Path = KEPT) -> Path:
-        """The object of one file, made in a folder if it is not kept."""
+        """Return the object of one file, compiled into a folder if there is none."""
         text = self.run("-E", "-P", f"-I{SOURCES}", source)
         key = hashlib.sha256("\0".join((self.compiler, *self.flags, text)).encode()).hexdigest()[:24]
         name = f"{source.stem}-{key}.o"
@@ -81,7 +81,7 @@ class Build:
 
 
 def _find_clang() -> str:
-    """Name of the newest Clang on this machine; Debian's package clang-14 has no other than its own."""
+    """Return the name of the newest Clang on this machine; Debian's package clang-14 has only that name."""
     names = ["clang", *(f"clang-{version}" for version in range(30, 13, -1))]
     return next((name for name in names if shutil.which(name)), "clang")
 
@@ -97,7 +97,7 @@ FUZZED = Build(_find_clang(), (*_COMMON, *_SANITIZERS, "-O1", "-fsanitize=fuzzer
 
 
 def objects(build: Build, sources: Sequence[Path], folder: Path = KEPT) -> list[Path]:
-    """Objects of files, in their order, as many made at once as there are processors."""
+    """Compile files in parallel and return their objects in order."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         made = {  # first those that take longest
             path: pool.submit(build.object_of, path, folder)
@@ -107,31 +107,31 @@ def objects(build: Build, sources: Sequence[Path], folder: Path = KEPT) -> list[
 
 
 def core_files(folder: Path = SOURCES) -> list[Path]:
-    """The C files of the core."""
+    """Return the C files of the core."""
     return sorted(folder.glob("*.c"))
 
 
 def link(build: Build, parts: Sequence[Path], out: Path, *options: str) -> Path:
-    """A program or, with ``-shared``, a library of objects."""
+    """Link objects to a program or, with ``-shared``, a library."""
     out.parent.mkdir(parents=True, exist_ok=True)
     build.run(*options, "-o", out, *parts)
     return out
 
 
 def library(build: Build, out: Path) -> Path:
-    """The core as a shared library."""
+    """Return the core as a shared library."""
     return link(build, objects(build, core_files()), out, "-shared")
 
 
 @functools.cache
 def _runtimes() -> tuple[str, ...]:
-    """Where the libraries of the sanitizers are."""
+    """Return the paths of the libraries of the sanitizers."""
     names = ("libasan.so", "libubsan.so")
     return tuple(CHECKED.run(f"-print-file-name={name}").strip() for name in names)
 
 
 def asan_environment(library: Path) -> dict[str, str]:
-    """What a Python needs to have in its environment to open a library of :data:`CHECKED`.
+    """Return the environment in which Python can load a library of :data:`CHECKED`.
 
     Memory comes from malloc() alone, whose blocks are watched; Python itself leaks by design.
     """

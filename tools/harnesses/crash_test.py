@@ -1,4 +1,4 @@
-"""Kill and hinder conversions at every step, and count what is wrong afterwards.
+"""Kill and disturb conversions at every step, and count faults afterwards.
 
     python tools/harnesses/crash_test.py            # all kinds of containers, every step, 300 kills at random moments
     python tools/harnesses/crash_test.py --quick    # what the tests run
@@ -81,7 +81,7 @@ class Tap:
 
     @contextmanager
     def step(self, name: str, *paths: Any, torn: Callable[[], object] | None = None) -> Iterator[None]:
-        """One call to the system."""
+        """Count one call to the system."""
         with self.lock:
             now = self.steps
             self.steps += 1
@@ -97,7 +97,7 @@ class Tap:
             self.events.append((name, *map(os.fspath, paths)))
 
     def install(self) -> None:
-        """Put the tap between this process and the system, for good."""
+        """Put the tap between this process and the system permanently."""
         fsync, real_open, exchange = os.fsync, builtins.open, disk._exchange  # noqa: SLF001
 
         def tapped(name: str) -> None:
@@ -154,7 +154,7 @@ class _File(io.FileIO):
 
 
 def in_child(job: Callable[[Tap], None], tap: Tap, *, kill_after: float | None = None) -> tuple[str, bool]:
-    """Run a job in a process of its own; how that ended, and whether the tap's step came."""
+    """Run a job in a process of its own; return how it ended, and whether the tap's step occurred."""
     child = os.fork()
     if not child:
         status = 3
@@ -179,7 +179,7 @@ def in_child(job: Callable[[Tap], None], tap: Tap, *, kill_after: float | None =
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their names; "nothing" where nothing is."""
+    """Return the SHA-256 of a file, or of all files of a folder with their names; "nothing" if there is none."""
     if not os.path.lexists(path):
         return "nothing"
     found = hashlib.sha256()
@@ -190,7 +190,7 @@ def digest(path: Path) -> str:
 
 
 def opens(path: Path) -> bool:
-    """Whether a reader takes what is there for a container, and reads all of it."""
+    """Return whether a reader opens a path as a container and reads all of it."""
     try:
         with open_slide(path) as slide:
             for level in slide.levels:
@@ -202,7 +202,7 @@ def opens(path: Path) -> bool:
 
 @dataclass
 class Case:
-    """One slide and one kind of container, with the digests of what the target may be.
+    """One slide and one kind of container, with the allowed digests of the target.
 
     Parameters
     ----------
@@ -254,14 +254,14 @@ class Case:
         return job
 
     def prepare(self) -> None:
-        """Put things as they are before a run."""
+        """Restore the state before a run."""
         for path in self.folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if self.overwrite:
             (shutil.copytree if self.spare.is_dir() else shutil.copyfile)(self.spare, self.target)
 
     def run(self, tap: Tap, *, kill_after: float | None = None) -> bool:
-        """Hinder one run, and look at what it leaves; False if it came to its end before anything happened."""
+        """Disturb one run, and check what it leaves; return False if it ended before the disturbance."""
         self.prepare()
         ended, reached = in_child(self._convert(), tap, kill_after=kill_after)
         if not reached and kill_after is None:
@@ -283,7 +283,7 @@ class Case:
         return True
 
     def events(self, mutate: Callable[[], None] = lambda: None) -> list[tuple[Any, ...]]:
-        """What an uninterrupted run does to the disk, in order, with a change to this package."""
+        """Return the sequence of disk operations of an uninterrupted run, with a change to this package."""
         self.prepare()
         log = self.folder.parent / "events.json"
 
@@ -298,7 +298,7 @@ class Case:
 
 
 def breaches(events: list[tuple[Any, ...]], target: Path) -> list[str]:
-    """What in the order of calls breaks spec section 9.5, or lets the journal speak of what is not on the disk."""
+    """Find operations in an order that breaks spec section 9.5, or journal entries about data not yet on the disk."""
     container = target.with_name(f".{target.name}.partial") / "container"
     publish = next(n for n, event in enumerate(events) if event[1:] == (str(container), str(target)))
     data = [(n, Path(event[1]), *event[2:]) for n, event in enumerate(events) if event[0] == "data"]
@@ -339,7 +339,7 @@ def breaches(events: list[tuple[Any, ...]], target: Path) -> list[str]:
 
 
 def mutations() -> dict[str, Callable[[], None]]:
-    """Changes to this package that break the order of calls, and none."""
+    """Return changes to this package that break the order of operations, and no change."""
     flush, modules = disk.flush, (disk, journal, sinks)
 
     def flush_only(wanted: Callable[[Path], bool]) -> Callable[[], None]:
@@ -362,7 +362,7 @@ def mutations() -> dict[str, Callable[[], None]]:
 
 
 def make_source(path: Path, height: int, width: int) -> Path:
-    """A slide with something in every family: smooth colours and noise, the same for the same size."""
+    """Make a slide with something in every family: smooth colours and noise, the same for the same size."""
     import tifffile
 
     rng = np.random.default_rng([height, width])
@@ -374,7 +374,7 @@ def make_source(path: Path, height: int, width: int) -> Path:
 
 
 class _Here(Executor):
-    """Does what it is given at once, in this thread."""
+    """An executor that runs work in this thread."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -383,7 +383,7 @@ class _Here(Executor):
 
 
 def warm(path: Path) -> None:
-    """Load kernels and libraries here, so that no child has to; without a thread, which a fork would not copy."""
+    """Load kernels and libraries, so that no child has to; without threads, which a fork would not copy."""
     with open_source(path) as source:
         rgb, coder = pad(source.read(0, 0, 200, 256), 256), SETTINGS.streams
     fits = fit_chroma([halve_twice(rgb)], SETTINGS, _Here())
@@ -394,7 +394,7 @@ def warm(path: Path) -> None:
 
 
 def every_step(case: Case, actions: tuple[str, ...], stride: int) -> None:
-    """Hinder one run after the other, each at a later step, until one comes to its end."""
+    """Disturb one run after the other, each at a later step, until one ends before its step."""
     for action in actions:
         at = 0
         while case.run(Tap(action, at)):
@@ -402,7 +402,7 @@ def every_step(case: Case, actions: tuple[str, ...], stride: int) -> None:
 
 
 def random_kills(case: Case, count: int, rng: random.Random) -> None:
-    """Kill runs at random moments of the time that one takes."""
+    """Kill runs at random moments of their duration."""
     case.prepare()
     start = time.monotonic()
     in_child(case._convert(), Tap())  # noqa: SLF001
@@ -415,7 +415,7 @@ WRONG = (UNCLEAN, "wrong at the target", "something else left", "resumed to othe
 
 
 def measure(folder: Path, suffix: str, options: argparse.Namespace) -> dict[str, Counter[str]]:
-    """Everything for one kind of container: what was found, by what was done."""
+    """Test one kind of container; return the findings by test."""
     quick = options.quick
     small, large = make_source(folder / "small.tif", 200, 300), make_source(folder / "large.tif", 600, 1000)
     warm(small)
@@ -436,7 +436,7 @@ def measure(folder: Path, suffix: str, options: argparse.Namespace) -> dict[str,
 
 
 def durability(folder: Path, suffix: str) -> dict[str, list[str]]:
-    """What is wrong in the order of calls to the system, as this package is and with changes that must be seen."""
+    """Find wrong orders of system calls, in this package and in changes that must be detected."""
     source = make_source(folder / "small.tif", 200, 300)
     warm(source)
     case = Case(folder / "work", source, suffix)
@@ -444,7 +444,7 @@ def durability(folder: Path, suffix: str) -> dict[str, list[str]]:
 
 
 def main() -> int:
-    """Print the figures; 1 if anything is wrong."""
+    """Print the figures; return 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer kills, and every failing call of one small slide")
     parser.add_argument("--durability", action="store_true", help="only look at the order of calls to the system")

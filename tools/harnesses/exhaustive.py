@@ -1,4 +1,4 @@
-"""Every single bit flipped and every truncation of a tiny container: none may be read as anything but the truth.
+"""Flip every single bit and try every truncation of a tiny container: no result may differ from the truth.
 
     python tools/harnesses/exhaustive.py              all of them, in each binding; a quarter of an hour on two cores
     python tools/harnesses/exhaustive.py --step 97    one in 97
@@ -38,14 +38,14 @@ KINDS = ("folder", "zip", "tiff")
 
 
 def specimen() -> Slides:
-    """The slide: a family of tissue, a family of glass."""
+    """Return the slide: a family of tissue, a family of glass."""
     rgb = np.full((24, 300, 3), 255, np.uint8)
     rgb[:, :256] = picture(24, 256, 3)
     return slides(rgb)
 
 
 class Checker:
-    """Reads a damaged container and compares all that comes out.
+    """Reads a damaged container and compares everything that is returned.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Checker:
         self.truth, self.path = slide.truth, path
 
     def check(self) -> str:
-        """``equal``, ``refused`` or ``wrong``."""
+        """Return ``equal``, ``refused`` or ``wrong``."""
         truth, refused = self.truth, False
         try:
             with rrip_format.open(self.path) as found:
@@ -87,7 +87,7 @@ class Checker:
         return "refused" if refused else "equal"
 
     def check_array(self, level: int) -> str:
-        """The same for one level, as Zarr reads it from a folder."""
+        """Return the same for one level, as Zarr reads it from a folder."""
         try:
             found = zarr.open_group(self.path, mode="r")[str(level)]
             pixels = np.asarray(found[:])  # type: ignore[index]
@@ -97,7 +97,7 @@ class Checker:
 
 
 def damage_case(slide: Slides, kind: str) -> Case:
-    """What is done with one damage; called in a child.
+    """Return a function that runs one damage; called in a child.
 
     Damage number n flips bit n; those from the number of bits on cut a file to each of its lengths but the full one.
     """
@@ -149,17 +149,17 @@ def damage_case(slide: Slides, kind: str) -> Case:
 
 
 def _changed(root: bytes | None, damaged: bytearray) -> bool:
-    """Whether a document says something else than it did: flips in white space do not."""
+    """Return whether a document has another meaning: flips in white space do not change it."""
     return root is not None and json.loads(root) != json.loads(damaged)
 
 
 def damages(slide: Slides, kind: str) -> int:
-    """How many bits to flip and lengths to cut to there are."""
+    """Return the number of bits to flip and of lengths to cut to."""
     return 9 * sum(map(len, slide.files[kind].values()))
 
 
 def run(kinds: Sequence[str], step: int, workers: int) -> dict[str, Any]:
-    """One in `step` of all damages of each kind; the reports by kind."""
+    """Run one in `step` of all damages of each kind; return the reports by kind."""
     slide, reports = specimen(), {}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="rrip-", dir=memory) as scratch:

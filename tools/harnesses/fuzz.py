@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of everything that takes bytes apart.
+"""Coverage-guided fuzzing of all parsers.
 
 Targets in Python need ``pip install 'rrip-format[fuzz]'`` (atheris), those of the compiled core, ``core-…``, need Clang
 with its libFuzzer (``apt-get install clang``); to replay their inputs, GCC will do.
@@ -41,7 +41,7 @@ Target = Callable[[bytes], None]
 
 
 def _metadata() -> Target:
-    """A root document as it is, and with its seals made again."""
+    """Parse a root document as it is, and with its checksums recomputed."""
     from damage.edit import seal_all
 
     from rrip_format.containers.base import parse_root
@@ -70,7 +70,7 @@ def _describe(metadata: Any) -> None:
 
 
 def _ours(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What a call gives, None for an error of ours; any other goes through."""
+    """Return the result of a call, None for an error of this package; others are raised."""
     from rrip_format.errors import RripError
 
     try:
@@ -80,7 +80,7 @@ def _ours(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _tile() -> Target:
-    """A stored tile of level 0 with a right checksum, and the input as its stream under a right trailer."""
+    """Decode a stored tile of level 0 with a correct checksum, and the input as its stream with a correct trailer."""
     from damage.edit import reseal_tile
 
     from rrip_format.family.decode import decode_tile
@@ -99,7 +99,7 @@ def _tile() -> Target:
 
 
 def _packet() -> Target:
-    """A packet of level 1, as it is, and with the checksums of its tiles made again."""
+    """Decode a packet of level 1 as it is, and with the checksums of its tiles recomputed."""
     from damage.edit import reseal_tile
 
     from rrip_format.family.packet import decode_packet, join_packet, split_packet
@@ -116,14 +116,14 @@ def _packet() -> Target:
 
 
 def _tiff() -> Target:
-    """A whole TIFF file."""
+    """Open a whole TIFF file."""
     from rrip_format.containers.tiff_reader import TiffContainer
 
     return _container(TiffContainer)
 
 
 def _zip() -> Target:
-    """A whole zip archive."""
+    """Open a whole zip archive."""
     from rrip_format.containers.zip_reader import Archive, ZipContainer
 
     return _container(lambda source: ZipContainer(Archive(source)))
@@ -153,7 +153,7 @@ def _container(kind: Callable[[Any], Any]) -> Target:
 
 
 def _jpeg() -> Target:
-    """One stream, as gray and as colour."""
+    """Decode one stream, as gray and as colour."""
     from rrip_format.family.jpeg import decode_gray, decode_ycc
 
     def run(data: bytes) -> None:
@@ -179,14 +179,14 @@ ALL = (*TARGETS, *CORE)
 
 
 def _slide() -> Any:
-    """A slide of one family."""
+    """Return a slide of one family."""
     from damage.specimens import picture, slides
 
     return slides(picture(24, 24, 3))
 
 
 def seeds(target: str) -> list[bytes]:
-    """Sound inputs to start from."""
+    """Return valid inputs to start from."""
     if target in CORE:
         return fuzz_core.seeds(CORE[target])
     from damage.edit import members_of, with_members
@@ -219,12 +219,12 @@ def seeds(target: str) -> list[bytes]:
 
 
 def _archive(target: str) -> Path:
-    """Where the inputs of a target are kept."""
+    """Return the path of the archive of the inputs of a target."""
     return CORPUS / f"{target}.tar.xz"
 
 
 def kept(target: str) -> dict[str, bytes]:
-    """Name and content of the inputs of a target that former runs have kept."""
+    """Return name and content of the inputs of a target that former runs have kept."""
     path = _archive(target)
     if not path.exists():
         return {}
@@ -242,7 +242,7 @@ def keep(target: str, inputs: list[bytes]) -> None:
 
 
 def replay(target: str, files: list[Path], changes: int = 0) -> int:
-    """Run a target on files, or on its corpus; of the compiled core, also on changes. How many inputs it has run on."""
+    """Run a target on files, or on its corpus, and for the compiled core on changes; return the number of inputs."""
     inputs = [path.read_bytes() for path in files] or [*seeds(target), *kept(target).values()]
     if target in CORE:
         return fuzz_core.replay(CORE[target], inputs, changes)
@@ -253,7 +253,7 @@ def replay(target: str, files: list[Path], changes: int = 0) -> int:
 
 
 def _mutator(target: str) -> Callable[[bytes, int, int], bytes]:
-    """Half the time libFuzzer's own changes of bytes, half the time ours, which keep JSON and JPEG in shape."""
+    """Change bytes as libFuzzer does half the time, otherwise keep JSON and JPEG well-formed."""
     import atheris
     import numpy as np
     from damage.streams import mutate_stream
@@ -291,14 +291,14 @@ def fuzz(target: str, options: list[str]) -> None:
 
 
 def _child(target: str, *options: str) -> int:
-    """Hand another process to libFuzzer; its exit code."""
+    """Hand another process to libFuzzer; return its exit code."""
     if target in CORE:
         return fuzz_core.libfuzzer(CORE[target], options)
     return subprocess.run([sys.executable, __file__, target, "--libfuzzer", *options], check=False).returncode
 
 
 def _start(target: str, folder: str) -> str:
-    """A new folder with all inputs that there are of a target."""
+    """Return a new folder with all inputs of a target."""
     start = tempfile.mkdtemp(prefix=f"{target}-", dir=folder)
     for number, data in enumerate((*seeds(target), *kept(target).values())):
         Path(start, str(number)).write_bytes(data)
@@ -306,7 +306,7 @@ def _start(target: str, folder: str) -> str:
 
 
 def run_and_keep(target: str, seconds: int) -> int:
-    """Fuzz one target; what it finds stays in a folder that is named."""
+    """Fuzz one target; findings stay in a folder that is named."""
     start = _start(target, tempfile.gettempdir())
     code = _child(target, f"-max_total_time={seconds}", "-print_final_stats=1", start)
     print(f"{target}: {'a finding' if code else 'nothing found'}; inputs are in {start}", flush=True)
@@ -314,7 +314,7 @@ def run_and_keep(target: str, seconds: int) -> int:
 
 
 def merge(target: str, folder: str) -> int:
-    """Keep the fewest inputs of the corpus and of a folder that reach all that they reach together."""
+    """Keep the smallest set of inputs, of the corpus and a folder, with the same coverage."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "merged")
         out.mkdir()

@@ -30,11 +30,11 @@ _SIDES = (8, 16, 24, 64, 136, 16, 64, 256)
 
 
 class FoundError(Exception):
-    """A sanitizer, or a comparison, has ended a target; the message is its report."""
+    """A sanitizer or a comparison has stopped a target; the message is its report."""
 
 
 def program(target: str, build: core_build.Build = core_build.CHECKED) -> Path:
-    """A target as a program, with libFuzzer where it is built for that and else with our driver."""
+    """Build a target as a program, with libFuzzer or with our driver."""
     is_searched = build is core_build.FUZZED
     names = [target] if is_searched else [target, "driver"]
     own = [FOLDER / f"{name}.c" for name in names]
@@ -45,14 +45,14 @@ def program(target: str, build: core_build.Build = core_build.CHECKED) -> Path:
 
 
 def _noise(side: int, shape: tuple[int, ...] = ()) -> Any:
-    """A picture that has something of every frequency, samples less 128."""
+    """Return a picture with all frequencies, samples minus 128."""
     rng = np.random.default_rng(side)
     smooth = 90 * np.sin(np.arange(side) / 5)[:, None] * np.cos(np.arange(side) / 7)
     return np.clip(smooth + rng.normal(0, 12, (*shape, side, side)), -128, 127).astype(np.float32)
 
 
 def _streams() -> dict[tuple[int, int], bytes]:
-    """A sound stream of each side and number of planes."""
+    """Return a valid stream of each side and number of planes."""
     from rrip_format.core.jpeg_encoder import Quantiser, encode_gray, encode_ycc
 
     steps = Quantiser(np.full(64, 24, np.uint8), 0.5)
@@ -65,12 +65,12 @@ def _two(number: int) -> bytes:
 
 
 def _with_restarts(stream: bytes, interval: int) -> bytes:
-    """The same with a restart interval that its scan does not keep."""
+    """Return streams with a restart interval that their scan does not keep."""
     return stream[:2] + b"\xff\xdd\0\4" + interval.to_bytes(2, "big") + stream[2:]
 
 
 def _jpegs() -> Iterator[tuple[int, bytes, bytes]]:
-    """Side, tables and stream of JPEGs as sources have them: subsampled, with restart markers, abbreviated."""
+    """Return side, tables and stream of JPEGs as in sources: subsampled, with restart markers, abbreviated."""
     import imagecodecs
 
     rgb = np.ascontiguousarray(_noise(48, (3,)).transpose(1, 2, 0) + 128, np.uint8)
@@ -91,7 +91,7 @@ def _jpegs() -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def seeds(target: str) -> list[bytes]:
-    """Sound inputs of a target to start from."""
+    """Return valid inputs of a target to start from."""
     streams = _streams()
     match target:
         case "stream":
@@ -147,7 +147,7 @@ def _files(inputs: Sequence[bytes]) -> Iterator[list[str]]:
 def replay(
     target: str, inputs: Sequence[bytes], runs: int = 0, seed: int = 1, build: core_build.Build = core_build.CHECKED
 ) -> int:
-    """Run a target on inputs and on so many changes of them; how many inputs it has run on.
+    """Run a target on inputs and on so many changes of them; return the number of inputs.
 
     Raises
     ------
@@ -165,6 +165,6 @@ def replay(
 
 
 def libfuzzer(target: str, options: Sequence[str]) -> int:
-    """Hand a target to libFuzzer; its exit code."""
+    """Hand a target to libFuzzer; return its exit code."""
     usual = [f"-artifact_prefix=core-{target}.", "-timeout=20", "-rss_limit_mb=2048", "-max_len=20000"]
     return subprocess.run([program(target, core_build.FUZZED), *usual, *options], check=False).returncode

@@ -1,4 +1,4 @@
-"""Damage containers in every way that we can think of, and read them through every door.
+"""Damage containers in every known way, and read them through every interface.
 
     python tools/harnesses/mutants.py              200,000 of containers, 100,000 of streams, 5,000 of workplaces
     python tools/harnesses/mutants.py --quick      5,000, 20,000 and 200, in a few minutes
@@ -44,7 +44,7 @@ SIDE = 272
 
 
 def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = None) -> Case:
-    """What is done with one mutant of a container; called in a child, which it warms up.
+    """Return a function that runs one mutant of a container; called in a child, which it warms up.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def container_case(seed: int, slides: tuple[Slides, Slides], keep: str | None = 
 
 
 def stream_case(seed: int, slides: tuple[Slides, Slides]) -> Case:
-    """What is done with one mutant of a JPEG stream; called in a child, which it warms up."""
+    """Return a function that runs one mutant of a JPEG stream; called in a child, which it warms up."""
     coding = slides[0].truth.coding
     streams = [
         (bytes(stream), coding.geometry.tile_side(place[0]), place[0] >= 2)
@@ -142,7 +142,7 @@ def stream_case(seed: int, slides: tuple[Slides, Slides]) -> Case:
 
 
 def workplace_case(seed: int, slide: Workplaces) -> Case:
-    """What is done with one mutant of what an interrupted conversion has left; called in a child, which it warms up.
+    """Return a function that runs one mutant of an interrupted conversion; called in a child, which it warms up.
 
     The run that goes on from it gives the bytes of one that nothing interrupts, or refuses; then one that begins anew
     gives them. Where a note was sealed again, another container may rightly come of it, but a whole one.
@@ -177,7 +177,7 @@ def workplace_case(seed: int, slide: Workplaces) -> Case:
 
 
 def _libjpeg(stream: bytes, is_colour: bool) -> Any:
-    """What libjpeg-turbo makes of a stream; None if it refuses it."""
+    """Decode a stream with libjpeg-turbo; None if it refuses it."""
     colours = {"colorspace": "YCBCR", "outcolorspace": "YCBCR"} if is_colour else {}
     try:
         pixels = imagecodecs.jpeg8_decode(stream, **colours)
@@ -203,7 +203,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _alone(given: argparse.Namespace, slides: tuple[Slides, Slides]) -> Outcome | None:
-    """What came of the one mutant that was asked for, if one was."""
+    """Return the outcome of the one mutant that was asked for, if any."""
     if given.only is not None:
         return run_case(container_case(given.seed, slides, given.keep), given.only)
     if given.only_stream is not None:

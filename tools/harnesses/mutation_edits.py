@@ -1,4 +1,4 @@
-"""Edits of the Python package for ``mutation_test.py``, and some of the compiled core: each takes out one check.
+"""Edits of the Python package for ``mutation_test.py``, and some of the compiled core: each removes one check.
 
 The table is long because every check that keeps a promise is in it.
 """
@@ -12,7 +12,7 @@ __all__ = ["EDITS", "Edit"]
 
 @dataclass(frozen=True)
 class Edit:
-    """A check to be taken out.
+    """A check to be removed.
 
     Parameters
     ----------
@@ -355,7 +355,7 @@ EDITS = (
     ),
     Edit(
         "durable before it is noted",
-        "conversion/run.py",
+        "conversion/pipeline.py",
         "            durable.result()\n",
         "",
         "tests/storage/test_durability.py -k noted_only_when",

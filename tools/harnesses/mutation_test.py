@@ -1,4 +1,4 @@
-"""Take a check out of the package, and see that a test fails: for every check that keeps a promise.
+"""Remove one check of the package after the other, and verify that a test fails each time.
 
     python tools/harnesses/mutation_test.py                all of them; some minutes
     python tools/harnesses/mutation_test.py NAME …         those whose name contains one of these
@@ -52,12 +52,12 @@ ALL_EDITS = (
 
 
 def is_of_core(edit: Edit) -> bool:
-    """Whether an edit is one of the compiled core."""
+    """Return whether an edit is one of the compiled core."""
     return edit.file.startswith(CORE.as_posix())
 
 
 def out_of_date(edits: tuple[Edit, ...] = ALL_EDITS) -> list[str]:
-    """Names of edits whose text is not in its file exactly once, or which leave what is no Python."""
+    """Return names of edits whose text is not in its file exactly once, or whose result is not valid Python."""
     texts = {edit.file: (ROOT / "rrip_format" / edit.file).read_text("utf-8") for edit in edits}
 
     def fits(edit: Edit) -> bool:
@@ -72,7 +72,7 @@ def out_of_date(edits: tuple[Edit, ...] = ALL_EDITS) -> list[str]:
 
 
 def copy_project(target: Path) -> None:
-    """A copy to edit, with the compiled core."""
+    """Make a copy to edit, with the compiled core."""
     for name in ("rrip_format", "tests", "tools", "spec"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns(".pytest_cache"))
     for name in ("pyproject.toml", "README.md"):
@@ -80,7 +80,7 @@ def copy_project(target: Path) -> None:
 
 
 def passes(project: Path, tests: str, **environment: str) -> bool:
-    """Whether tests pass on a copy."""
+    """Return whether tests pass on a copy."""
     environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1", **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(tests)]
     try:
@@ -92,7 +92,7 @@ def passes(project: Path, tests: str, **environment: str) -> bool:
 
 
 def passes_with_core(project: Path, tests: str, edit: Edit | None = None) -> bool:
-    """Whether tests pass on a copy with the core compiled anew, after an edit of it or without any.
+    """Return whether tests pass on a copy with the core compiled again, after an edit of it or without any.
 
     Raises
     ------
@@ -116,13 +116,13 @@ def passes_with_core(project: Path, tests: str, edit: Edit | None = None) -> boo
 
 @functools.cache
 def _sound_objects() -> dict[str, Path]:
-    """Objects of the core as it is, by the names of their files."""
+    """Return the objects of the unchanged core, by the names of their files."""
     files = core_build.core_files()
     return dict(zip([path.name for path in files], core_build.objects(core_build.QUICKLY_CHECKED, files), strict=True))
 
 
 def survives(project: Path, edit: Edit) -> bool:
-    """Whether the tests of an edit pass with it, which they must not."""
+    """Return whether the tests of an edit pass with it, which is a fault."""
     if is_of_core(edit):
         return passes_with_core(project, edit.tests, edit)
     path = project / "rrip_format" / edit.file
@@ -135,7 +135,7 @@ def survives(project: Path, edit: Edit) -> bool:
 
 
 def _try(project: Path, edit: Edit) -> str:
-    """What is wrong with an edit, in words; a line is printed of each."""
+    """Return what is wrong with an edit, in words, and print a line about it."""
     started, fault = time.monotonic(), ""
     try:
         if survives(project, edit):
@@ -147,7 +147,7 @@ def _try(project: Path, edit: Edit) -> str:
 
 
 def run(edits: tuple[Edit, ...], *, is_fast: bool = False) -> list[str]:
-    """Make every edit and run its tests, first without any edit if it is not to be fast; what is wrong with them."""
+    """Make every edit and run its tests, first without any edit unless `fast`; return what is wrong with them."""
     faults = [
         f"{name}: its text is not there exactly once, or it leaves what is no Python" for name in out_of_date(edits)
     ]

@@ -1,4 +1,4 @@
-"""Run hostile input through the core with AddressSanitizer and UndefinedBehaviorSanitizer, which both must be silent.
+"""Run hostile input through the core with AddressSanitizer and UndefinedBehaviorSanitizer.
 
     python tools/harnesses/sanitize.py                    the quick form, for every change: some minutes
     python tools/harnesses/sanitize.py --only fuzz tests  some of the steps
@@ -41,7 +41,7 @@ MUTANTS = ("--quick", "--count", "400", "--streams", "4000", "--workplaces", "0"
 
 
 def _command(library: Path, *arguments: str) -> bool:
-    """Run Python with the checked core; whether nothing is found. Reports of sanitizers are put into files."""
+    """Run Python with the checked core; return whether nothing is found. Reports of sanitizers go to files."""
     with tempfile.TemporaryDirectory() as folder:
         checked = core_build.asan_environment(library)
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
@@ -54,7 +54,7 @@ def _command(library: Path, *arguments: str) -> bool:
 
 
 def fuzz_targets(_: Path) -> bool:
-    """The fuzz targets, one after another."""
+    """Run the fuzz targets, one after another."""
     for target, name in fuzz.CORE.items():
         try:
             print(f"{target}: {fuzz.replay(target, [], CHANGES[name])} inputs, nothing found", flush=True)
@@ -65,12 +65,12 @@ def fuzz_targets(_: Path) -> bool:
 
 
 def run_tests(library: Path) -> bool:
-    """Tests of what runs in the core."""
+    """Run the tests of the core."""
     return _command(library, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
 
 
 def run_mutants(library: Path) -> bool:
-    """Damaged streams and containers."""
+    """Read damaged streams and containers."""
     return _command(library, "tools/harnesses/mutants.py", *MUTANTS)
 
 

@@ -166,7 +166,7 @@ def together(rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def table(found: dict[str, tuple[str, list[tuple[str, str]]]]) -> str:
-    """A table in Markdown."""
+    """Draw a table in Markdown."""
     lines = ["| program | way in | result |", "|---|---|---|"]
     for name, (versions, rows) in found.items():
         title = f"{name} ({versions})" if versions else name

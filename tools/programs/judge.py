@@ -31,7 +31,7 @@ class Judge:
         self.rows: list[tuple[str, str]] = []
 
     def path(self, suffix: str) -> str:
-        """The container of a kind, given by its suffix."""
+        """Return the container of a kind, given by its suffix."""
         return str(self.folder / f"slide{suffix}")
 
     def level_of(self, pixels: Any) -> str:

@@ -1,4 +1,4 @@
-"""Make the wheels of all platforms, and the decoder as a WebAssembly module, on one machine; check what can be.
+"""Build and check the wheels of all platforms, and the decoder as a WebAssembly module, on one machine.
 
 ::
 
@@ -82,7 +82,7 @@ process.exit(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject())
 
 @dataclass
 class Finding:
-    """What a check found of one file."""
+    """Results of the checks of one file."""
 
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -90,13 +90,13 @@ class Finding:
     """Of what the kernels give, if they were run."""
 
     def expect(self, fact: bool, fault: str) -> None:
-        """Note a fault unless something is so."""
+        """Record a fault unless a condition holds."""
         if not fact:
             self.faults.append(fault)
 
 
 def declared() -> set[str]:
-    """Names of the functions that ``rrip.h`` promises."""
+    """Return the names of the functions that ``rrip.h`` declares."""
     header = (compile_core.SOURCES / "rrip.h").read_text(encoding="utf-8")
     return set(re.findall(r"^RRIP_API [^;(]*?(\w+)\(", header, re.MULTILINE))
 
@@ -116,7 +116,7 @@ def make_wheel(name: str, out: Path) -> Path:
 
 
 def extract_library(wheel: Path, target: Target, folder: Path) -> Path:
-    """Take the library out of a wheel."""
+    """Extract the library from a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         member = f"rrip_format/core/{compile_core.library_name(target.system)}"
         path = Path(archive.extract(member, folder))
@@ -125,7 +125,7 @@ def extract_library(wheel: Path, target: Target, folder: Path) -> Path:
 
 
 def check_names(wheel: Path, target: Target, finding: Finding) -> None:
-    """Look at the name of a wheel, and at the names of what is in it."""
+    """Check the name of a wheel, and the names of its files."""
     _, _, build, tags = parse_wheel_filename(wheel.name)
     finding.expect(not build, "it has a build number")
     expected = {f"py3-none-{part}" for part in target.platform.split(".")}
@@ -143,7 +143,7 @@ def check_names(wheel: Path, target: Target, finding: Finding) -> None:
 
 
 def check_elf(library: lief.ELF.Binary, finding: Finding) -> set[str]:
-    """Look at what is special of Linux; the exported names are returned."""
+    """Check a Linux library; return the exported names."""
     versions = {
         tuple(map(int, version.name.removeprefix("GLIBC_").split(".")))
         for needed in library.symbols_version_requirement
@@ -163,7 +163,7 @@ def check_elf(library: lief.ELF.Binary, finding: Finding) -> set[str]:
 
 
 def check_macho(library: lief.MachO.Binary, target: Target, finding: Finding) -> set[str]:
-    """Look at what is special of macOS; the exported names are returned."""
+    """Check a macOS library; return the exported names."""
     version = library.build_version
     oldest = ".".join(map(str, version.minos[:2])) if version else "unknown"
     finding.notes.append(f"macOS {oldest}")
@@ -175,7 +175,7 @@ def check_macho(library: lief.MachO.Binary, target: Target, finding: Finding) ->
 
 
 def check_library(path: Path, target: Target, finding: Finding) -> None:
-    """Look at what a library is for, exports and needs."""
+    """Check the architecture, the exports and the imports of a library."""
     processor, _, system = target.triple.partition("-")
     system = system.partition(".")[0].removesuffix("-gnu") if "windows" in system else system.partition(".")[0]
     kind, machine = _PROCESSORS[f"{processor}-{system.partition('-')[0]}"]
@@ -207,7 +207,7 @@ def check_library(path: Path, target: Target, finding: Finding) -> None:
 
 
 def runner(name: str) -> list[str] | None:
-    """What runs a program of a target here, before its name; None where nothing does."""
+    """Return the command that runs a program of a target on this machine, None if there is none."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return None
     loaders = {"manylinux-x86_64": "/lib64/ld-linux-x86-64.so.2", "musllinux-x86_64": "/lib/ld-musl-x86_64.so.1"}
@@ -249,7 +249,7 @@ def run_probe(command: Sequence[str | Path], finding: Finding, environment: Mapp
 
 
 def try_library(path: Path, name: str, finding: Finding) -> None:
-    """Run the kernels of a library, if something here does."""
+    """Run the kernels of a library, if this machine can."""
     prefix = runner(name)
     if prefix is None:
         finding.notes.append("not run here")
@@ -262,7 +262,7 @@ def try_library(path: Path, name: str, finding: Finding) -> None:
 
 
 def check_wheel(wheel: Path, name: str, *, run: bool = True) -> Finding:
-    """Check a wheel of a target, and try its library if something runs it here."""
+    """Check a wheel of a target, and run its library if this machine can."""
     finding, target = Finding(), TARGETS[name]
     check_names(wheel, target, finding)
     if not finding.faults:
@@ -276,7 +276,7 @@ def check_wheel(wheel: Path, name: str, *, run: bool = True) -> Finding:
 
 
 def check_wasm(module: Path) -> Finding:
-    """Load the decoder in Node, and run all kernels there."""
+    """Load the decoder in Node, and run all kernels."""
     finding = Finding()
     node = shutil.which("node")
     if not node:

@@ -1,4 +1,4 @@
-"""Check that reading needs no extra: every reading door, and one line that names the extra at every other door.
+"""Check that reading needs no extra, and that everything else says in one line which extra it needs.
 
 Run it where nothing but the base installation is (``pip install .``), or with ``--hide``, which hides the packages of
 all extras. With ``--read`` it only reads, and shows that none of them is imported although they may be there.
@@ -49,7 +49,7 @@ MOST_BYTES = 200_000_000
 
 
 class Hiding:
-    """A finder of modules that does not find the packages of extras.
+    """A module finder that does not find the packages of extras.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ class Hiding:
         self._finder = finder
 
     def find_spec(self, name: str, *rest: Any) -> Any:
-        """Find a module, or nothing."""
+        """Find a module, but none of an extra."""
         return None if name.partition(".")[0] in EXTRAS else self._finder.find_spec(name, *rest)
 
     def find_distributions(self, *rest: Any) -> Iterator[importlib.metadata.Distribution]:
-        """Find what is installed, without the one whose entry points lead to imagecodecs."""
+        """Find installed distributions, but not the one with the entry points of imagecodecs."""
         find = getattr(self._finder, "find_distributions", lambda *_: ())
         return (found for found in find(*rest) if found.name != "imagecodecs-zarr")
 
@@ -74,7 +74,7 @@ class Hiding:
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    """Run ``rrip`` in this process: its exit code, what it prints, and what it complains of."""
+    """Run ``rrip`` in this process; return its exit code, output and error output."""
     from click.testing import CliRunner
 
     from rrip_format.cli import main
@@ -85,14 +85,14 @@ def run(*arguments: object) -> tuple[int, str, str]:
 
 
 def containers() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The conformance set's containers, and what is known of each."""
+    """Return the containers of the conformance set with their expected content."""
     for path in sorted(VECTORS.glob("*/case.json")):
         case = json.loads(path.read_text("utf-8"))
         yield path.parent / case["container"], case
 
 
 def check_reading(folder: Path) -> None:
-    """Every door to metadata and pixels, from all kinds of container to all."""
+    """Check every interface to metadata and pixels, for all kinds of container."""
     import numpy as np
     import zarr
 
@@ -129,7 +129,7 @@ def check_reading(folder: Path) -> None:
 
 
 def check_mending(folder: Path) -> None:
-    """Lost tiles are made again: one of level 3 from those below it, one of level 2 from that above it."""
+    """Check that lost tiles are remade: one of level 3 from finer tiles, one of level 2 from the coarser one."""
     for key, made in (("base/1/c/0/0/0", "rebuilt"), ("base/0/c/0/0/0", "filled")):
         damaged = folder / f"{made}.rrip.zarr"
         shutil.copytree(VECTORS / "folder" / "slide.rrip.zarr", damaged)
@@ -140,7 +140,7 @@ def check_mending(folder: Path) -> None:
 
 
 def check_base() -> None:
-    """The base level of a folder as an ordinary Zarr array, and an associated image of its shape."""
+    """Check the base level of a folder as an ordinary Zarr array, and an associated image."""
     import numpy as np
     import zarr
 
@@ -154,13 +154,13 @@ def check_base() -> None:
 
 
 def codec_is_ours() -> bool:
-    """Whether imagecodecs-zarr is not there, which has a codec of that name too."""
+    """Return whether imagecodecs-zarr, which has a codec of the same name, is not installed."""
     points = importlib.metadata.entry_points(group="zarr.codecs", name="imagecodecs_jpeg")
     return all(point.value.startswith("rrip_format") for point in points)
 
 
 def check_commands(folder: Path) -> None:
-    """Commands that need an extra end in one line that names it, and leave nothing behind."""
+    """Check that commands that need an extra end with one line that names it, and leave nothing behind."""
     tiff = next((VECTORS / "tiff").glob("slide.*"))
     svs, png = folder / "x.svs", folder / "x.png"
     svs.write_bytes(b"II*\0" + bytes(1000))
@@ -187,9 +187,9 @@ def check_commands(folder: Path) -> None:
 
 
 def check_calls() -> None:
-    """The same from Python."""
+    """Check that Python functions that need an extra raise an error that names it."""
     import numpy as np
-    from zarr.core.buffer import default_buffer_prototype
+    from zarr.buffer import default_buffer_prototype
 
     import rrip_format
     from rrip_format.errors import ExtraMissingError
@@ -226,14 +226,14 @@ def check_calls() -> None:
 
 
 def check_import() -> None:
-    """The package alone imports nothing that takes long."""
+    """Check that the package alone imports nothing that takes long."""
     code = "import sys, rrip_format; print(*{'zarr', 'numpy', 'ctypes', 'click'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert not found, found
 
 
 def check_size() -> None:
-    """What is installed here, pip and its like not counted."""
+    """Check the size of what is installed, without pip and the like."""
     place = Path(sysconfig.get_path("purelib"))
     others = [path for path in place.iterdir() if not path.name.startswith(("pip", "setuptools", "pkg_resources", "_"))]
     files = {file for path in others for file in (path.rglob("*") if path.is_dir() else [path])}

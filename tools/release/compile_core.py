@@ -1,4 +1,4 @@
-"""Compile ``rrip_format/core/src`` with any C compiler that takes the options of GCC, or with that of Zig's package.
+"""Compile ``rrip_format/core/src`` with a C compiler that takes the options of GCC, or with that of Zig's package.
 
 Wheels (``hatch_build.py``, ``build_wheels.py``) and harnesses compile by this module alone, and it imports nothing of
 the package, which is not installed yet while a wheel is built. As a command it renews the library of a source tree::
@@ -73,12 +73,12 @@ WASM_PROCESSOR = "generic+simd128+bulk_memory"
 
 
 class CompileError(Exception):
-    """No compiler was found, or one failed; the message is for whoever installs the package."""
+    """No compiler was found, or one failed; the message is for the person who installs the package."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to compile for."""
+    """Platform to compile for."""
 
     triple: str
     """As Zig names it, with the oldest C library or system that has to do."""
@@ -102,13 +102,13 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Compiler:
-    """A command that compiles C."""
+    """Command line of a C compiler."""
 
     command: tuple[str, ...]
     zig: bool = False
 
     def run(self, arguments: Sequence[str], folder: Path = SOURCES) -> str:
-        """Call the compiler in a folder; what it prints is returned.
+        """Call the compiler in a folder and return its output.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Compiler:
 
 
 def named_compiler(environment: Mapping[str, str] = os.environ) -> Compiler | None:
-    """The compiler that the environment variable CC names, with arguments if it has any."""
+    """Return the compiler in the environment variable CC, with its arguments."""
     words = shlex.split(environment.get("CC", ""), posix=os.name == "posix")
     if not words:
         return None
@@ -158,7 +158,7 @@ def named_compiler(environment: Mapping[str, str] = os.environ) -> Compiler | No
 
 @functools.cache
 def system_compiler() -> Compiler | None:
-    """The compiler that a Linux machine brings, if it works: there are compilers without the headers of a C library."""
+    """Return the compiler of a Linux machine, if it works: some lack the headers of a C library."""
     if sys.platform != "linux":
         return None
     for name in ("cc", "gcc", "clang"):
@@ -177,17 +177,17 @@ def system_compiler() -> Compiler | None:
 
 
 def zig_compiler() -> Compiler:
-    """The compiler of Zig's package, which can be installed or not."""
+    """Return the compiler of Zig's package, None if it is not installed."""
     return Compiler((sys.executable, "-m", "ziglang", "cc"), zig=True)
 
 
 def find_compiler(*, cross: bool = False) -> Compiler:
-    """CC if it is set; for this machine its own compiler; else that of Zig's package."""
+    """Return CC if it is set, for this machine its own compiler, otherwise that of Zig's package."""
     return named_compiler() or (None if cross else system_compiler()) or zig_compiler()
 
 
 def native_target() -> Target | None:
-    """The target whose wheels this Python takes, if there is one."""
+    """Return the target whose wheels this Python accepts, if there is one."""
     from packaging.tags import platform_tags
 
     accepted = set(platform_tags())
@@ -195,12 +195,12 @@ def native_target() -> Target | None:
 
 
 def source_files(folder: Path = SOURCES) -> list[Path]:
-    """The C files, in the order in which they are compiled."""
+    """Return the C files in the order of compilation."""
     return sorted(folder.glob("*.c"))
 
 
 def sources_digest(folder: Path = SOURCES) -> str:
-    """SHA-256 of all C files and headers, which the library knows too."""
+    """Return the SHA-256 of all C files and headers, which is compiled into the library."""
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.c"), *folder.glob("*.h")]):
         content = path.read_bytes()
@@ -242,7 +242,7 @@ def _zig_flags(target: Target) -> list[str]:
 
 
 def compile_library(output: Path, compiler: Compiler, target: Target | None = None, flags: Sequence[str] = ()) -> str:
-    """Compile the core to a shared library; what the compiler prints is returned.
+    """Compile the core to a shared library and return the output of the compiler.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def compile_library(output: Path, compiler: Compiler, target: Target | None = No
 
 
 def replace_file(made: Path, output: Path) -> None:
-    """Move a file to where it belongs, which can be another file system, in one step."""
+    """Move a file to its destination, maybe on another file system, in one step."""
     handle, name = tempfile.mkstemp(prefix=f"{output.name}.", suffix=".tmp", dir=output.parent)
     os.close(handle)
     beside = Path(name)

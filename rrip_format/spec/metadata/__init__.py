@@ -8,7 +8,7 @@ a filter tap gives a wrong picture just as one in a tile does.
 from __future__ import annotations
 
 from .attribute import Metadata, SlideMetadata, parse_metadata
-from .coding import BILINEAR, FORMAT_VERSION, SHARP, Coding, ResidualCoding, parse_coding
+from .coding import BILINEAR, FORMAT_VERSION, SHARP, Coding, ResidualCoding, parse_codec, parse_coding
 from .rules import validate_coding, validate_metadata
 from .sealing import seal
 
@@ -20,6 +20,7 @@ __all__ = [
     "Metadata",
     "ResidualCoding",
     "SlideMetadata",
+    "parse_codec",
     "parse_coding",
     "parse_metadata",
     "seal",

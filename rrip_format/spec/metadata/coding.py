@@ -25,6 +25,7 @@ __all__ = [
     "Coding",
     "ResidualCoding",
     "check_version",
+    "parse_codec",
     "parse_coding",
     "to_coding",
 ]
@@ -166,6 +167,21 @@ def parse_coding(document: Json) -> Coding:
     if problems:
         raise error_of(problems)
     return to_coding(document)
+
+
+def parse_codec(level: Json, coding: Json) -> tuple[int, Coding]:
+    """Parse the configuration of a codec ``rrip`` (spec sections 9.3 and 9.8).
+
+    Raises
+    ------
+    FormatError
+        If the coding breaks a rule of spec section 8.2, or has no such level.
+    """
+    parsed = parse_coding(coding)
+    most = parsed.geometry.levels - 1
+    if not is_int(level, 0, most):
+        raise FormatError(f"codec rrip: level is {shown(level)}, expected 0 … {most}", rule="array.document")
+    return level, parsed
 
 
 def to_coding(document: Json) -> Coding:

@@ -1,4 +1,4 @@
-"""Section 8.5: JSON, its canonical form (RFC 8785), and the seal that is made of it."""
+"""Section 8.5: JSON, its canonical form (RFC 8785), and its checksum."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ESCAPES = str.maketrans({**{chr(code): f"\\u{code:04x}" for code in range(32)}, 
 
 
 class Object(dict[str, Any]):
-    """A JSON object that remembers whether a member name occurred twice (section 8.1)."""
+    """A JSON object that records whether a member name occurred twice (section 8.1)."""
 
     def __init__(self, members: list[tuple[str, Any]]) -> None:
         super().__init__(members)
@@ -27,7 +27,7 @@ class Object(dict[str, Any]):
 
 
 def parse_json(data: bytes) -> Any:
-    """A JSON document in UTF-8."""
+    """Parse a JSON document in UTF-8."""
     if len(data) > MOST_BYTES:
         raise LimitError("limit.metadata", f"a metadata document of {len(data)} bytes")
     if sum(map(data.count, (b",", b"[", b"{", b'"', b"\\"))) > MOST_MARKS or _depth(data) > MOST_DEPTH:
@@ -39,7 +39,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def _depth(data: bytes) -> int:
-    """How deeply arrays and objects are nested, seen before anything is parsed."""
+    """Return how deeply arrays and objects are nested, before anything is parsed."""
     depth = deepest = 0
     for mark in re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.DOTALL):  # without its strings
         depth += (mark in b"[{") - (mark in b"]}")
@@ -48,7 +48,7 @@ def _depth(data: bytes) -> int:
 
 
 def canonical(value: Any) -> str:
-    """The RFC 8785 form of a JSON value (section 8.5)."""
+    """Return the RFC 8785 form of a JSON value (section 8.5)."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -74,7 +74,7 @@ def _string(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """A number as ECMAScript writes it: the shortest digits that give it again, in one of four layouts."""
+    """Format a number as in ECMAScript: the shortest digits that identify it, in one of four layouts."""
     if not math.isfinite(value):
         raise FormatError("metadata.seal", "NaN and infinity have no canonical form")
     if value == 0:
@@ -95,7 +95,7 @@ def _number(value: float) -> str:
 
 
 def seal(document: dict[str, Any]) -> str:
-    """CRC-32C of the canonical form of an object without its member ``crc32c``."""
+    """Return the CRC-32C of the canonical form of an object without its member ``crc32c``."""
     if getattr(document, "repeats", False):
         raise FormatError("metadata.seal", "a member name occurs twice in one object")
     try:
@@ -106,7 +106,7 @@ def seal(document: dict[str, Any]) -> str:
 
 
 def check_seal(document: dict[str, Any], name: str) -> None:
-    """Refuse an object whose seal is absent or another one."""
+    """Raise an error for an object whose checksum is absent or wrong."""
     expected = seal(document)
     if document.get("crc32c") != expected:
-        raise FormatError("metadata.seal", f"the seal of {name} is {document.get('crc32c')!r}, computed {expected}")
+        raise FormatError("metadata.seal", f"the checksum of {name} is {document.get('crc32c')!r}, computed {expected}")

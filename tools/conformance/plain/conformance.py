@@ -1,4 +1,4 @@
-"""Run the conformance set, ``spec/vectors``, as its README says, with this decoder."""
+"""Run the conformance set, ``spec/vectors``, as its README describes, with this decoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Case = dict[str, Any]
 
 
 class TilesOfCase:
-    """The stored tiles beside a ``case.json``, all at one place, as a container."""
+    """The stored tiles of a ``case.json``, all of one family, as a container."""
 
     kind = "case"
 
@@ -29,17 +29,17 @@ class TilesOfCase:
         self.metadata = Metadata(read_coding(case["coding"]), {}, {}, {})
 
     def tile(self, level: int, _row: int, _col: int) -> bytes | None:
-        """The file that the case names for a level."""
+        """Return the file that the case names for a level."""
         name = self.files.get(str(level))
         return None if name is None else (self.folder / name).read_bytes()
 
     def attachment(self, _name: str) -> bytes | None:
-        """None: these cases have no attachments."""
+        """Return None, since these cases have no attachments."""
         return None
 
 
 def digest(samples: np.ndarray[Any, Any]) -> str:
-    """SHA-256 of samples in C order."""
+    """Return the SHA-256 of samples in C order."""
     return hashlib.sha256(samples.astype(np.uint8).tobytes()).hexdigest()
 
 
@@ -48,7 +48,7 @@ def _load(path: Path) -> Any:
 
 
 def _problems_of_files(root: Path, manifest: Case) -> Iterator[str]:
-    """Files that are missing, changed or not listed, and cases that are in no class."""
+    """Find files that are missing, changed or not listed, and cases that are in no class."""
     found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
     found.pop("manifest.json", None)
     for name in sorted(found.keys() ^ manifest["sha256"].keys()):
@@ -65,7 +65,7 @@ def _problems_of_files(root: Path, manifest: Case) -> Iterator[str]:
 
 
 def _problems_of_tile(slide: Slide, case: Case, level: int) -> Iterator[str]:
-    """How the decoded tile of a level differs from what a valid case expects."""
+    """Compare the decoded tile of a level with what a valid case expects."""
     expected, row, col = case["expected"][str(level)], case["row"], case["col"]
     image = slide.tile(level, row, col)
     found: Case = {
@@ -84,7 +84,7 @@ def _problems_of_tile(slide: Slide, case: Case, level: int) -> Iterator[str]:
 
 
 def _refusal(action: Callable[[], object], case: Case) -> Iterator[str]:
-    """A problem unless an action is refused with the class and rule of an invalid case."""
+    """Return a problem unless an action raises an error with the class and rule of an invalid case."""
     expected = case["error"], case["rule"]
     try:
         action()
@@ -118,7 +118,7 @@ def _problems_of_container(folder: Path, case: Case, decoder: str, finest: int) 
 
 
 def problems(folder: Path, decoder: str, finest: int) -> Iterator[str]:
-    """What this decoder does otherwise than a case says.
+    """Return the differences between this decoder and a case.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def problems(folder: Path, decoder: str, finest: int) -> Iterator[str]:
 
 
 def check_set(root: Path, decoder: str) -> int:
-    """Run all cases of both classes of readers; print what is wrong and the figures, return an exit code."""
+    """Run all cases of both classes of readers; print faults and figures, and return an exit code."""
     manifest = _load(root / "manifest.json")
     wrong = list(_problems_of_files(root, manifest))
     for title, finest in (("base reader", 2), ("full reader", 0), ("strict reader", 0)):

@@ -1,4 +1,4 @@
-"""Section 5.1: the inverse DCT, with its names."""
+"""Section 5.1: the inverse DCT, with the names of the specification."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Integers = npt.NDArray[np.int64]
 
 
 class BeyondRangeWarning(UserWarning):
-    """The stream holds what no writer may write, of which decoders may make different samples."""
+    """The stream contains values that no writer may write, and that decoders may treat differently."""
 
 
 def _butterfly(c: list[Integers]) -> list[Integers]:
-    """Eight coefficients along one direction to eight sums, ``butterfly`` of section 5.1."""
+    """Transform eight coefficients in one dimension, ``butterfly`` of section 5.1."""
     z = (c[2] + c[6]) * 4433
     e0, e1 = (c[0] + c[4]) << 13, (c[0] - c[4]) << 13
     e2, e3 = z - c[6] * 15137, z + c[2] * 6270
@@ -30,7 +30,7 @@ def _butterfly(c: list[Integers]) -> list[Integers]:
 
 
 def inverse_dct(coefficients: Integers) -> Samples:
-    """Samples ``(…, 8, 8)`` of dequantised coefficients ``(…, v, u)`` (section 5.1).
+    """Return samples ``(…, 8, 8)`` of dequantised coefficients ``(…, v, u)`` (section 5.1).
 
     Warns
     -----

@@ -1,10 +1,10 @@
-"""Section 12: what a reader refuses, by class and by rule."""
+"""Section 12: errors of readers, by class and rule."""
 
 from __future__ import annotations
 
 
 class RripError(Exception):
-    """A container that does not hold, with the identifier of the rule that it breaks."""
+    """A container that breaks a rule, with the identifier of that rule."""
 
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{message} [{rule}]")
@@ -20,7 +20,7 @@ class NewerFormatError(FormatError):
 
 
 class DamagedError(RripError):
-    """A part of the container is not what was written."""
+    """A part of the container differs from what was written."""
 
 
 class ChecksumError(DamagedError):
@@ -28,8 +28,8 @@ class ChecksumError(DamagedError):
 
 
 class MissingTileError(DamagedError):
-    """A tile that the coding promises is absent."""
+    """A tile that should be stored according to the coding is absent."""
 
 
 class LimitError(RripError):
-    """More than this reader accepts."""
+    """A size exceeds what this reader accepts."""

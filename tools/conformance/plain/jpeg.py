@@ -1,4 +1,4 @@
-"""Sections 5.1 and 6.1: a baseline JPEG stream to planes, with the inverse DCT that the format prescribes.
+"""Sections 5.1 and 6.1: decode a baseline JPEG stream to planes, with the inverse DCT of the format.
 
 What ITU-T T.81 demands of a baseline decoder and no more: one scan, 8 bits a sample, sampling factors of 1, so that a
 minimum coded unit is one block of every component.
@@ -28,7 +28,7 @@ ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i 
 
 @dataclass
 class Component:
-    """One component of the frame header, and the tables that the scan header gives it."""
+    """One component of the frame header, and its tables according to the scan header."""
 
     identifier: int
     quantisation: int
@@ -38,7 +38,7 @@ class Component:
 
 @dataclass
 class Header:
-    """What stands before the entropy-coded data."""
+    """Contents of the segments before the entropy-coded data."""
 
     components: list[Component] = field(default_factory=list)
     steps: dict[int, list[int]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Header:
 
 
 def decode(stream: bytes, side: int, components: int, *, decoder: str = "own") -> Samples:
-    """Planes of a stream.
+    """Decode the planes of a stream.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def decode(stream: bytes, side: int, components: int, *, decoder: str = "own") -
 
 
 def read_header(stream: bytes, side: int, components: int) -> Header:
-    """Walk the marker segments up to SOS and hold them against the rules of section 6.1."""
+    """Read the marker segments up to SOS and check them against the rules of section 6.1."""
     if stream[:2] != b"\xff\xd8" or stream[-2:] != b"\xff\xd9" or len(stream) < 4:
         raise DamagedError("stream.decode", "the stream does not begin with SOI and end with EOI")  # rule 1
     header = Header()
@@ -126,7 +126,7 @@ def read_header(stream: bytes, side: int, components: int) -> Header:
 
 
 def _next_marker(stream: bytes, at: int) -> tuple[int, int]:
-    """The marker at an offset, behind any fill bytes, and the offset behind it."""
+    """Return the marker at an offset, after any fill bytes, and the offset behind it."""
     begin = at
     while at < len(stream) and stream[at] == 0xFF:
         at += 1
@@ -154,7 +154,7 @@ def _frame(segment: bytes, side: int, components: int, header: Header) -> bytes:
 
 
 def _quantisation(segment: bytes, header: Header) -> None:
-    """DQT: any number of tables, 64 steps each, in zigzag order."""
+    """Read DQT: any number of tables, 64 steps each, in zigzag order."""
     while segment:
         if segment[0] > 3 or len(segment) < 65 or 0 in segment[1:65]:
             raise DamagedError("stream.decode", "a quantisation table that is not of 64 steps in 1 … 255")  # rule 6
@@ -163,7 +163,7 @@ def _quantisation(segment: bytes, header: Header) -> None:
 
 
 def _huffman(segment: bytes, header: Header) -> None:
-    """DHT: any number of tables, as counts of codes of 1 to 16 bits, then the symbols (T.81, annex C)."""
+    """Read DHT: any number of tables, as counts of codes of 1 to 16 bits, then the symbols (T.81, Annex C)."""
     while segment:
         kind, number = divmod(segment[0], 16)
         counts = segment[1:17]
@@ -203,7 +203,7 @@ def _scan(segment: bytes, header: Header) -> bytes:
 
 
 def _read_scan(stream: bytes, header: Header, blocks: int) -> Integers:
-    """All coefficients ``(components, blocks, 64)``, in zigzag order, before dequantisation."""
+    """Read all coefficients ``(components, blocks, 64)``, in zigzag order, before dequantisation."""
     pieces = _intervals(stream, header.scan)
     each = header.interval or blocks
     if len(pieces) != -(-blocks // each):
@@ -213,7 +213,7 @@ def _read_scan(stream: bytes, header: Header, blocks: int) -> Integers:
 
 
 def _intervals(stream: bytes, at: int) -> list[bytes]:
-    """The data between restart markers, up to EOI, with ``FF 00`` turned back into ``FF``."""
+    """Return the data between restart markers, up to EOI, with ``FF 00`` replaced by ``FF``."""
     pieces, data = [], bytearray()
     while True:
         mark = stream.index(b"\xff", at)  # there is one, the stream ends in EOI
@@ -235,7 +235,7 @@ def _intervals(stream: bytes, at: int) -> list[bytes]:
 
 
 def _read_interval(data: bytes, header: Header, blocks: int) -> Integers:
-    """Coefficients ``(blocks, components, 64)`` of one restart interval (T.81, annex F.2)."""
+    """Read coefficients ``(blocks, components, 64)`` of one restart interval (T.81, Annex F.2)."""
     tables = [(header.codes[0, c.dc], header.codes[1, c.ac]) for c in header.components]
     values = array("q", bytes(8 * blocks * len(tables) * 64))
     last = [0] * len(tables)
@@ -282,7 +282,7 @@ def _read_interval(data: bytes, header: Header, blocks: int) -> Integers:
 
 
 def _decode_with_pillow(stream: bytes, components: int) -> Samples:
-    """libjpeg-turbo through Pillow, whose default is the same inverse DCT, asked for YCbCr as it is stored."""
+    """Decode with libjpeg-turbo through Pillow, whose default is the same inverse DCT, to YCbCr as stored."""
     from PIL import Image
 
     try:

@@ -38,7 +38,7 @@ def _require(holds: bool, what: str) -> None:
 
 @dataclass(frozen=True)
 class Residual:
-    """How one residual level is coded (section 8.2)."""
+    """Parameters of one residual level (section 8.2)."""
 
     taps: tuple[int, int, int, int]
     chroma_taps: tuple[int, int, int, int]
@@ -59,28 +59,28 @@ class Coding:
     bitmap: bytes | None
 
     def side(self, level: int) -> int:
-        """Side of a tile of a level, px (section 4.2)."""
+        """Return the side of a tile of a level, px (section 4.2)."""
         return self.tile * {0: 4, 1: 2, 2: 1}.get(level, 4)
 
     def size(self, level: int) -> tuple[int, int]:
-        """Height and width of a level, px (section 4.1)."""
+        """Return height and width of a level, px (section 4.1)."""
         return -(-self.height >> level), -(-self.width >> level)
 
     def grid(self, level: int) -> tuple[int, int]:
-        """Rows and columns of tiles of a level (section 4.2)."""
+        """Return rows and columns of tiles of a level (section 4.2)."""
         height, width = self.size(level)
         return -(-height // self.side(level)), -(-width // self.side(level))
 
     @property
     def levels(self) -> int:
-        """Number of levels: up to the first one, from level 2, that is a single tile (section 4.1)."""
+        """Number of levels: up to the first one, from level 2 on, that is a single tile (section 4.1)."""
         last = 2
         while self.grid(last) != (1, 1):
             last += 1
         return last + 1
 
     def is_empty(self, level: int, row: int, col: int) -> bool:
-        """Whether all families under a tile are empty, so that it is background and not stored (section 7.3)."""
+        """Return whether all families under a tile are empty, so that it is background and not stored (section 7.3)."""
         if self.bitmap is None:
             return False
         rows, cols = self.grid(2)
@@ -103,7 +103,7 @@ class Metadata:
 
 
 def read_coding(document: Any) -> Coding:
-    """Judge a coding object: version first, then the seal, then its members (sections 8.2, 8.5 and 11)."""
+    """Check a coding object: version first, then the checksum, then its members (sections 8.2, 8.5 and 11)."""
     _check_version(document)
     check_seal(document, "coding")
     return _read_members(document)
@@ -137,7 +137,7 @@ def _read_members(document: dict[str, Any]) -> Coding:
 
 
 def _check_version(document: Any) -> None:
-    """Section 11: before anything else, so that a later version is reported as such."""
+    """Check section 11 before anything else, so that a later version is reported as such."""
     version: Any = document.get("version") if isinstance(document, dict) else None
     if not _is_integer(version, 1, 2**31):
         raise FormatError("metadata.version", f"coding.version is {version!r}, expected a positive integer")
@@ -167,7 +167,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _read_bitmap(text: Any, length: int) -> bytes:
-    """Base64 of a zlib stream of exactly so many bytes; one more is inflated, to see that there is none."""
+    """Decode base64 of a zlib stream of exactly so many bytes; one more is inflated to see that there is none."""
     try:
         packed = base64.b64decode(text, validate=True)
         inflater = zlib.decompressobj()
@@ -180,7 +180,7 @@ def _read_bitmap(text: Any, length: int) -> bytes:
 
 
 def read_metadata(document: Any) -> Metadata:
-    """Judge the attribute ``rrip`` (section 8)."""
+    """Check the attribute ``rrip`` (section 8)."""
     if not isinstance(document, dict):
         raise FormatError("metadata.absent", "the attribute rrip is absent or no object")
     _check_version(document.get("coding"))
@@ -199,7 +199,7 @@ def read_metadata(document: Any) -> Metadata:
 
 
 def _check_slide(slide: dict[str, Any]) -> None:
-    """Section 8.3."""
+    """Check section 8.3."""
     get: Any = slide.get
     mpp, objective, vendor, properties, source = map(get, ("mpp", "objective", "vendor", "properties", "source"))
     pair = isinstance(mpp, list) and len(mpp) == 2 and all(_is_number(value, 1e-6, 1e6) for value in mpp)

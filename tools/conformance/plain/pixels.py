@@ -1,4 +1,4 @@
-"""Sections 5.2 to 5.5: from a coarser level's planes and a residual to the next finer one, and to colour.
+"""Sections 5.2 to 5.5: reconstruct a level from the planes of the coarser level and a residual, and convert to RGB.
 
 Everything is int64, in which nothing overflows and ``>>`` is floor division by a power of two, as section 2 wants.
 """
@@ -14,12 +14,12 @@ Planes = npt.NDArray[np.int64]
 
 
 def clip8(values: Planes) -> Planes:
-    """Section 2: ``min(max(v, 0), 255)``."""
+    """Compute ``min(max(v, 0), 255)`` (section 2)."""
     return np.clip(values, 0, 255)
 
 
 def _filter(p: Planes, k: Sequence[int]) -> Planes:
-    """Section 5.2, one dimension: ``(…, n)`` samples to ``(…, 2n)`` sums."""
+    """Filter in one dimension: ``(…, n)`` samples to ``(…, 2n)`` sums (section 5.2)."""
     n = p.shape[-1]
 
     def shifted(offset: int) -> Planes:  # p[x + offset]; outside, the sample at the edge
@@ -32,7 +32,7 @@ def _filter(p: Planes, k: Sequence[int]) -> Planes:
 
 
 def up2(plane: Planes, k: Sequence[int]) -> Planes:
-    """Section 5.2: a plane ``(h, w)`` of [0, 255] to ``(2h, 2w)``, vertical first."""
+    """Upsample a plane ``(h, w)`` of [0, 255] to ``(2h, 2w)``, vertically first (section 5.2)."""
     c = plane - 128
     v = (_filter(c.T, k).T + 16) >> 5
     q = (_filter(v, k) + 64) >> 7
@@ -42,7 +42,7 @@ def up2(plane: Planes, k: Sequence[int]) -> Planes:
 def add_residual(
     coarser: Planes, residual: Planes, taps: Sequence[int], chroma_taps: Sequence[int], cfl: Sequence[int]
 ) -> Planes:
-    """Sections 5.3 and 5.4: planes Y, Cb, Cr ``(3, s, s)`` and residual planes ``(3, 2s, 2s)`` to the finer planes."""
+    """Reconstruct the finer planes from Y, Cb, Cr ``(3, s, s)`` and residuals ``(3, 2s, 2s)`` (sections 5.3, 5.4)."""
     luma = up2(coarser[0], taps)
     finer = [clip8(luma + residual[0] - 128)]
     change = finer[0] - luma  # D: what the residual changed after clipping
@@ -52,7 +52,7 @@ def add_residual(
 
 
 def to_rgb(planes: Planes) -> npt.NDArray[np.uint8]:
-    """Section 5.5: Y, Cb, Cr to R, G, B, both ``(3, h, w)``."""
+    """Convert Y, Cb, Cr to R, G, B, both ``(3, h, w)`` (section 5.5)."""
     y, b, r = planes[0], planes[1] - 128, planes[2] - 128
     red = y + ((91881 * r + 32768) >> 16)
     green = y + ((-22554 * b - 46802 * r + 32768) >> 16)

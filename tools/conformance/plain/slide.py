@@ -1,4 +1,4 @@
-"""Section 5.7: tiles and regions of a container, in whichever binding."""
+"""Section 5.7: tiles and regions of a container of either binding."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Image = npt.NDArray[np.uint8]
 
 
 class Container(Protocol):
-    """What a binding gives: the metadata, and bytes by place or by name."""
+    """Interface of the bindings: the metadata, and bytes of tiles and attachments."""
 
     kind: str
     metadata: Metadata
 
     def tile(self, level: int, row: int, col: int) -> bytes | None:
-        """Bytes of a stored tile, None if it is absent."""
+        """Return the bytes of a stored tile, None if it is absent."""
 
     def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or an associated image followed by its checksum, None if it is absent."""
+        """Return the ICC profile or an associated image with its checksum, None if it is absent."""
 
 
 def open_container(path: Path) -> Container:
-    """A container, by its content and not by its name (section 9.1)."""
+    """Open a container by its content, not by its name (section 9.1)."""
     from plain.tiff_binding import TiffContainer
     from plain.zarr_binding import FolderStore, ZarrContainer, ZipStore
 
@@ -49,7 +49,7 @@ def open_container(path: Path) -> Container:
 
 
 class Slide:
-    """A container as pixels.
+    """Pixels of a container.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ class Slide:
         self._planes = lru_cache(maxsize=8)(self._decode_planes)  # so that a family's coarser levels are decoded once
 
     def tile(self, level: int, row: int, col: int) -> Image:
-        """One tile as RGB ``(3, side, side)``, padding included (``decode`` of section 5.7)."""
+        """Decode one tile to RGB ``(3, side, side)``, padding included (``decode`` of section 5.7)."""
         if self.coding.is_empty(level, row, col):
             side = self.coding.side(level)
             return np.broadcast_to(np.array(self.coding.background, np.uint8)[:, None, None], (3, side, side)).copy()
         return pixels.to_rgb(self.planes(level, row, col))
 
     def planes(self, level: int, row: int, col: int) -> pixels.Planes:
-        """Y, Cb, Cr of a tile that is not empty, ``(3, side, side)``."""
+        """Decode Y, Cb, Cr of a tile that is not empty, ``(3, side, side)``."""
         return self._planes(level, row, col)
 
     def streams(self, level: int, row: int, col: int) -> list[bytes]:
-        """The JPEG streams of a stored tile, after the checks of its trailer (section 6.2)."""
+        """Check the trailer of a stored tile (section 6.2) and return its JPEG streams."""
         stored = self.container.tile(level, row, col)
         if stored is None:
             raise MissingTileError("tile.missing", f"tile {level}/{row}/{col} is absent, and not of an empty family")
@@ -100,13 +100,13 @@ class Slide:
         return pixels.add_residual(coarser, residual, how.taps, how.chroma_taps, how.cfl)
 
     def inside(self, level: int, row: int, col: int) -> tuple[int, int]:
-        """Rows and columns of a tile that lie inside the level, px; the rest is padding (section 4.3)."""
+        """Return rows and columns of a tile that lie inside the level, px; the rest is padding (section 4.3)."""
         side = self.coding.side(level)
         height, width = self.coding.size(level)
         return min(side, height - row * side), min(side, width - col * side)
 
     def region(self, level: int, top: int, left: int, height: int, width: int) -> Image:
-        """A rectangle of a level as RGB ``(3, height, width)``."""
+        """Decode a rectangle of a level to RGB ``(3, height, width)``."""
         side = self.coding.side(level)
         result = np.empty((3, height, width), np.uint8)
         for row in range(top // side, -(-(top + height) // side)):
@@ -121,11 +121,11 @@ class Slide:
 
     @property
     def attachments(self) -> list[str]:
-        """Names of what the metadata list, as far as this version knows them (section 8.7)."""
+        """Names of the listed attachments that this version knows (section 8.7)."""
         return [name for name in self.container.metadata.attachments if name in ATTACHMENTS]
 
     def attachment(self, name: str) -> bytes:
-        """The ICC profile or an associated image that the metadata list, after both checks of section 8.7."""
+        """Return a listed ICC profile or associated image after both checks of section 8.7."""
         expected = self.container.metadata.attachments[name]
         stored = self.container.attachment(name)
         if stored is None:

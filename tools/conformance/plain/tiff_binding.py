@@ -62,7 +62,7 @@ class TiffContainer:
         self.images = self._associated()
 
     def _read(self, at: int, length: int) -> bytes:
-        """Bytes of the file; whether they are there is looked at before anything is read (section 10.8)."""
+        """Read bytes of the file, after checking that they are in it (section 10.8)."""
         if at + length > self.size:
             raise DamagedError("file.range", f"bytes {at} … {at + length} of {self.size}: truncated, or a wrong offset")
         with self.path.open("rb") as file:
@@ -72,7 +72,7 @@ class TiffContainer:
     # IFDs ------------------------------------------------------------------------------------------------------------
 
     def _ifd(self, at: int) -> tuple[Ifd, int]:
-        """Tags of an IFD, and the offset of the next one in its chain."""
+        """Return the tags of an IFD, and the offset of the next one in its chain."""
         if at in self.met:
             raise FormatError("tiff.loop", f"the IFD at {at} is met twice")
         self.met.add(at)
@@ -102,7 +102,7 @@ class TiffContainer:
         return tag
 
     def _values(self, tag: Tag) -> list[int]:
-        """The integers of a tag; a rational gives two."""
+        """Return the integers of a tag; a rational has two."""
         letter = {SHORT: "H", LONG: "I", RATIONAL: "II", LONG8: "Q", IFD8: "Q"}[tag.type]
         return list(struct.unpack(f"<{letter * tag.count}", self._read(tag.at, tag.count * SIZES[tag.type])))
 
@@ -113,13 +113,13 @@ class TiffContainer:
             raise FormatError("tiff.tag", f"tag {number} is {found}, expected {list(values)}")
 
     def _private_ifds(self, number: int, count: int) -> list[Ifd]:
-        """The IFDs that hang on a private tag of IFD 0 (section 10.5)."""
+        """Return the IFDs that a private tag of IFD 0 refers to (section 10.5)."""
         return [self._ifd(at)[0] for at in self._values(self._tag(self.root, number, (IFD8, LONG8), count))]
 
     # Levels ----------------------------------------------------------------------------------------------------------
 
     def _tables(self, following: int) -> list[tuple[list[int], list[int]]]:
-        """Offsets and lengths of the tiles of every level, finest first (sections 10.2 and 10.5)."""
+        """Return offsets and lengths of the tiles of every level, finest first (sections 10.2 and 10.5)."""
         chain = [self.root]
         coding = self.metadata.coding
         if LEVELS in self.root:  # a sealed file (section 10.10)
@@ -135,7 +135,7 @@ class TiffContainer:
         return [self._table(ifd, coding, level) for level, ifd in enumerate(ifds)]
 
     def _table(self, ifd: Ifd, coding: Coding, level: int) -> tuple[list[int], list[int]]:
-        """Section 10.3."""
+        """Check the IFD of a level (section 10.3), and return offsets and lengths of its tiles."""
         height, width = coding.size(level)
         samples = 3 if level >= 2 else 1
         self._expect(ifd, 254, LONG, 1 if level > 2 else 0)
@@ -159,7 +159,7 @@ class TiffContainer:
         return self._values(offsets), self._values(lengths)
 
     def tile(self, level: int, row: int, col: int) -> bytes | None:
-        """The bytes of a tile that is not empty; length 0 is an absent one (section 10.8)."""
+        """Return the bytes of a tile that is not empty; length 0 means that it is absent (section 10.8)."""
         offsets, lengths = self.tables[level]
         index = row * self.metadata.coding.grid(level)[1] + col
         most = largest(self.metadata.coding.side(level))
@@ -170,7 +170,7 @@ class TiffContainer:
     # Attachments -----------------------------------------------------------------------------------------------------
 
     def _associated(self) -> dict[str, tuple[int, int]]:
-        """Offset and length of each associated image (section 10.6); the other tags of their IFDs are for others."""
+        """Return offset and length of each associated image (section 10.6)."""
         images = {}
         if ASSOCIATED in self.root:
             count = self.root[ASSOCIATED].count
@@ -189,7 +189,7 @@ class TiffContainer:
         return images
 
     def attachment(self, name: str) -> bytes | None:
-        """ICC profile or associated image followed by a checksum, as in the Zarr binding (section 10.6)."""
+        """Return an attachment with a checksum, as in the Zarr binding (section 10.6)."""
         if name in self.images:
             return self._read(*self.images[name])
         if name != "icc_profile" or ICC_PROFILE not in self.root:

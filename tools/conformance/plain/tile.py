@@ -1,4 +1,4 @@
-"""Sections 6 and 7: a stored tile, which is its streams and a trailer of 36 bytes."""
+"""Sections 6 and 7: a stored tile, which is streams and a trailer of 36 bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CRC_TABLE = [_crc_of_byte(value) for value in range(256)]
 
 
 def crc32c(data: bytes) -> int:
-    """CRC-32C (Castagnoli) of bytes (section 7.1)."""
+    """Compute the CRC-32C (Castagnoli) of bytes (section 7.1)."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 0xFF]
@@ -32,12 +32,12 @@ def crc32c(data: bytes) -> int:
 
 
 def largest(side: int) -> int:
-    """Bytes of the longest stored tile of this side that a reader accepts (section 12)."""
+    """Return the largest size of a stored tile of this side that a reader accepts, bytes (section 12)."""
     return 65536 + 6 * side**2
 
 
 def split(tile: bytes, level: int, row: int, col: int, uuid: str, count: int, side: int) -> list[bytes]:
-    """Streams of a stored tile, after all checks of section 6.2, in its order.
+    """Check a stored tile, in the order of section 6.2, and return its streams.
 
     Parameters
     ----------

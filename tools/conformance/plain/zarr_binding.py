@@ -17,12 +17,12 @@ MOST_ATTACHMENT = 256 << 20
 
 
 class Store(Protocol):
-    """Keys to bytes."""
+    """Interface of key-value stores."""
 
     kind: str
 
     def get(self, key: str, most: int, too_large: RripError) -> bytes | None:
-        """The value of a key, None if there is none; of more than ``most`` bytes nothing is read."""
+        """Return the value of a key, None if there is none; raise an error if it has more than ``most`` bytes."""
 
 
 class FolderStore:
@@ -34,7 +34,7 @@ class FolderStore:
         self.path = path
 
     def get(self, key: str, most: int, too_large: RripError) -> bytes | None:
-        """The file of that name, if there is one."""
+        """Return the content of the file of that name, None if there is none."""
         file = self.path / key
         if not file.is_file():
             return None
@@ -69,7 +69,7 @@ class ZipStore:
             return file.read(length)
 
     def get(self, key: str, most: int, too_large: RripError) -> bytes | None:
-        """The member of that name, if there is one."""
+        """Return the content of the member of that name, None if there is none."""
         member = self.members.get(key)
         if member is None:
             return None
@@ -104,13 +104,13 @@ class ZarrContainer:
         self.metadata = read_metadata(attributes.get("rrip") if isinstance(attributes, dict) else None)
 
     def tile(self, level: int, row: int, col: int) -> bytes | None:
-        """The chunk of a residual level, or of an array under ``base``."""
+        """Return the chunk of a residual level, or of an array under ``base``."""
         array = f"{level}" if level < 2 else f"base/{level - 2}"
         most = largest(self.metadata.coding.side(level))
         return self.store.get(f"{array}/c/0/{row}/{col}", most, DamagedError("tile.size", f"more than {most} bytes"))
 
     def attachment(self, name: str) -> bytes | None:
-        """The only chunk of an array of section 9.7."""
+        """Return the only chunk of an array of section 9.7."""
         key = "icc_profile/c/0" if name == "icc_profile" else f"associated/{name}/c/0/0/0"
         too_large = LimitError("limit.attachment", f"{name} has more than {MOST_ATTACHMENT} bytes")
         return self.store.get(key, MOST_ATTACHMENT + 4, too_large)

@@ -1,1 +1,1 @@
-"""How the conformance set in ``spec/vectors`` is made; ``tools/conformance/make_vectors.py`` is the command."""
+"""Make the conformance set in ``spec/vectors``; ``tools/conformance/make_vectors.py`` is the command."""

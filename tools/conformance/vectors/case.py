@@ -1,4 +1,4 @@
-"""A test vector and the files that it consists of."""
+"""A test vector and its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test vector: stored tiles at one place, or metadata alone, and what has to come of them.
+    """One test vector: stored tiles of one family, or metadata alone, and the expected result.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Case:
         return "overview" if self.level > BASE_LEVEL else "family"
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Path and content of every file of the case."""
+        """Return path and content of every file of the case."""
         head: dict[str, Json] = {
             "description": self.about,
             "sections": self.sections.split(),
@@ -90,7 +90,7 @@ class Case:
 
     @property
     def classes(self) -> list[str]:
-        """Who has to pass it (``spec/vectors/README.md``)."""
+        """Classes of readers that have to pass the case (``spec/vectors/README.md``)."""
         if self.strict:
             return [STRICT_READER, VALIDATOR]
         if self.rule is None:
@@ -100,17 +100,17 @@ class Case:
 
 
 def refusal(rule: str) -> dict[str, Json]:
-    """How a case says that it has to be refused."""
+    """Return the description of an expected error."""
     return {"error": RULES[rule].__name__, "rule": rule}
 
 
 def tile_name(level: int) -> str:
-    """File name of a stored tile in the folder of its case."""
+    """Return the file name of a stored tile in the folder of its case."""
     return "base.tile" if level == BASE_LEVEL else f"l{level}.tile"
 
 
 def dump(document: dict[str, Json], depth: int = 1) -> bytes:
-    """JSON with a line for each member down to `depth`: short, and still to be read by people."""
+    """Format JSON with a line for each member down to `depth`, short and still readable."""
 
     def text(value: Json, indent: int) -> str:
         if isinstance(value, dict) and value and indent <= depth:
@@ -127,7 +127,7 @@ def sha256(data: bytes | NDArray[Any]) -> str:
 
 
 def expected(coding: Coding, row: int, col: int, tiles: dict[int, bytes]) -> dict[str, Json]:
-    """What decoding gives at each level that `tiles` reach; of an empty family, at every level that is empty."""
+    """Return the expected result of decoding each level in `tiles`, or every level of an empty family."""
     geometry = coding.geometry
     if not tiles:
         levels = [level for level in range(geometry.levels) if coding.is_empty(level, row, col)]
@@ -160,7 +160,7 @@ def _of_level(
 
 
 def _streams(coding: Coding, level: int, row: int, col: int, tile: bytes) -> Iterator[dict[str, Json]]:
-    """Length of each stream and, of a residual, the digest of its samples, to find where a decoder goes astray."""
+    """Return the length of each stream and the digest of each residual's samples, to find where a decoder differs."""
     for stream in split_tile(tile, coding.place(level, row, col), coding.streams(level)):
         if level >= BASE_LEVEL:
             yield {"bytes": len(stream or b"")}

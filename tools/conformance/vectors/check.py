@@ -1,4 +1,4 @@
-"""What the package does with a stored case, held against what the case says."""
+"""Compare the results of the package for a stored case with those expected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .case import Json, expected, sha256
 
 
 def problems_of_case(folder: Path) -> Iterator[str]:
-    """How the package differs from a case; nothing if it does not."""
+    """Return the differences between the package and a case."""
     case = json.loads((folder / "case.json").read_bytes())
     try:
         if case["kind"] == "container":
@@ -32,7 +32,7 @@ def problems_of_case(folder: Path) -> Iterator[str]:
 
 
 def refusal_problems(action: Callable[[], object], case: Json) -> Iterator[str]:
-    """A problem unless an action is refused as a case says, by class and by rule."""
+    """Return a problem unless an action raises an error of the class and rule of a case."""
     wanted = case["error"], case["rule"]
     try:
         action()
@@ -45,7 +45,7 @@ def refusal_problems(action: Callable[[], object], case: Json) -> Iterator[str]:
 
 
 def _decode(folder: Path, case: Json) -> Json:
-    """What decoding a case gives: nothing for metadata."""
+    """Return the result of decoding a case; nothing for metadata."""
     if "rrip" in case:
         parse_metadata(case["rrip"])
         return None
@@ -74,7 +74,7 @@ def _problems_of_container(folder: Path, case: Json) -> Iterator[str]:
 
 
 def _problems_of_validation(path: Path, case: Json) -> Iterator[str]:
-    """What the validator says otherwise: it finds the rule of an invalid container, and nothing in a valid one."""
+    """Check that the validator finds the rule of an invalid container, and nothing in a valid one."""
     findings = validate(path, "pixels", workers=1)
     wrong = sorted({finding.rule for finding in findings if finding.severity == "error"})
     warnings = sorted({finding.rule for finding in findings if finding.severity == "warning"})
@@ -85,7 +85,7 @@ def _problems_of_validation(path: Path, case: Json) -> Iterator[str]:
 
 
 def _read(slide: Slide, place: str) -> Json:
-    """A tile or an attachment."""
+    """Read a tile or an attachment."""
     if "/" in place:
         level, row, col = map(int, place.split("/"))
         return slide.read_tile(level, row, col)

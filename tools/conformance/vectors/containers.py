@@ -1,4 +1,4 @@
-"""Whole containers of each binding that a reader has to decode, and what the damaged ones are made from."""
+"""Whole valid containers of each binding, from which the damaged ones are made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOLDER, ZIP, TIFF, SEALED = "slide.rrip.zarr", "slide.rrip.zarr.zip", "slide.rri
 
 @dataclass(frozen=True, slots=True)
 class ContainerCase:
-    """A whole container beside its ``case.json``.
+    """A whole container with its ``case.json``.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class ContainerCase:
 
     @property
     def classes(self) -> list[str]:
-        """Who has to pass it."""
+        """Classes of readers that have to pass the case."""
         if self.for_validators:
             return [VALIDATOR]
         fine = self.at and all(place[:2] in {"0/", "1/"} for place in self.at)
         return [FULL_READER, VALIDATOR] if fine else [BASE_READER, FULL_READER, VALIDATOR]
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Path and content of every file of the case."""
+        """Return path and content of every file of the case."""
         head: dict[str, Json] = {
             "description": self.about,
             "sections": self.sections.split(),
@@ -95,13 +95,13 @@ class ContainerCase:
 
 
 def coding() -> Coding:
-    """One row of three families, the middle one empty, and so one tile of level 3."""
+    """Return the coding of one row of three families, the middle one empty, with one tile of level 3."""
     return make_coding(size=(700, 200), empty=[(0, 1)], planes=(1, 3))
 
 
 @cache
 def stored_tiles() -> dict[tuple[int, int, int], bytes]:
-    """Every stored tile of the slide by level, row and column."""
+    """Return every stored tile of the slide by level, row and column."""
     tiles = {}
     for col in (0, 2):
         levels = pyramid(smooth(256, col), 64)
@@ -112,19 +112,19 @@ def stored_tiles() -> dict[tuple[int, int, int], bytes]:
 
 
 def macro(seed: int = 7) -> bytes:
-    """A small associated image."""
+    """Return a small associated image."""
     return encode(smooth(64, seed), 10)
 
 
 def icc_profile() -> bytes:
-    """The shortest ICC profile that there can be: a header and an empty table of tags."""
+    """Return the shortest possible ICC profile: a header and an empty table of tags."""
     head = struct.pack(">I4sI4s4s4s", 132, b"\0\0\0\0", 0x04400000, b"mntr", b"RGB ", b"XYZ ")
     return head + struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(88) + bytes(4)
 
 
 @cache
 def written(name: str) -> bytes | Files:
-    """The slide as the package writes it: the files of a folder, or the bytes of a file."""
+    """Write the slide with the package; return the files of a folder, or the bytes of a file."""
     slide = SlideMetadata(mpp=(0.25, 0.25), objective=40, source_name="example.svs")
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / name
@@ -140,7 +140,7 @@ def written(name: str) -> bytes | Files:
 
 
 def folder_files() -> Files:
-    """Files of the folder."""
+    """Return the files of the folder."""
     found = written(FOLDER)
     if isinstance(found, bytes):
         raise TypeError("the folder is a file")
@@ -148,7 +148,7 @@ def folder_files() -> Files:
 
 
 def file_bytes(name: str) -> bytes:
-    """The zip archive or the TIFF."""
+    """Return the zip archive or the TIFF."""
     found = written(name)
     if isinstance(found, dict):
         raise TypeError("the file is a folder")
@@ -156,7 +156,7 @@ def file_bytes(name: str) -> bytes:
 
 
 def pack(members: Files, methods: dict[str, int] | None = None) -> bytes:
-    """A zip archive of members, stored where `methods` say nothing else."""
+    """Make a zip archive of members, stored unless `methods` says otherwise."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
@@ -165,20 +165,20 @@ def pack(members: Files, methods: dict[str, int] | None = None) -> bytes:
 
 
 def compact_files() -> Files:
-    """Files of the folder with documents without white space, to keep the damaged ones small."""
+    """Return the files of the folder with documents without white space, to keep the damaged ones small."""
     files = folder_files()
     documents = {name: json.loads(content) for name, content in files.items() if name.endswith("zarr.json")}
     return files | {name: json.dumps(content, separators=(",", ":")).encode() for name, content in documents.items()}
 
 
 def in_folder(files: Files) -> Files:
-    """Files of a folder, by their paths in a case."""
+    """Return files of a folder by their paths in a case."""
     return {f"{FOLDER}/{name}": content for name, content in files.items()}
 
 
 @cache
 def expected() -> tuple[dict[str, str], dict[str, str]]:
-    """Digests of all tiles and attachments of the slide."""
+    """Return the digests of all tiles and attachments of the slide."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / TIFF
         path.write_bytes(file_bytes(TIFF))
@@ -196,7 +196,7 @@ def expected() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def header_offset_at(archive: bytes, name: str) -> int:
-    """Where the directory of a zip archive says at which offset a member is."""
+    """Return where the directory of a zip archive stores the offset of a member."""
     at = archive.index(b"PK\1\2")
     while archive[at + 46 :][: len(name)] != name.encode() or archive[at + 28] != len(name):
         at = archive.index(b"PK\1\2", at + 1)
@@ -205,7 +205,7 @@ def header_offset_at(archive: bytes, name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tag of an IFD: where its entry is, and where its values are."""
+    """Offsets of the entry of a tag and of its values."""
 
     at: int
     type: int
@@ -214,7 +214,7 @@ class Entry:
 
 
 def ifd_entries(data: bytes, ifd: int) -> dict[int, Entry]:
-    """Tags of an IFD."""
+    """Return the tags of an IFD."""
     (count,) = struct.unpack_from("<Q", data, ifd)
     found = {}
     for at in range(ifd + 8, ifd + 8 + 20 * count, 20):
@@ -225,7 +225,7 @@ def ifd_entries(data: bytes, ifd: int) -> dict[int, Entry]:
 
 
 def ifd_of(data: bytes, level: int) -> int:
-    """Offset of the IFD of a level."""
+    """Return the offset of the IFD of a level."""
     (at,) = struct.unpack_from("<Q", data, 8)
     if level < 2:
         return int(struct.unpack_from("<2Q", data, ifd_entries(data, at)[65381].values)[level])
@@ -235,17 +235,17 @@ def ifd_of(data: bytes, level: int) -> int:
 
 
 def next_at(data: bytes, ifd: int) -> int:
-    """Where an IFD says which is the next."""
+    """Return where an IFD stores the offset of the next."""
     return ifd + 8 + 20 * int(struct.unpack_from("<Q", data, ifd)[0])
 
 
 def overwritten(data: bytes, at: int, new: bytes) -> bytes:
-    """A file with some bytes replaced."""
+    """Return a file with some bytes replaced."""
     return data[:at] + new + data[at + len(new) :]
 
 
 def with_tag(data: bytes, level: int, tag: int, kind: int, values: bytes, count: int) -> bytes:
-    """A TIFF whose tag has another type and other values, which fit where the old ones are or into the entry."""
+    """Return a TIFF in which a tag has another type and values, which fit into the old ones or into the entry."""
     entry = ifd_entries(data, ifd_of(data, level))[tag]
     data = overwritten(data, entry.at + 2, struct.pack("<HQ", kind, count))
     if len(values) <= 8:
@@ -254,7 +254,7 @@ def with_tag(data: bytes, level: int, tag: int, kind: int, values: bytes, count:
 
 
 def numbers(data: bytes, level: int, tag: int) -> list[int]:
-    """Values of a tag of LONG or LONG8."""
+    """Return the values of a tag of LONG or LONG8."""
     entry = ifd_entries(data, ifd_of(data, level))[tag]
     return list(struct.unpack_from(f"<{entry.count}{'I' if entry.type == 4 else 'Q'}", data, entry.values))
 
@@ -263,7 +263,7 @@ def numbers(data: bytes, level: int, tag: int) -> list[int]:
 
 
 def cases() -> Iterator[ContainerCase]:
-    """Valid containers: as the package writes them, and as another writer may."""
+    """Return valid containers: as the package writes them, and as another writer may."""
     tiles, attachments = expected()
 
     def valid(name: str, about: str, sections: str, container: str, files: Files, *warnings: str) -> ContainerCase:

@@ -1,4 +1,4 @@
-"""Damaged containers of each binding, each with the rule that it breaks and the place where a reader notices it."""
+"""Damaged containers of each binding, each with the rule that it breaks and where a reader notices it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OPEN = ("open",)
 
 
 def refused(name: str, about: str, sections: str, files: Files, rule: str, at: Iterable[str]) -> ContainerCase:
-    """A container that is refused when it is opened, or at some places and at no other."""
+    """Return a case that is refused when it is opened, or when certain tiles are read."""
     tiles, attachments = expected()
     places = tuple(at)
     if places == OPEN:
@@ -63,18 +63,18 @@ def refused(name: str, about: str, sections: str, files: Files, rule: str, at: I
 
 
 def passed_over(name: str, about: str, sections: str, files: Files, rule: str) -> ContainerCase:
-    """A container that only a validator has to refuse: readers read all of it."""
+    """Return a case that only a validator has to refuse: readers read all of it."""
     path, container = f"invalid/container-{name}", container_of(files)
     return ContainerCase(path, about, sections, container, files, *expected(), rule, for_validators=True)
 
 
 def container_of(files: Files) -> str:
-    """Name of the container that files make."""
+    """Return the name of the container with these files."""
     return next(iter(files)).partition("/")[0]
 
 
 def folder_cases() -> Iterator[ContainerCase]:
-    """Folders."""
+    """Return damaged folders."""
     good = compact_files()
     root, last = good["zarr.json"], good["base/0/c/0/0/2"]
 
@@ -118,7 +118,7 @@ def folder_cases() -> Iterator[ContainerCase]:
 
 
 def document_cases() -> Iterator[ContainerCase]:
-    """Folders with a document that readers of this format do not need, and other software does."""
+    """Return folders with a wrong document that our readers do not need, but other software does."""
     good = compact_files()
 
     def wrong(name: str, about: str, sections: str, key: str, old: bytes, new: bytes, rule: str) -> ContainerCase:
@@ -153,7 +153,7 @@ def document_cases() -> Iterator[ContainerCase]:
 
 
 def zip_cases() -> Iterator[ContainerCase]:
-    """Zip archives."""
+    """Return damaged zip archives."""
     good, tile = compact_files(), "0/c/0/0/2"
     whole = pack(good)
 
@@ -195,12 +195,12 @@ def zip_cases() -> Iterator[ContainerCase]:
 
 
 def tiff(name: str, about: str, sections: str, data: bytes, rule: str, at: Iterable[str] = OPEN) -> ContainerCase:
-    """A BigTIFF that is refused."""
+    """Return a case of a BigTIFF that is refused."""
     return refused(f"tiff-{name}", about, sections, {TIFF: data}, rule, at)
 
 
 def tiff_cases() -> Iterator[ContainerCase]:
-    """BigTIFF files with a wrong header, wrong metadata or a wrong attachment."""
+    """Return BigTIFF files with a wrong header, wrong metadata or a wrong attachment."""
     good = file_bytes(TIFF)
     first = ifd_entries(good, ifd_of(good, 2))
     metadata = first[65380]
@@ -236,7 +236,7 @@ def tiff_cases() -> Iterator[ContainerCase]:
 
 
 def tiff_ifd_cases() -> Iterator[ContainerCase]:
-    """BigTIFF files with a wrong IFD."""
+    """Return BigTIFF files with a wrong IFD."""
     good = file_bytes(TIFF)
     start = ifd_of(good, 2)
     first = ifd_entries(good, start)
@@ -276,7 +276,7 @@ def tiff_ifd_cases() -> Iterator[ContainerCase]:
 
 
 def tiff_tile_cases() -> Iterator[ContainerCase]:
-    """BigTIFF files that open, and have one wrong tile or two."""
+    """Return BigTIFF files that open, and have one or two wrong tiles."""
     good = file_bytes(TIFF)
 
     def table(data: bytes, level: int, tag: int, values: list[int]) -> bytes:
@@ -316,7 +316,7 @@ def sealed_cases() -> Iterator[ContainerCase]:
 
 
 def cases() -> Iterator[ContainerCase]:
-    """All of this module."""
+    """Return all cases of this module."""
     yield refused("text", "a text file", "9.1 12", {TIFF: b"This is no container.\n"}, "container.kind", OPEN)
     yield from folder_cases()
     yield from document_cases()

@@ -16,7 +16,7 @@ Change = Callable[[dict[str, Json]], None]
 
 
 def bitmap(data: bytes) -> str:
-    """Text of the member ``empty``."""
+    """Return the text of the member ``empty``."""
     return base64.b64encode(zlib.compress(data, 9)).decode()
 
 
@@ -94,13 +94,13 @@ RESIDUAL_PROBLEMS: tuple[tuple[str, str, dict[str, Json]], ...] = (
 
 
 def changed(document: dict[str, Json], members: dict[str, Json]) -> dict[str, Json]:
-    """A copy of `document` with other members; None removes one."""
+    """Return a copy of `document` with other members; None removes one."""
     merged = {**copy.deepcopy(document), **members}
     return {name: value for name, value in merged.items() if name not in members or value is not None}
 
 
 def coding_problems() -> Iterator[Case]:
-    """Coding objects that have to be refused, sealed correctly unless the seal is what is wrong."""
+    """Return invalid coding objects, with correct checksums unless the checksum is what is wrong."""
     good = make_coding().to_json()
 
     def refuse(name: str, about: str, document: Json, rule: str = "metadata.member", sections: str = "8.2") -> Case:
@@ -133,7 +133,7 @@ def coding_problems() -> Iterator[Case]:
 
 
 def metadata_problems() -> Iterator[Case]:
-    """The attribute ``rrip`` with a rule broken outside its coding object."""
+    """Return attributes ``rrip`` that break a rule outside the coding object."""
     good = full_metadata().to_json()
 
     def refuse(
@@ -182,6 +182,6 @@ def metadata_problems() -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    """All of this module."""
+    """Return all cases of this module."""
     yield from coding_problems()
     yield from metadata_problems()

@@ -18,25 +18,25 @@ OTHER_SLIDE = UUID("c0ffee00-1234-4abc-8def-0123456789ab")
 
 
 def reseal_tile(tile: bytes) -> bytes:
-    """`tile` with the checksum of its changed content."""
+    """Return `tile` with the checksum of its changed content."""
     return tile[:-4] + struct.pack("<I", crc32c(tile[:-4]))
 
 
 def patched(tile: bytes, at: int, new: bytes, *, sealed: bool = True) -> bytes:
-    """`tile` with bytes replaced, counted from its end where `at` is negative."""
+    """Return `tile` with bytes replaced, counted from its end if `at` is negative."""
     start = at % len(tile)
     changed = tile[:start] + new + tile[start + len(new) :]
     return reseal_tile(changed) if sealed else changed
 
 
 def flipped(tile: bytes, at: int) -> bytes:
-    """`tile` with one bit changed."""
+    """Return `tile` with one bit changed."""
     start = at % len(tile)
     return tile[:start] + bytes([tile[start] ^ 0x10]) + tile[start + 1 :]
 
 
 def refused(family: Case, name: str, about: str, sections: str, rule: str, tiles: dict[int, bytes]) -> Case:
-    """`family` with some tiles replaced, which a reader has to refuse; empty bytes: the tile is not there."""
+    """Return a case of `family` with some tiles replaced; empty bytes stand for an absent tile."""
     whole = {**family.tiles, **tiles}
     kept = {level: tile for level, tile in whole.items() if level >= min(tiles) and tile is not None}
     return replace(
@@ -45,13 +45,13 @@ def refused(family: Case, name: str, about: str, sections: str, rule: str, tiles
 
 
 def seed_family() -> Case:
-    """What the invalid tiles are made from."""
+    """Return the family that the invalid tiles are made from."""
     coding, wave = make_coding(planes=(1, 3)), waves(128, 60, 128)
     return built("seed", "", "", coding, smooth(64), [wave, b"", wave], [waves(256, 60, 256)], 10)
 
 
 def damaged_cases(family: Case) -> Iterator[Case]:
-    """Bytes that changed, and whole tiles that are not where they belong."""
+    """Return cases with changed bytes, and with whole tiles in the wrong place."""
     base, one, zero = family.tiles[2], family.tiles[1], family.tiles[0]
     flips = {
         "flip-base": (2, len(base) // 2, "in the entropy-coded data of the base tile"),
@@ -87,7 +87,7 @@ def damaged_cases(family: Case) -> Iterator[Case]:
 
 
 def misplaced_cases(family: Case) -> Iterator[Case]:
-    """Tiles with a correct checksum whose trailer says something else."""
+    """Return tiles with a correct checksum and a wrong trailer."""
     one = family.tiles[1]
     body = len(one) - TRAILER_BYTES
     lengths = struct.unpack_from("<3I", one, body)
@@ -118,7 +118,7 @@ def misplaced_cases(family: Case) -> Iterator[Case]:
 
 
 def stream_problems(family: Case) -> Iterator[Case]:
-    """Sealed tiles with a stream that breaks a rule of spec section 6.1."""
+    """Return tiles with correct checksums and a stream that breaks a rule of spec section 6.1."""
     coding = parse_coding(family.document["coding"])
     picture, wave, fine = smooth(64), waves(128, 60, 128), waves(256, 60, 256)
     luma = encode(fine, 10)
@@ -171,7 +171,7 @@ def stream_problems(family: Case) -> Iterator[Case]:
 
 
 def strict_problems(family: Case) -> Iterator[Case]:
-    """Sealed base tiles whose stream breaks what readers only should check: some decoders warn, or say nothing."""
+    """Return base tiles whose stream only strict readers refuse; other decoders warn or do not notice."""
     coding = parse_coding(family.document["coding"])
     stream = Quality(10, flat=False).encode(smooth(64))
     restarts = with_restarts(smooth(64), 10, 20)
@@ -213,7 +213,7 @@ def strict_problems(family: Case) -> Iterator[Case]:
 
 
 def overview_problems() -> Iterator[Case]:
-    """Tiles coarser than the base level that have to be refused."""
+    """Return invalid tiles coarser than the base level."""
     coding = make_coding(size=(2049, 1100), empty=[(0, 0), (0, 1)])
     document = {"coding": coding.to_json()}
     about = "a coarser tile is absent though only some of its families are empty"
@@ -224,7 +224,7 @@ def overview_problems() -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    """All of this module."""
+    """Return all cases of this module."""
     family = seed_family()
     for group in (damaged_cases, misplaced_cases, stream_problems, strict_problems):
         yield from group(family)

@@ -1,4 +1,4 @@
-"""Pictures and streams that the cases are made of."""
+"""Pictures and streams for the cases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_uint8(values: NDArray[np.float64]) -> Image:
 
 
 def smooth(side: int, seed: int = 0) -> Image:
-    """A soft picture in the colours of a stained section, (side, side, 3) uint8."""
+    """Return a smooth picture in the colours of a stained section, (side, side, 3) uint8."""
     y, x = np.mgrid[0:side, 0:side] * (256 / side)
     a = np.sin((x + 17 * seed) / 31) * np.cos((y - 11 * seed) / 23)
     b = np.sin((x + y) / 41 + seed)
@@ -30,19 +30,19 @@ def smooth(side: int, seed: int = 0) -> Image:
 
 
 def flat_picture(side: int, rgb: tuple[int, int, int]) -> Image:
-    """One colour, (side, side, 3) uint8."""
+    """Return a picture of one colour, (side, side, 3) uint8."""
     return np.broadcast_to(np.array(rgb, np.uint8), (side, side, 3)).copy()
 
 
 def waves(side: int, amplitude: float, period: float = 24) -> Image:
-    """A residual plane: waves around 128, (side, side) uint8."""
+    """Return a residual plane of waves around 128, (side, side) uint8."""
     y, x = np.mgrid[0:side, 0:side]
     wave = np.sin(2 * np.pi * x / period) * np.cos(2 * np.pi * y / period)
     return to_uint8(128 + amplitude * wave)
 
 
 def noise(side: int, shape: tuple[int, ...] = (), cell: int = 1) -> Image:
-    """Black and white at random, in cells of `cell` px: what drives the filter to its bounds."""
+    """Return random black and white cells of `cell` px, which drive the filter to its bounds."""
     generator = np.random.Generator(np.random.PCG64(5))
     cells = generator.integers(0, 2, (side // cell, side // cell, *shape), np.uint8) * np.uint8(255)
     return cells.repeat(cell, axis=0).repeat(cell, axis=1)
@@ -50,14 +50,14 @@ def noise(side: int, shape: tuple[int, ...] = (), cell: int = 1) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How streams are encoded: quality on libjpeg's scale, flat tables or those of Annex K, rate-distortion or not."""
+    """Settings of streams: quality on libjpeg's scale, flat tables or those of Annex K, rate-distortion or not."""
 
     q: int
     flat: bool = True
     trellis: bool = True
 
     def encode(self, pixels: Image, **options: Any) -> bytes:
-        """One baseline stream of a plane or an RGB image, by libvips: an encoder other than that of the package."""
+        """Encode one baseline stream of a plane or an RGB image with libvips, not with the encoder of the package."""
         import pyvips
 
         height, width = pixels.shape[:2]
@@ -75,7 +75,7 @@ class Quality:
         return stream
 
     def encode_residual(self, wanted: Image, predicted: Image) -> bytes:
-        """Stream of what a prediction misses; no bytes where it decodes to nothing."""
+        """Encode a residual; no bytes if it decodes to zero."""
         residual = to_uint8(wanted.astype(np.float64) - predicted + 128)
         stream = self.encode(residual)
         return b"" if (decode_gray(stream, residual.shape[0]) == 128).all() else stream
@@ -86,12 +86,12 @@ def encode(pixels: Image, q: int) -> bytes:
 
 
 def segment(marker: int, payload: bytes) -> bytes:
-    """One JPEG marker segment."""
+    """Return one JPEG marker segment."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def with_segments(stream: bytes) -> bytes:
-    """`stream` with every harmless segment that a writer may add after its start marker."""
+    """Return `stream` with every allowed optional segment after its start marker."""
     jfif = segment(0xE0, b"JFIF\0" + bytes((1, 2, 0, 0, 1, 0, 1, 0, 0)))
     adobe = segment(0xEE, b"Adobe" + bytes((0, 100, 0, 0, 0, 0, 1 if count_components(stream) == 3 else 0)))
     other = segment(0xE5, b"\xff\xd9 inside a segment is no end marker") + segment(0xFE, "größer".encode())

@@ -34,7 +34,7 @@ def make_coding(
     planes: tuple[int, int] = (1, 1),
     empty: Iterable[tuple[int, int]] = (),
 ) -> Coding:
-    """The coding of a slide of (width, height) `size`, by default one of three by two families."""
+    """Return the coding of a slide of (width, height) `size`, by default one of three by two families."""
     width, height = size or (12 * tile, 8 * tile)
     residuals = tuple(ResidualCoding(taps, cfl[k], planes[k], chroma_taps or taps) for k in (0, 1))
     coding = Coding(SLIDE, Geometry(width, height, tile), (residuals[0], residuals[1]))
@@ -48,13 +48,13 @@ def make_coding(
 
 
 def pyramid(rgb: Image, tile: int) -> list[Image]:
-    """Levels 0, 1 and 2 of one family, padded to whole tiles."""
+    """Return levels 0, 1 and 2 of one family, padded to whole tiles."""
     half = reference.box2(rgb)
     return [pad(part, tile << (2 - k)) for k, part in enumerate((rgb, half, reference.box2(half)))]
 
 
 def encode_family(coding: Coding, row: int, col: int, levels: Sequence[Image], how: Quality) -> dict[int, bytes]:
-    """Stored tiles of a family by level, each level predicted from what a decoder will have."""
+    """Return the stored tiles of a family by level, each level predicted from the decoded coarser one."""
     stream = how.encode(levels[BASE_LEVEL])
     tiles = {BASE_LEVEL: join_tile([stream], coding.place(BASE_LEVEL, row, col))}
     first, second, third = decode_ycc(stream, coding.geometry.tile)
@@ -86,7 +86,7 @@ def case(
     row: int = 0,
     col: int = 0,
 ) -> Case:
-    """A case that decodes."""
+    """Return a case that decodes."""
     return Case(name, about, sections, {"coding": coding.to_json()}, level, row, col, tiles)
 
 
@@ -100,7 +100,7 @@ def encoded(
     row: int = 0,
     col: int = 0,
 ) -> Case:
-    """A family as an encoder makes it."""
+    """Return a case of a family as an encoder makes it."""
     tile = coding.geometry.tile
     levels = pyramid(smooth(4 * tile) if rgb is None else rgb, tile)
     tiles = encode_family(coding, row, col, levels, Quality(q) if isinstance(q, int) else q)
@@ -117,7 +117,7 @@ def built(
     zero: Sequence[Image | bytes],
     q: int = 50,
 ) -> Case:
-    """A family put together from given pictures or streams, whatever an encoder would choose."""
+    """Return a case of a family of given pictures or streams, whatever an encoder would choose."""
     tiles = {}
     for level, parts in ((0, zero), (1, one), (2, [base])):
         streams = [part if isinstance(part, bytes) else encode(part, q) for part in parts]
@@ -126,7 +126,7 @@ def built(
 
 
 def ordinary_cases() -> Iterator[Case]:
-    """Families as encoders make them."""
+    """Return families as encoders make them."""
     coding, chroma = make_coding(), make_coding(planes=(1, 3))
     yield encoded("luma-only", "luma residuals alone, chroma inherited from the base level", "5.3 6.2", coding)
     yield encoded("chroma-l1", "chroma residuals at level 1", "5.3 6.2", chroma)
@@ -162,7 +162,7 @@ def ordinary_cases() -> Iterator[Case]:
 
 
 def arithmetic_cases() -> Iterator[Case]:
-    """Families built to drive the arithmetic to its bounds."""
+    """Return families that drive the arithmetic to its bounds."""
     base, plain = smooth(64), [b""]
     yield built(
         "taps-nearest", "one tap: every sample is repeated", "5.2", make_coding(taps=(0, 64, 0, 0)), base, plain, plain
@@ -197,7 +197,7 @@ def arithmetic_cases() -> Iterator[Case]:
 
 
 def stream_cases() -> Iterator[Case]:
-    """Families whose streams are unusual."""
+    """Return families with unusual streams."""
     base, chroma = smooth(64), make_coding(planes=(1, 3))
     wave = waves(128, 30, 40)
     yield built(
@@ -221,7 +221,7 @@ def stream_cases() -> Iterator[Case]:
 
 
 def overview_cases() -> Iterator[Case]:
-    """Tiles coarser than the base level, and empty families."""
+    """Return tiles coarser than the base level, and empty families."""
     coding = make_coding(size=(2049, 1100))
     for name, row, col, side in (("overview-3", 0, 0, 256), ("overview-3-edge", 0, 1, 256)):
         stream = encode(smooth(side, 1 + col), 60)
@@ -238,7 +238,7 @@ def overview_cases() -> Iterator[Case]:
 
 
 def full_metadata() -> Metadata:
-    """The worked example of spec section 8.6."""
+    """Return the worked example of spec section 8.6."""
     slide = SlideMetadata(
         mpp=(0.2526, 0.2526),
         objective=40.0,
@@ -253,7 +253,7 @@ def full_metadata() -> Metadata:
 
 
 def metadata_cases() -> Iterator[Case]:
-    """Metadata that have to be accepted."""
+    """Return metadata that have to be accepted."""
     full = full_metadata().to_json()
     yield Case("metadata-full", "every member is there", "8.1 8.2 8.3 8.4 8.6", {"rrip": full})
     plain = Metadata(make_coding(), SlideMetadata(), {}).to_json()
@@ -284,7 +284,7 @@ def metadata_cases() -> Iterator[Case]:
 
 
 def resealed(document: dict[str, Json]) -> dict[str, Json]:
-    """`document` with correct seals around a changed content."""
+    """Return `document` with correct checksums of its changed content."""
     rrip = document.get("rrip")
     if isinstance(rrip, dict):
         inner = rrip.get("coding")
@@ -293,6 +293,6 @@ def resealed(document: dict[str, Json]) -> dict[str, Json]:
 
 
 def cases() -> Iterator[Case]:
-    """All of this module."""
+    """Return all cases of this module."""
     for group in (ordinary_cases, arithmetic_cases, stream_cases, overview_cases, metadata_cases):
         yield from group()

@@ -1,4 +1,4 @@
-"""What the harnesses of damage share: tiny containers of every kind, ways to spoil them, doors to read them through.
+"""Shared parts of the harnesses that damage containers.
 
 ``specimens`` makes the containers, ``edit`` puts a changed part into one of any kind, ``streams``, ``structure`` and
 ``mutate`` do the damage, ``doors`` reads what is left as a user would and judges it, ``pool`` does all that in child

@@ -1,4 +1,4 @@
-"""Every public way into a container, reading all that it gives, and the judgement on what came out.
+"""Every public way to read a container, and the judgement of the result.
 
 A door compares what it gets with the truth about the slide that the container says it is, and stops at nothing: a tile
 that is refused does not hide a wrong one beside it. What it may raise is what it promises to its users.
@@ -47,16 +47,16 @@ SOME_PX = 48
 
 
 class WrongError(Exception):
-    """Something other than the truth came out, and no error."""
+    """A result differs from the truth, without an error."""
 
 
 class ForeignError(Exception):
-    """An error of a kind that a door does not promise."""
+    """An error of a class that the reader does not document."""
 
 
 @dataclass
 class Judge:
-    """What a door is asked to compare with, how often it was refused, and what is no promise of ours.
+    """The truth to compare with, the number of refusals, and errors that are not failures.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Judge:
     uncovered: list[str] = field(default_factory=list)
 
     def truth(self, slide: Slide) -> Truth | None:
-        """The truth about what an open container says it is, None where it is something new of its own."""
+        """Return the truth about an open container, None if it is a new slide of its own."""
         found = self.truths.get(str(slide.metadata.coding.uuid))
         if found is not None and found.document == slide.metadata.to_json():
             return found
@@ -84,7 +84,7 @@ class Judge:
         return None
 
     def attempt(self, read: Callable[..., Any], *arguments: Any) -> Any:
-        """What a call gives, None where it is refused."""
+        """Return the result of a call, None if it is refused."""
         try:
             return read(*arguments)
         except RripError as error:
@@ -92,7 +92,7 @@ class Judge:
             return None
 
     def compare(self, found: Any, expected: Any) -> None:
-        """Raise unless what was found is the truth; padding at the right and lower edge is nobody's."""
+        """Raise unless a result equals the truth; padding at the right and lower edge is not compared."""
         if not self.is_strict or found is None or expected is None:
             return
         if isinstance(expected, np.ndarray):
@@ -102,14 +102,14 @@ class Judge:
             raise WrongError(f"{type(expected).__name__} differs from the true one")
 
     def pixels(self, found: Pixels, level: int) -> None:
-        """Raise unless a whole level is that of one of the slides; for doors that do not tell which slide it is."""
+        """Raise unless a whole level is that of one of the slides, for readers that do not tell which slide it is."""
         candidates = [truth.levels[level] for truth in self.truths.values() if level < len(truth.levels)]
         if self.is_strict and not any(np.array_equal(found, candidate) for candidate in candidates):
             raise WrongError(f"pixels of level {level}, shape {found.shape}, are those of no slide")
 
 
 def _places(slide: Slide, truth: Truth | None) -> Iterator[Place]:
-    """Every tile; where the size is not the true one, the first and the last of each level."""
+    """Generate every tile, or the first and last of each level if the size is not the true one."""
     for level in range(slide.geometry.levels):
         rows, cols = slide.geometry.grid(level)
         if truth is not None and rows * cols <= 64:
@@ -119,7 +119,7 @@ def _places(slide: Slide, truth: Truth | None) -> Iterator[Place]:
 
 
 def true_tile(truth: Truth | None, place: Place) -> Pixels | None:
-    """True pixels of a tile, as far as they are inside the level."""
+    """Return the true pixels of a tile inside the level."""
     if truth is None:
         return None
     level, row, col = place
@@ -128,7 +128,7 @@ def true_tile(truth: Truth | None, place: Place) -> Pixels | None:
 
 
 def _read_slide(slide: Slide, judge: Judge) -> None:
-    """Tiles one by one, regions, profile and images of an open container."""
+    """Read tiles, regions, profile and images of an open container."""
     truth = judge.truth(slide)
     for place in _places(slide, truth):
         judge.compare(judge.attempt(slide.read_tile, *place), true_tile(truth, place))
@@ -142,7 +142,7 @@ def _open(path: str, judge: Judge) -> None:
 
 
 def _cached(path: str, judge: Judge) -> None:
-    """Twice through the cache: what was refused once must not come out the second time."""
+    """Read twice through the cache, so that a tile refused at first must not be returned later."""
     with rrip_format.open(path) as slide:
         cached = CachingSlide(slide.container)
         _read_slide(cached, judge)
@@ -177,7 +177,7 @@ def _imread(path: str, judge: Judge) -> None:
 
 
 def _read_group(group: Any, judge: Judge, *, has_our_documents: bool = True) -> None:
-    """Levels of a Zarr group, by the names of the arrays.
+    """Read the levels of a Zarr group, by the names of the arrays.
 
     Where Zarr reads the documents from the container, one that was exchanged for that of an array without our codec
     is read without us, and nothing can be promised.
@@ -240,7 +240,7 @@ def _store_v2(path: str, judge: Judge) -> None:
 
 
 def _packet(packet: bytes, codec: RripPacket, truth: Truth | None, judge: Judge) -> None:
-    """One packet against the tile that it says it is: a packet alone does not know its place (spec section 9.8)."""
+    """Compare a packet with the tile that it names; a packet alone does not know its place (spec section 9.8)."""
     found = judge.attempt(codec.decode, packet)
     if found is not None:
         row, col, _ = split_packet(packet, 3 - codec.level if codec.level < 2 else 1)
@@ -248,7 +248,7 @@ def _packet(packet: bytes, codec: RripPacket, truth: Truth | None, judge: Judge)
 
 
 def _mapping(path: str, judge: Judge) -> None:
-    """The v2 view as a mapping, its packets decoded by the numcodecs codec."""
+    """Read the v2 view as a mapping, and decode its packets with the numcodecs codec."""
     view = RripMapping(path)
     with rrip_format.open(path) as slide:
         truth = judge.truth(slide)
@@ -260,7 +260,7 @@ def _mapping(path: str, judge: Judge) -> None:
 
 
 def _codec(path: str, judge: Judge) -> None:
-    """Packets as files, decoded by the numcodecs codec."""
+    """Decode packets in files with the numcodecs codec."""
     try:
         coding = json.loads(Path(path, "coding.json").read_bytes())
     except (ValueError, RecursionError, OSError):  # a program that has no coding has no codec
@@ -280,7 +280,7 @@ def _fsspec(path: str, judge: Judge) -> None:
 
 
 def _openslide(path: str, judge: Judge) -> None:
-    """As code for OpenSlide reads; its errors are OpenSlide's as well as ours."""
+    """Read as code for OpenSlide does; errors are OpenSlide's as well as ours."""
     try:
         with RripSlide(path) as slide:
             truth = judge.truths.get(str(slide._opened.metadata.coding.uuid))  # noqa: SLF001
@@ -300,7 +300,7 @@ def _openslide(path: str, judge: Judge) -> None:
 
 
 def _info(path: str, judge: Judge) -> None:
-    """``rrip info``: JSON and exit code 0, or one line and exit code 1."""
+    """Run ``rrip info``: JSON and exit code 0, or one line and exit code 1."""
     result = CliRunner().invoke(main, ["info", path, "--json"])
     lines = result.stderr.splitlines()
     if result.exit_code == 1 and len(lines) == 1 and lines[0].startswith("rrip: "):
@@ -314,7 +314,7 @@ def _info(path: str, judge: Judge) -> None:
 
 
 def _transmux(path: str, judge: Judge) -> None:
-    """A copy to another kind: as right as what it was made from, or none."""
+    """Copy to another kind: the copy is right where the original is, or there is none."""
     folder = Path("copies").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -331,7 +331,7 @@ def _make_references(path: str, judge: Judge) -> None:
 
 @dataclass(frozen=True)
 class Door:
-    """One way in.
+    """One way to read a container.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ DOORS: dict[str, Door] = {
 
 
 def path_of(kind: str, folder: Path) -> str:
-    """What a user would name to open the container of that kind whose files are in `folder`."""
+    """Return the path by which a user opens the container of that kind in `folder`."""
     if kind == "references":
         ReferenceFileSystem.clear_instance_cache()  # fsspec keeps what it has read of a path
         return f"reference::file://{folder}/refs.json"

@@ -1,4 +1,4 @@
-"""Put a changed tile or changed metadata into a container of any kind, whose structure stays valid."""
+"""Replace a tile or the metadata of a container of any kind, whose structure stays valid."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ class MemoryBytes:
         self.data, self.size = data, len(data)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`."""
+        """Return exactly `length` bytes from `offset`."""
         if min(offset, length) < 0 or offset + length > self.size:
             raise DamagedError(f"bytes {offset} … {offset + length} of {self.size}")
         return self.data[offset : offset + length]
 
     def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Several ranges."""
+        """Return several ranges."""
         return [self.read(*place) for place in ranges]
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def ifds_of(data: bytes) -> list[Ifd]:
-    """Every IFD of a valid file: the main chain, those of levels 0 and 1, those of associated images."""
+    """Return every IFD of a valid file: the main chain, those of levels 0 and 1, those of associated images."""
     source = MemoryBytes(data)
     index, at = Index(source, read_start(source)), read_start(source)
     chain = []
@@ -82,7 +82,7 @@ def ifds_of(data: bytes) -> list[Ifd]:
 
 
 def entry_at(ifd: Ifd, tag: int) -> int:
-    """Where the 20 bytes of a tag are in the file."""
+    """Return the offset of the 20 bytes of a tag."""
     return ifd.offset + 8 + 20 * list(ifd.fields).index(tag)
 
 
@@ -92,7 +92,7 @@ def _level_ifd(data: bytes, level: int, levels: int) -> Ifd:
 
 
 def _tiff_tile(data: bytes, coding: Coding, place: Place, tile: bytes) -> bytes:
-    """Append a tile, and let the tables point at it; no bytes for none."""
+    """Append a tile, and let the tables refer to it; no bytes remove it."""
     level, row, col = place
     ifd = _level_ifd(data, level, coding.geometry.levels)
     at = row * coding.geometry.grid(level)[1] + col
@@ -106,20 +106,20 @@ def _tiff_tile(data: bytes, coding: Coding, place: Place, tile: bytes) -> bytes:
 
 
 def _tiff_value(data: bytes, field: Field, entry: int, value: bytes) -> bytes:
-    """Append the bytes of a tag, and let its entry point at them."""
+    """Append the value of a tag, and let its entry refer to it."""
     out = bytearray(data + bytes(-len(data) % 8))
     struct.pack_into("<HQQ", out, entry + 2, field.kind, len(value), len(out))
     return bytes(out) + value + bytes(-len(value) % 8)
 
 
 def members_of(data: bytes) -> dict[str, bytes]:
-    """Name and content of every member of a zip archive."""
+    """Return name and content of every member of a zip archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def with_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    """A zip archive as our writer makes it."""
+    """Return a zip archive as our writer makes it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as archive:
         for name, data in members.items():
@@ -128,7 +128,7 @@ def with_members(members: Mapping[str, bytes], compression: int = zipfile.ZIP_ST
 
 
 def with_tile(kind: str, files: Files, coding: Coding, place: Place, tile: bytes) -> dict[str, bytes]:
-    """The files of a container with another tile at `place`; without one if `tile` is empty."""
+    """Return the files of a container with another tile at `place`; without one if `tile` is empty."""
     found, key = dict(files), tile_key(*place)
     if kind == "packet":
         for name in [name for name in found if (at := parse_tile_key_v2(name)) and at[1:] == place[1:]]:
@@ -155,7 +155,7 @@ def with_tile(kind: str, files: Files, coding: Coding, place: Place, tile: bytes
 
 
 def seal_all(rrip: Json) -> Json:
-    """The ``rrip`` object with both seals made again, where it still can be sealed."""
+    """Return the ``rrip`` object with both checksums recomputed, if possible."""
     if isinstance(rrip, dict):
         if isinstance(rrip.get("coding"), dict):
             rrip = {**rrip, "coding": seal(rrip["coding"])}
@@ -164,7 +164,7 @@ def seal_all(rrip: Json) -> Json:
 
 
 def _documents(members: Mapping[str, bytes], rrip: Json) -> dict[str, bytes]:
-    """Members of a Zarr hierarchy with another ``rrip`` object in all documents that carry it or its coding."""
+    """Return the documents of a Zarr hierarchy with another ``rrip`` object and coding."""
     out = dict(members)
     for name in [name for name in members if name.endswith("zarr.json")]:
         document = json.loads(members[name])
@@ -178,7 +178,7 @@ def _documents(members: Mapping[str, bytes], rrip: Json) -> dict[str, bytes]:
 
 
 def with_rrip(kind: str, files: Files, rrip: Json) -> dict[str, bytes]:
-    """The files of a container with other metadata, in every place that has them."""
+    """Return the files of a container with other metadata, in every copy."""
     found = dict(files)
     match kind:
         case "packet":
@@ -201,5 +201,5 @@ def with_rrip(kind: str, files: Files, rrip: Json) -> dict[str, bytes]:
 
 
 def reseal_tile(data: bytes) -> bytes:
-    """A stored tile with the checksum of what it holds now."""
+    """Return a stored tile with the checksum of its content."""
     return data[:-4] + crc32c(data[:-4]).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""Two slow doors: what `rrip validate` says of a damaged container, and what `rrip repair` makes of it.
+"""Test `rrip validate` and `rrip repair` on damaged containers.
 
 Both are held against what readers make of the same bytes: whatever a reader refuses has to be found, a tile that is
 reported has to be refused, and what a repair writes reads as the truth, or is lost or filled and says so.
@@ -42,7 +42,7 @@ headers of an archive's members, at which that looks, are no business of this fo
 
 
 def _kind(path: str) -> str:
-    """The kind of container that a door is given."""
+    """Return the kind of a container."""
     if path.startswith("reference::"):
         return "references"
     return {".zip": "zip", ".tif": "tiff"}.get(Path(path).suffix, "folder")
@@ -58,7 +58,7 @@ def _few_families() -> Iterator[None]:
 
 
 def _findings(path: str) -> list[Json]:
-    """What ``rrip validate`` prints, at its greatest depth; an error without a rule where it cannot look at all."""
+    """Return the output of ``rrip validate`` at its greatest depth; an error without a rule if it cannot run."""
     with _few_families():
         result = CliRunner().invoke(main, ["validate", path, "--depth", "pixels", "--json", "-j", "1"])
     lines = result.stderr.splitlines()
@@ -75,7 +75,7 @@ def _findings(path: str) -> list[Json]:
 
 
 def _is_refused(path: str, judge: Judge) -> str:
-    """Which reader refuses anything of a container, and why; empty if none does."""
+    """Return which reader refuses a part of a container, and why; empty if none does."""
     for name in _READERS:
         door = DOORS[name]
         if _kind(path) not in door.kinds:
@@ -112,14 +112,14 @@ def _validate(path: str, judge: Judge) -> None:
 
 
 def _snapshot(path: str) -> dict[str, tuple[bytes, int]]:
-    """All that is in the folder of a container: bytes and times of change."""
+    """Return all files of a container: bytes and times of change."""
     folder = Path(path.removeprefix("reference::file://"))
     files = [folder] if folder.is_file() else [file for file in folder.rglob("*") if file.is_file()]
     return {str(file): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
 
 
 def _repair(path: str, judge: Judge) -> None:
-    """Whatever is written opens, and gives the truth but where it says that it does not."""
+    """Repair: the result opens, and shows the truth except where it is recorded as lost."""
     folder = Path("mended").absolute()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -145,7 +145,7 @@ def _repair(path: str, judge: Judge) -> None:
 
 
 def _compare(slide: Slide, done: Repair, judge: Judge) -> None:
-    """Hold a mended slide against the one that was damaged."""
+    """Compare a repaired slide with the damaged one."""
     document = slide.metadata.to_json()
     record = document["writer"].get("repair", {})
     said = {name: {tuple(place) for place in record.get(name, ())} for name in ("lost", "rebuilt", "filled")}

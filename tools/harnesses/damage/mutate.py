@@ -1,4 +1,4 @@
-"""Seeded damage to containers: what a bad disk, a bad copy or a hostile hand would do.
+"""Seeded damage to containers, as by a bad disk, a bad copy or an attacker.
 
 A mutant is a pure function of the seed and its number, so that one can be made again alone.
 """
@@ -45,7 +45,7 @@ class Mutant:
 
 
 def _heaviest(rng: np.random.Generator, files: Files) -> str:
-    """A file, half the time by its size, else any."""
+    """Choose a file, half the time by its size, otherwise any."""
     names = list(files)
     sizes = np.array([len(files[name]) for name in names], np.float64)
     weights = sizes / sizes.sum() if sizes.sum() and rng.random() < 0.5 else None
@@ -53,7 +53,7 @@ def _heaviest(rng: np.random.Generator, files: Files) -> str:
 
 
 def _plain_damage(rng: np.random.Generator, files: Files, other: Files) -> tuple[str, dict[str, bytes]]:
-    """Bits, bytes, truncation, lost files, sectors of zeros, runs of another slide's file."""
+    """Damage bits, bytes, lengths, files, sectors, or insert parts of another slide's file."""
     out = dict(files)
     name = _heaviest(rng, files)
     data = bytearray(out[name])
@@ -86,7 +86,7 @@ def _plain_damage(rng: np.random.Generator, files: Files, other: Files) -> tuple
 
 
 def make_mutant(seed: int, number: int, pair: tuple[Slides, Slides]) -> Mutant:
-    """Mutant `number` of `seed`, of the first of two slides with parts of the second.
+    """Return mutant `number` of `seed`, of the first of two slides with parts of the second.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Cases in child processes, so that a crash, a hang or a flood of memory is seen, and told by the case's number.
+"""Run cases in child processes, so that a crash, a hang or a lack of memory is reported with the case's number.
 
 A child works through its share of the numbers and says which it begins and how each ended. A child that dies or is
 silent for too long has its case to blame; another child goes on behind it.
@@ -39,7 +39,7 @@ Case = Callable[[int], tuple[str, str, str]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one case ended.
+    """Result of one case.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def _status(name: str) -> int:
-    """A size of this process in bytes, by its name in the system's status."""
+    """Return a size of this process in bytes, by its name in the system's status."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(f"{name}:"):
@@ -75,7 +75,7 @@ def _status(name: str) -> int:
 
 
 def _limit_memory() -> None:
-    """Let allocations fail that are larger than a case may have: writable pages only, not mere address space."""
+    """Let allocations fail that exceed the limit of a case, of writable pages only, not of address space."""
     data = _status("VmData")
     if data:
         import resource
@@ -84,7 +84,7 @@ def _limit_memory() -> None:
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out anywhere behind an error, also one of ours."""
+    """Return whether memory ran out anywhere in the chain of an error."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, MemoryError):
@@ -95,12 +95,12 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 
 def blame(error: Exception) -> tuple[str, str]:
-    """The result of a case that raised what it should not, and where that came from."""
+    """Return the result of a case that raised an unexpected error, with its origin."""
     return "memory" if is_out_of_memory(error) else "foreign", "".join(traceback.format_exception(error)[-5:]).strip()
 
 
 def run_case(case: Case, number: int) -> Outcome:
-    """One case in this process."""
+    """Run one case in this process."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the largest size so far
     size, started = _status("VmRSS"), time.process_time()
@@ -117,7 +117,7 @@ def run_case(case: Case, number: int) -> Outcome:
 
 
 def _serve(setup: Callable[..., Case], arguments: tuple[Any, ...], numbers: range, pipe: Connection) -> None:
-    """The life of a child."""
+    """Run a child process."""
     faulthandler.enable()
     case = setup(*arguments)
     _limit_memory()
@@ -128,7 +128,7 @@ def _serve(setup: Callable[..., Case], arguments: tuple[Any, ...], numbers: rang
 
 
 class _Child:
-    """A process, the numbers that it still has to do, and the one that it is at."""
+    """A process, its remaining numbers, and the current one."""
 
     def __init__(self, setup: Callable[..., Case], arguments: tuple[Any, ...], numbers: range) -> None:
         self.setup, self.arguments, self.numbers = setup, arguments, numbers
@@ -147,7 +147,7 @@ class _Child:
         self.done = False
 
     def receive(self) -> Outcome | None:
-        """The next message; what a case came to, if it is that."""
+        """Return the next message, or the result of a case."""
         try:
             message = self.pipe.recv()
         except (EOFError, OSError):
@@ -166,7 +166,7 @@ class _Child:
         return None
 
     def blame(self, result: str, detail: str) -> Outcome:
-        """Blame the case that the process was at, and go on behind it with another process."""
+        """Record the failure of the current case, and continue after it with another process."""
         self.process.kill()
         self.process.join()
         if self.at is None:
@@ -183,7 +183,7 @@ class _Child:
 def run_cases(
     setup: Callable[..., Case], arguments: tuple[Any, ...], numbers: range, workers: int, seconds: float | None = None
 ) -> Iterator[Outcome]:
-    """Outcomes of all cases, in no order.
+    """Run all cases and generate their outcomes in any order.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Counting what came of many cases, for programs and for people."""
+"""Summaries of the results of many cases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["print_table", "summarise"]
 
 
 def summarise(outcomes: Iterator[Outcome], total: int) -> dict[str, Any]:
-    """Counts by group and result, all findings, and the extremes."""
+    """Return counts by group and result, all findings, and the extremes."""
     started, groups, findings = time.monotonic(), dict[str, Counter[str]](), []
     slowest = largest = 0.0
     done = 0
@@ -36,7 +36,7 @@ def summarise(outcomes: Iterator[Outcome], total: int) -> dict[str, Any]:
 
 
 def print_table(report: dict[str, Any]) -> None:
-    """Counts for people."""
+    """Print the counts."""
     columns = ("equal", "refused", "accepted", "uncovered", *FINDINGS)
     print(f"{'':<58}" + "".join(f"{name:>10}" for name in columns))
     sums: Counter[str] = Counter()
@@ -53,7 +53,7 @@ def print_table(report: dict[str, Any]) -> None:
 
 
 def _progress(done: int, total: int, started: float) -> None:
-    """A line on a terminal that says how far it is."""
+    """Print the progress on a terminal."""
     if sys.stderr.isatty() and (done % 50 == 0 or done == total):
         rate = done / max(1e-9, time.monotonic() - started)
         print(f"\r{done} of {total}, {rate:.0f} a second ", end="\n" if done == total else "", file=sys.stderr)

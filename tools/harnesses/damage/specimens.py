@@ -1,4 +1,4 @@
-"""Tiny slides in every kind of container, and what a right reader gives for each."""
+"""Tiny slides in every kind of container, with what a correct reader returns for each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ICC = bytes(range(96))
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What a right reader gives.
+    """What a correct reader returns.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Slides:
 
 
 def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
-    """Smooth colours with dark spots, never white; (height, width, 3)."""
+    """Return smooth colours with dark spots, never white; (height, width, 3)."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width].astype(np.float64)
     wave = np.sin(x * rng.uniform(0.02, 0.08) + seed) + np.cos(y * rng.uniform(0.02, 0.08))
@@ -96,7 +96,7 @@ def _convert(rgb: NDArray[np.uint8], target: Path) -> None:
 
 
 def truth_of(path: Path) -> Truth:
-    """Read a whole container that is known to be right."""
+    """Read a whole container that is known to be correct."""
     with rrip_format.open(path) as slide:
         geometry, coding = slide.geometry, slide.metadata.coding
         places = [(level, *place) for level in range(geometry.levels) for place in geometry.tiles(level)]
@@ -113,14 +113,14 @@ def truth_of(path: Path) -> Truth:
 
 
 def _packets(path: Path, coding: Coding) -> dict[str, bytes]:
-    """Every packet by its key in the v2 view, and the coding that its codec is given."""
+    """Return every packet by its key in the v2 view, and the coding for the codec."""
     view = RripMapping(path, zarr_format=2)
     packets = {key: view[key] for key in view if key.count("/") == 3}
     return {"coding.json": json.dumps(coding.to_json()).encode(), **packets}
 
 
 def slides(rgb: NDArray[np.uint8]) -> Slides:
-    """An image as containers of every kind.
+    """Return an image as containers of every kind.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def slides(rgb: NDArray[np.uint8]) -> Slides:
 
 @functools.cache
 def pair(side: int) -> tuple[Slides, Slides]:
-    """Two slides of the same size, so that parts of one fit the other; each with one empty family of four.
+    """Return two slides of the same size, so that parts of one fit the other; each with one empty family of four.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def pair(side: int) -> tuple[Slides, Slides]:
 
 
 class Bench:
-    """Folders with one container of each kind, into which damage is put and taken out again file by file.
+    """Folders with one container of each kind, which are damaged and restored file by file.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class Bench:
         self._there: dict[str, dict[str, bytes]] = {}
 
     def put(self, kind: str, files: Files) -> Path:
-        """The folder of a container of that kind, which has `files` now; only what differs is written."""
+        """Return the folder of a container of that kind with `files`; only differences are written."""
         folder, there = self.scratch / kind, self._there.setdefault(kind, {})
         folder.mkdir(parents=True, exist_ok=True)
         for name in [name for name in there if name not in files]:

@@ -1,4 +1,4 @@
-"""Damage to JPEG streams that knows their structure: markers, lengths, tables, headers, entropy-coded bytes."""
+"""Damage to JPEG streams with knowledge of their structure: markers, lengths, tables, headers, coded bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Segment:
 
 
 def split_segments(stream: bytes) -> list[Segment]:
-    """The segments of a whole valid stream, between its start and end marker."""
+    """Split a valid stream into its segments, between start and end marker."""
     found, at = [], 2
     while at < len(stream) - 2:
         length = int.from_bytes(stream[at + 2 : at + 4], "big")
@@ -38,7 +38,7 @@ def split_segments(stream: bytes) -> list[Segment]:
 
 
 def join_segments(segments: list[Segment]) -> bytes:
-    """A stream of `segments`, with start and end marker."""
+    """Return a stream of `segments`, with start and end marker."""
     parts = [b"\xff\xd8"]
     for segment in segments:
         if segment.marker is not None:
@@ -49,7 +49,7 @@ def join_segments(segments: list[Segment]) -> bytes:
 
 
 def mutate_bytes(rng: Rng, data: bytes) -> bytes:
-    """One to four single bits or bytes changed, or a run removed, repeated, zeroed or cut off."""
+    """Change one to four bits or bytes, or remove, repeat, zero or cut a run."""
     out = bytearray(data)
     if not out:
         return bytes(rng.integers(0, 256, 4, np.uint8))
@@ -74,7 +74,7 @@ def mutate_bytes(rng: Rng, data: bytes) -> bytes:
 
 
 def _pick(rng: Rng, segments: list[Segment], marker: int | None) -> Segment:
-    """A segment of that kind, or any if there is none."""
+    """Choose a segment of that kind, or any if there is none."""
     fitting = [segment for segment in segments if segment.marker == marker] or segments
     return fitting[int(rng.integers(len(fitting)))]
 
@@ -98,7 +98,7 @@ def _field(marker: int) -> Callable[[Rng, list[Segment]], None]:
 
 
 def _counts(rng: Rng, segments: list[Segment]) -> None:
-    """Move one code of a Huffman table to another length: the number of symbols stays, the code changes or breaks."""
+    """Move a code of a Huffman table to another length: the number of symbols stays, the code changes or breaks."""
     body = _pick(rng, segments, _DHT).body
     if len(body) > 17:
         a, b = (int(n) for n in rng.integers(1, 17, 2))
@@ -106,7 +106,7 @@ def _counts(rng: Rng, segments: list[Segment]) -> None:
 
 
 def _symbols(rng: Rng, segments: list[Segment]) -> None:
-    """Give codes other meanings: long runs and large categories reach beyond a block or a table."""
+    """Change the symbols of codes: long runs and large categories exceed a block or a table."""
     body = _pick(rng, segments, _DHT).body
     for _ in range(int(rng.integers(1, 6))):
         if len(body) > 17:
@@ -152,7 +152,7 @@ def _insert(rng: Rng, segments: list[Segment]) -> None:
 
 
 def _entropy(rng: Rng, segments: list[Segment]) -> None:
-    """Markers in the middle of a scan: restarts, an early end, lost or doubled stuffing, runs of ones."""
+    """Insert markers into a scan: restarts, an early end, lost or doubled stuffing, runs of ones."""
     body = _pick(rng, segments, None).body
     at = int(rng.integers(len(body) + 1))
     stuffing = body.find(b"\xff\x00", at)
@@ -192,7 +192,7 @@ STREAM_MUTATORS: dict[str, Callable[[Rng, list[Segment]], None]] = {
 
 
 def mutate_stream(rng: Rng, stream: bytes) -> tuple[str, bytes]:
-    """What was done to a valid stream, one to three things, and the stream after it."""
+    """Change a valid stream one to three times; return a description and the stream."""
     if rng.random() < 0.1:
         return "bytes", mutate_bytes(rng, stream)
     segments = split_segments(stream)

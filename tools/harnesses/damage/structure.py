@@ -1,4 +1,4 @@
-"""Damage that knows the format: trailers, tiles, metadata, documents, TIFF tags, zip records, references."""
+"""Damage with knowledge of the format: trailers, tiles, metadata, documents, TIFF tags, zip records, references."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class Draft:
     resealed: bool = False
 
     def tile(self, rng: Rng) -> tuple[Place, bytes]:
-        """One stored tile and its place."""
+        """Choose a stored tile; return it and its place."""
         tiles = self.slide.truth.tiles
         place = list(tiles)[int(rng.integers(len(tiles)))]
         return place, tiles[place]
 
     def put(self, place: Place, tile: bytes) -> None:
-        """Exchange the tile at `place`."""
+        """Replace the tile at `place`."""
         self.files = with_tile(self.kind, self.files, self.slide.truth.coding, place, tile)
 
     def put_rrip(self, rrip: Json) -> None:
-        """Exchange the metadata."""
+        """Replace the metadata."""
         self.files = with_rrip(self.kind, self.files, rrip)
 
 
@@ -78,7 +78,7 @@ def _bytes_of_tile(rng: Rng, draft: Draft) -> str:
 
 
 def _trailer(rng: Rng, draft: Draft) -> str:
-    """A field of the trailer, half the time under a right checksum: what is checked after it then counts."""
+    """Change a field of the trailer, half the time with a correct checksum, to test the checks after it."""
     place, tile = draft.tile(rng)
     at, size = [(0, 4), (4, 4), (8, 4), (12, 4), (16, 4), (20, 1), (21, 1), (22, 2), (24, 8), (32, 4)][
         int(rng.integers(10))
@@ -99,7 +99,7 @@ def _streams(tile: bytes) -> list[bytes]:
 
 
 def _stream(rng: Rng, draft: Draft) -> str:
-    """A JPEG stream under a right trailer: only the checks of the stream stand before the decoder."""
+    """Damage a JPEG stream with a correct trailer, to test the checks of the stream."""
     place, tile = draft.tile(rng)
     count = tile[-15]
     streams = _streams(tile)[:count]
@@ -114,7 +114,7 @@ def _stream(rng: Rng, draft: Draft) -> str:
 
 
 def _foreign_stream(rng: Rng, draft: Draft) -> str:
-    """A valid stream in another's place: of another level, another plane, or none, under a right trailer."""
+    """Put a valid stream in place of another: of another level, another plane, or none, with a correct trailer."""
     (place, tile), (_, donor) = draft.tile(rng), draft.tile(rng)
     streams, donors = _streams(tile)[: tile[-15]], _streams(donor)
     streams[int(rng.integers(len(streams)))] = donors[int(rng.integers(3))]
@@ -131,7 +131,7 @@ def _swap_tiles(rng: Rng, draft: Draft) -> str:
 
 
 def _splice_tile(rng: Rng, draft: Draft) -> str:
-    """A tile of another slide, as it is, or with its head before this one's tail."""
+    """Take a tile of another slide, or its beginning with the end of this one."""
     place, tile = draft.tile(rng)
     donor = draft.other.truth.tiles.get(place, tile)
     cut = int(rng.integers(min(len(tile), len(donor))))
@@ -146,7 +146,7 @@ def _no_tile(rng: Rng, draft: Draft) -> str:
 
 
 def _nodes(document: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths of everything inside a document."""
+    """Generate the paths of everything inside a document."""
     children = document.items() if isinstance(document, dict) else enumerate(document)
     found = []
     for key, value in children:
@@ -157,7 +157,7 @@ def _nodes(document: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def _other_value(rng: Rng, value: Json) -> Json:
-    """Something else of the same type, or something of another."""
+    """Return another value of the same type, or of another type."""
     if rng.random() < 0.4 and isinstance(value, bool | int | float) and value is not None:
         return value + int(rng.choice((-1, 1, 2, 64, -value, value)))
     choices: list[Json] = [
@@ -186,7 +186,7 @@ def _other_value(rng: Rng, value: Json) -> Json:
 
 
 def change_json(rng: Rng, document: Json) -> str:
-    """Change, remove or double one member somewhere in a document."""
+    """Change, remove or duplicate one member anywhere in a document."""
     nodes = _nodes(document)
     path = nodes[int(rng.integers(len(nodes)))]
     parent = document
@@ -217,7 +217,7 @@ def _rrip(rng: Rng, draft: Draft) -> str:
 
 
 def _sealed_rrip(rng: Rng, draft: Draft) -> str:
-    """Metadata changed and sealed again: every rule behind the seals counts."""
+    """Change metadata and recompute the checksums, to test every rule after them."""
     rrip = copy.deepcopy(dict(draft.slide.truth.document))
     what = change_json(rng, rrip)
     try:
@@ -235,7 +235,7 @@ def _foreign_rrip(_: Rng, draft: Draft) -> str:
 
 
 def _document(rng: Rng, draft: Draft) -> str:
-    """A ``zarr.json`` changed in its members or in its text."""
+    """Change members or text of a ``zarr.json``."""
     is_zip = draft.kind == "zip"
     members = members_of(draft.files[MAIN_FILE["zip"]]) if is_zip else dict(draft.files)
     names = [
@@ -266,7 +266,7 @@ def _references(rng: Rng, draft: Draft) -> str:
 
 
 def _tiff(rng: Rng, draft: Draft) -> str:
-    """A field of an IFD, of a table of tiles or of the header."""
+    """Change a field of an IFD, of a table of tiles or of the header."""
     data = bytearray(draft.files[MAIN_FILE["tiff"]])
     ifds = ifds_of(bytes(data))
     ifd = ifds[int(rng.integers(len(ifds)))]
@@ -291,7 +291,7 @@ def _tiff(rng: Rng, draft: Draft) -> str:
 
 
 def _tiff_swap(rng: Rng, draft: Draft) -> str:
-    """Two entries of one tag exchanged between IFDs, or two values inside a table."""
+    """Exchange two entries of one tag between IFDs, or two values in a table."""
     data = bytearray(draft.files[MAIN_FILE["tiff"]])
     ifds = ifds_of(bytes(data))
     a, b = (ifds[int(n)] for n in rng.integers(0, len(ifds), 2))
@@ -310,7 +310,7 @@ def _tiff_swap(rng: Rng, draft: Draft) -> str:
 
 
 def _zip(rng: Rng, draft: Draft) -> str:
-    """A field of a local header, of the central directory or of the record at its end."""
+    """Change a field of a local header, of the central directory or of the record at its end."""
     data = bytearray(draft.files[MAIN_FILE["zip"]])
     signature, length = [(b"PK\3\4", 30), (b"PK\1\2", 46), (b"PK\1\2", 46), (b"PK\5\6", 22)][int(rng.integers(4))]
     found, at = [], data.find(signature)
@@ -326,7 +326,7 @@ def _zip(rng: Rng, draft: Draft) -> str:
 
 
 def _zip_members(rng: Rng, draft: Draft) -> str:
-    """Members compressed, or under each other's names."""
+    """Compress members, or exchange their names."""
     members = members_of(draft.files[MAIN_FILE["zip"]])
     method = int(rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))
     a, b = rng.choice(list(members), 2)

@@ -1,4 +1,4 @@
-"""What an interrupted conversion has left, damaged, and the run that is to go on from there.
+"""Damage to the remains of interrupted conversions, and the runs that resume them.
 
 A workplace is the hidden folder beside a target (:class:`rrip_format.storage.workplace.Workplace`): a journal, a lock,
 and the container as far as it is written.
@@ -40,7 +40,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Workplaces:
-    """A slide, and what its conversions leave.
+    """A slide, and the remains of its conversions.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Workplaces:
 
 
 def _contents(path: Path) -> dict[str, bytes]:
-    """Every file of a folder by its name in it; of a file, the file."""
+    """Return every file of a folder by its name in it; of a file, the file."""
     if path.is_file():
         return {"": path.read_bytes()}
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
@@ -85,7 +85,7 @@ def _convert(folder: Path, suffix: str, families: int | None = None, *, resume: 
 
 
 def _interrupt(folder: Path, suffix: str, families: int) -> dict[str, bytes]:
-    """What a run leaves that is stopped after so many families."""
+    """Return what is left of a run that is stopped after so many families."""
     try:
         _convert(folder, suffix, families)
     except KeyboardInterrupt:
@@ -98,7 +98,7 @@ def _interrupt(folder: Path, suffix: str, families: int) -> dict[str, bytes]:
 
 @functools.cache
 def workplaces(height: int, width: int) -> Workplaces:
-    """A slide of (height, width) px, and what its conversions leave."""
+    """Return a slide of (height, width) px, and the remains of its conversions."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         rgb = picture(height, width, 4)
@@ -137,12 +137,12 @@ class Desk:
                 path.write_bytes(data)
 
     def run(self, *, resume: bool) -> dict[str, bytes]:
-        """The container that a run makes, and the names of what is beside it then."""
+        """Return the container that a run makes, and the names of the files beside it."""
         found = _contents(_convert(self.folder, self.suffix, resume=resume))
         return found | dict.fromkeys(self.others(), b"")
 
     def others(self) -> list[str]:
-        """Names of what is in the folder besides slide and target."""
+        """Return the names of the files in the folder besides slide and target."""
         return sorted({path.name for path in self.folder.iterdir()} - {SOURCE, self.target.name})
 
 
@@ -150,7 +150,7 @@ class Desk:
 
 
 def _journal(rng: Rng, journal: bytes) -> tuple[str, bytes]:
-    """Notes changed under right checksums, or lost, doubled, or in another order."""
+    """Change notes with correct checksums, or lose, duplicate or reorder them."""
     lines = journal.splitlines(keepends=True)
     at, other = (int(n) for n in rng.integers(0, len(lines), 2))
     match int(rng.integers(6)):
@@ -173,7 +173,7 @@ def _journal(rng: Rng, journal: bytes) -> tuple[str, bytes]:
 
 
 def mutate_workplace(rng: Rng, suffix: str, slide: Workplaces) -> tuple[str, dict[str, bytes]]:
-    """What was done to one of the workplaces of a kind, and its files after it."""
+    """Change one of the workplaces of a kind; return a description and its files."""
     stages = slide.left[suffix]
     stage = int(rng.integers(len(stages)))
     out = dict(stages[stage])
