@@ -10,23 +10,26 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ..containers.base import total_bytes
 from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
-from ..errors import RripError, SourceError, shown
+from ..errors import RripError, SourceError
 from ..family.overviews import OverviewBuilder
 from ..sources import Source, open_source
 from ..spec.geometry import BASE_LEVEL, Geometry
+from ..spec.metadata import Compression
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
+from .arguments import chosen_settings, opening
 from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
 from .executors import SharedSource, result_of, submit, work
+from .lossy import own_quality
 from .pictures import encode_pictures
 from .plan import Plan, Wanted, make_metadata, make_plan, note_plan, recall_plan
 
@@ -62,6 +65,10 @@ class Conversion:
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         What those reach of the target of the settings, on a sample.
+    quality : int
+        Of the settings; where the source's own was wanted, that.
+    compressions : tuple of Compression, or None
+        What the pixels of the source had gone through, oldest first; None where that is not known.
     """
 
     path: str
@@ -76,6 +83,8 @@ class Conversion:
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
+    quality: int
+    compressions: tuple[Compression, ...] | None
 
 
 def convert(
@@ -83,7 +92,7 @@ def convert(
     target: str | os.PathLike[str],
     settings: Settings | None = None,
     *,
-    quality: int | None = None,
+    quality: int | Literal["source"] | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     overwrite: bool = False,
@@ -91,6 +100,9 @@ def convert(
     verify: bool = True,
     label: bool = False,
     keep_identifiers: bool = False,
+    missing_tiles: Literal["error", "background"] | None = None,
+    mpp: float | tuple[float, float] | None = None,
+    objective: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -102,8 +114,9 @@ def convert(
     target : path
         ``*.rrip.zarr``, ``*.rrip.zarr.zip`` or ``*.rrip.tif``; it appears when it is complete.
     settings : Settings, optional
-    quality : int, optional
-        1 … 100, short for ``Settings(quality=…)``; 90 if neither is given.
+    quality : int or "source", optional
+        1 … 100, short for ``Settings(quality=…)``; 90 if neither is given. ``"source"``: that of the source's
+        JPEG streams, whatever the settings say, so that the container is no worse than the source compressed once more.
     workers : int, optional
         Threads that encode and check, beside a few that wait for the disk; all cores if not given. With an executor,
         how many blocks that works on at a time.
@@ -122,6 +135,13 @@ def convert(
         Keep the label image, and a macro image that shows the label or may show it: they tell whose tissue it is.
     keep_identifiers : bool
         Keep the name of the file and all of its properties, not only those that say how it was scanned.
+    missing_tiles : str, optional
+        ``"background"``: tiles without data are background, also in formats where they mean damage. ``"error"``, the
+        default, refuses them there.
+    mpp : float or two floats, optional
+        Micrometres per pixel (x, y), in place of what the source says.
+    objective : float, optional
+        Nominal magnification, in place of what the source says.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -134,7 +154,7 @@ def convert(
     TypeError
         If `settings` are no Settings.
     ValueError
-        If `quality` is not that of `settings`.
+        If `quality` is not that of `settings`, or what changes how a source is opened is given with one that is open.
     TargetError
         If the target cannot be written, is being written by another run, or is there and `overwrite` is not set.
     SourceNotFoundError
@@ -147,12 +167,18 @@ def convert(
         If what there is to resume was begun from another source, with other settings or by another version, or if the
         executor lost its workers.
     """
-    settings, wanted = _chosen(settings, quality), Wanted(label, keep_identifiers)
+    settings, wanted = (
+        chosen_settings(settings, None if quality == "source" else quality),
+        Wanted(label, keep_identifiers),
+    )
+    how = opening(source, missing_tiles=missing_tiles, mpp=mpp, objective=objective)
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
-    with nullcontext(source) if isinstance(source, Source) else open_source(source) as opened:
+    with nullcontext(source) if isinstance(source, Source) else open_source(source, **how) as opened:
+        if quality == "source":
+            settings = replace(settings, quality=own_quality(opened))
         if resume and not _is_resumable(opened):
             raise RripError("an array cannot be resumed: nothing tells whether it is still the same; convert it anew")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
@@ -179,27 +205,6 @@ def convert(
                     writer.resumable = False
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 return run.finish(target)
-
-
-def _chosen(settings: Settings | None, quality: int | None) -> Settings:
-    """Settings from what a caller gives, one of the two or both.
-
-    Raises
-    ------
-    TypeError
-        If `settings` are no Settings.
-    ValueError
-        If both are given and differ.
-    """
-    if settings is None:
-        return Settings() if quality is None else Settings(quality=quality)
-    if not isinstance(settings, Settings):
-        raise TypeError(
-            f"settings are {shown(settings)}, expected rrip_format.Settings; for a quality alone write quality=…"
-        )
-    if quality not in {None, settings.quality}:
-        raise ValueError(f"quality is {quality!r}, but that of the settings is {settings.quality}; pass one of them")
-    return settings
 
 
 @contextmanager
@@ -362,4 +367,6 @@ class _Run:
             source_bytes=info.size_bytes,
             steps=self._plan.settings.steps,
             reached=self._plan.reached,
+            quality=self._plan.settings.quality,
+            compressions=metadata.slide.compressions,
         )

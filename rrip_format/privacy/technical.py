@@ -58,6 +58,7 @@ _NUMBERS = {
         |NoJpeg(Columns|Rows)|Physical(Macro)?(Width|Height)|BitsPerPixel|system\.version|calibration\.version
         |target\.white\.intensity|ccd\.(width|height)|(fine|coarse)\.focus\.pitch""",
     "huron": "",
+    "rrip": "image",
     "leica": "aperture|objective",
     "mirax": r"""GENERAL\.(OBJECTIVE_MAGNIFICATION|CameraImageDivisionsPerSide|IMAGENUMBER_[XY]|OUTPUT_RESOLUTION
         |SLIDE_VERSION|CURRENT_SLIDE_VERSION|VIMSLIDE_(POSITION_BUFFER|SLIDE_BITDEPTH|CAMERA_BITDEPTH)|ADAPTER_SIZE)
