@@ -81,6 +81,18 @@ def validate(
     sys.exit(code)
 
 
+def _has_filled_tiles(path: str) -> bool:
+    """Whether a container was made with background for tiles that its source lacks; False where it cannot be opened."""
+    from ..containers.base import open_container
+
+    try:
+        with closing(open_container(path)) as container:
+            given = container.metadata.writer.get("given")
+            return isinstance(given, dict) and given.get("missing_tiles") == "background"
+    except RripError:
+        return False
+
+
 def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
 ) -> Comparison | None:
@@ -89,7 +101,7 @@ def _compare(
     from ..integrity.comparison import check_size, compare
     from ..sources import open_source
 
-    with open_source(source) as opened:
+    with open_source(source, allow_missing_tiles=_has_filled_tiles(path)) as opened:
         try:
             container = open_container(path)
         except RripError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..spec.attachments import ICC_NAME, known_attachments
-from ..spec.metadata import Metadata, SlideMetadata
+from ..spec.metadata import Compression, Metadata, SlideMetadata
 from .technical import is_phrase, is_technical, technical
 
 __all__ = ["Identifiers", "find_identifiers", "neutral_name", "strip", "without_identifiers"]
@@ -40,7 +40,21 @@ def without_identifiers(about: SlideMetadata) -> SlideMetadata:
     """Return the description of a slide with technical properties only and a neutral name of its source."""
     vendor = None if isinstance(about.vendor, str) and not is_phrase(about.vendor) else about.vendor
     return replace(
-        about, vendor=vendor, properties=technical(about.properties), source_name=neutral_name(about.source_name)
+        about,
+        vendor=vendor,
+        properties=technical(about.properties),
+        source_name=neutral_name(about.source_name),
+        compressions=None if about.compressions is None else tuple(map(_neutral, about.compressions)),
+    )
+
+
+def _neutral(compression: Compression) -> Compression:
+    """Drop text that is not the name of a method."""
+    method, subsampling = compression.method, compression.subsampling
+    return replace(
+        compression,
+        method=method if is_phrase(method) else "unknown",
+        subsampling=subsampling if subsampling is None or is_phrase(subsampling) else None,
     )
 
 

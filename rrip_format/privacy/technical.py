@@ -58,6 +58,7 @@ _NUMBERS = {
         |NoJpeg(Columns|Rows)|Physical(Macro)?(Width|Height)|BitsPerPixel|system\.version|calibration\.version
         |target\.white\.intensity|ccd\.(width|height)|(fine|coarse)\.focus\.pitch""",
     "huron": "",
+    "rrip": "image",
     "leica": "aperture|objective",
     "mirax": r"""GENERAL\.(OBJECTIVE_MAGNIFICATION|CameraImageDivisionsPerSide|IMAGENUMBER_[XY]|OUTPUT_RESOLUTION
         |SLIDE_VERSION|CURRENT_SLIDE_VERSION|VIMSLIDE_(POSITION_BUFFER|SLIDE_BITDEPTH|CAMERA_BITDEPTH)|ADAPTER_SIZE)
@@ -79,7 +80,6 @@ _NUMBERS = {
         |SharedFunctionalGroupsSequence\[0\]\.PixelMeasuresSequence\[0\]\.(PixelSpacing\[[01]\]|SliceThickness
         |SpacingBetweenSlices)""",
     "ome": "PhysicalSize[XYZ]|SignificantBits|Size[XYZCT]",
-    "rrip": "image",
     "vips": """width|height|bands|[xy]offset|[xy]res|bits-per-sample|orientation|n-pages|n-subifds|page-height
         |jpeg-multiscan|palette|palette-bit-depth|interlaced|heif-bitdepth""",
 }

@@ -130,16 +130,18 @@ class DicomSource(Source):
                 0, 0, picture.height, picture.width
             )
 
-    def _files(self) -> list[Path]:
+    @property
+    def files(self) -> list[Path]:
+        """All files of the series."""
         return sorted(instance.path for instance in self._series)
 
     def fingerprint(self) -> dict[str, str | int]:
         """Return name, size and time of change of all files of the series."""
-        return fingerprint_files(self._path, self._files())
+        return fingerprint_files(self._path, self.files)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the bytes of all files of the series."""
-        return digest_files(self._path, self._files())
+        return digest_files(self._path, self.files)
 
     def _close(self) -> None:
         self._decoder.close()

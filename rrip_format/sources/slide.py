@@ -58,7 +58,7 @@ class OpenSlideSource(Source):
     def __init__(self, path: Path, files: list[Path] | None = None) -> None:
         self.where = str(path)
         self._path = path
-        self._files = files or [path]
+        self._all_files = files or [path]
         with boundary(self.where, "OpenSlide cannot open it"):
             self._slide: Any = load_reader("openslide").OpenSlide(str(path))
             properties = dict(self._slide.properties)
@@ -69,7 +69,7 @@ class OpenSlideSource(Source):
         mpp = [positive(properties.get(f"openslide.mpp-{axis}")) for axis in "xy"]
         # color_profile would be written anew by LittleCMS; the picture carries the bytes of the file.
         profile, notes = fitting_profile(self._slide.read_region((0, 0), 0, (1, 1)).info.get("icc_profile"))
-        files = fingerprint_files(self._path, self._files)
+        files = fingerprint_files(self._path, self.files)
         return SlideInfo(
             name=self._path.name,
             size_bytes=int(files["size_bytes"]),
@@ -106,13 +106,18 @@ class OpenSlideSource(Source):
         with boundary(self.where, f"its {name} image cannot be read"), openslide.OpenSlide(self.where) as slide:
             return to_rgb(np.asarray(slide.associated_images[name]), self.info.background)
 
+    @property
+    def files(self) -> list[Path]:
+        """The file, or all of a slide in several files."""
+        return self._all_files
+
     def fingerprint(self) -> dict[str, str | int]:
         """Return name, size and time of change of all member files."""
-        return fingerprint_files(self._path, self._files)
+        return fingerprint_files(self._path, self.files)
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the bytes of all member files."""
-        return digest_files(self._path, self._files)
+        return digest_files(self._path, self.files)
 
     def _close(self) -> None:
         self._slide.close()
