@@ -30,6 +30,7 @@ __all__ = [
     "imread",
     "info",
     "open",
+    "patch_openslide",
     "references",
     "repair",
     "validate",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .slides.slide import open_slide as open  # noqa: A004
     from .tuning.settings import Settings
     from .viewers.openslide_api import RripSlide
+    from .viewers.openslide_patch import patch_openslide
     from .zarr_views.kerchunk import references
     from .zarr_views.store import RripStore
 
@@ -60,6 +62,7 @@ _LAZY = {
     "imread": "slides.reading",
     "info": "slides.describing",
     "open": "slides.slide",
+    "patch_openslide": "viewers.openslide_patch",
     "references": "zarr_views.kerchunk",
     "repair": "integrity.repairing",
     "validate": "integrity.validation",

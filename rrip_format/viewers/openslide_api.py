@@ -96,7 +96,7 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     """
 
     def __init__(self, filename: str | os.PathLike[str]) -> None:
-        super().__init__()
+        openslide.AbstractSlide.__init__(self)  # by name: OpenSlide, which may come between, takes a path
         self._filename = filename
         self._slide: CachingSlide | None = None
         with _openslide_errors():
@@ -246,7 +246,7 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._filename!r})"
 
-    def __reduce__(self) -> tuple[type[RripSlide], tuple[str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._opened.name,)
 
 

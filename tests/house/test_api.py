@@ -86,6 +86,7 @@ NAMES = [
     "imread",
     "info",
     "open",
+    "patch_openslide",
     "references",
     "repair",
     "validate",
