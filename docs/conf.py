@@ -46,7 +46,9 @@ html_theme_options = {
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the sections of the docstrings have them
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {"NDArray": "NDArray"}
 python_maximum_signature_line_length = 88
 numpydoc_show_class_members = False
 copybutton_prompt_text = r"\$ "
