@@ -1,4 +1,4 @@
-"""The only page that other software sees in a sealed TIFF file: a picture that says so (spec section 10.10)."""
+"""The only page of a sealed TIFF file that other software sees: a picture of a notice (spec section 10.10)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _PIXELS = (
     "O+HVmj5i0ze4egIa+9Km9G9iuz1qNLq5ftnk3ZShBzlH1C1pdqW5PNpG9vlqHU6bK85TjvQAkcWWZ9Wd49hVmWF13Z9kTIrLE5OHzHqN/lQoHn"
     "SMcRtYehwm76nv94H1kg+RcIqO9efy1u7JV/c+sCemEubifiovZ/rV87fnoJ"
 )
-"""Black text on white, one bit a pixel, as zlib in base64: "RRIP whole-slide image", and with what to open it."""
+"""Black text on white, one bit per pixel, as zlib in base64: "RRIP whole-slide image", and how to open it."""
 
 
 def notice_pixels() -> bytes:
-    """Uncompressed pixels of the page, one bit each, rows of whole bytes."""
+    """Return the uncompressed pixels of the page, one bit each, rows of whole bytes."""
     return zlib.decompress(base64.b64decode(_PIXELS))
 
 
 def notice_tags(offset: int) -> dict[int, Value]:
-    """Tags of the page: one uncompressed strip of black and white at `offset`, without a pixel size."""
+    """Return the tags of the page: one uncompressed strip of black and white at `offset`, without a pixel size."""
     return {
         Tag.SUBFILE_TYPE: Value.of(Kind.LONG, 0),
         Tag.WIDTH: Value.of(Kind.LONG, _WIDTH),

@@ -1,8 +1,8 @@
-"""The chunk key encoding ``rrip`` of a container's root arrays: the keys of ``default``, under a name of our own.
+"""The chunk key encoding ``rrip`` of a container's root arrays: the keys of ``default`` under another name.
 
-It is there for readers that do not have it. Most of them look for a codec only when they have the bytes of a chunk, and
-arrays of level 2 and coarser have no chunks of their own, so such a reader would show their fill value. The encoding of
-keys is needed before, when the array is opened (spec section 9.2).
+Readers without this package fail on the unknown name when they open an array (spec section 9.2). Most of them look for
+the unknown codec only when they have read a chunk, and arrays of level 2 and coarser have no chunks of their own, so
+they would show the fill value.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["RripKeyEncoding"]
 
 @dataclass(frozen=True)
 class RripKeyEncoding(ChunkKeyEncoding):
-    """Keys ``c/0/ROW/COL`` of chunks."""
+    """Chunk keys ``c/0/ROW/COL``."""
 
     name: ClassVar[str] = KEY_ENCODING
 
     def encode_chunk_key(self, chunk_coords: tuple[int, ...]) -> str:
-        """Key of a chunk, relative to its array."""
+        """Return the key of a chunk, relative to its array."""
         return "/".join(("c", *map(str, chunk_coords)))
 
     def decode_chunk_key(self, chunk_key: str) -> tuple[int, ...]:
-        """Index of the chunk that a key names."""
+        """Return the index of the chunk at a key."""
         return tuple(map(int, chunk_key.split("/")[1:]))

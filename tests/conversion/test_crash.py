@@ -56,7 +56,7 @@ def begin(slide: Path, target: Path, families: int, settings: Settings = SETTING
     with pytest.raises(KeyboardInterrupt) as stopped:
         rrip_format.convert(slide, target, settings, workers=1, progress=stop, **options)
     assert not target.exists()
-    assert "--resume goes on" in stopped.value.__notes__[0]
+    assert "--resume continues" in stopped.value.__notes__[0]
 
 
 # Killed and hindered at every step
@@ -254,7 +254,7 @@ def test_the_settings_that_were_found_are_not_looked_for_again(slide, tmp_path, 
 def test_there_may_be_nothing_to_resume(slide, wanted, tmp_path):
     assert rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, resume=True).resumed_families == 0
     assert contents(tmp_path / "a.rrip.tif") == wanted[".rrip.tif"]
-    with pytest.raises(RripError, match="array cannot be resumed"):
+    with pytest.raises(RripError, match="its conversion cannot be resumed"):
         rrip_format.convert(tissue(64, 64), tmp_path / "b.rrip.tif", resume=True)
 
 

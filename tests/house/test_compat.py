@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from importlib.metadata import version
 
@@ -10,6 +11,7 @@ from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
 
 from rrip_format.compat import openslide_cache_bytes
 from rrip_format.zarr_views.codec import RripCodec
+from rrip_format.zarr_views.key_encoding import RripKeyEncoding
 
 
 def test_openslide_still_has_the_capacity_of_a_cache():
@@ -18,6 +20,14 @@ def test_openslide_still_has_the_capacity_of_a_cache():
     assert found == 12345, (
         f"openslide-python {version('openslide-python')} has no OpenSlideCache._capacity: see compat.py"
     )
+
+
+def test_zarr_still_has_the_base_of_key_encodings():
+    where = f"zarr {version('zarr')}: zarr.core.chunk_key_encodings.ChunkKeyEncoding"
+    module = importlib.import_module("zarr.core.chunk_key_encodings")
+    encode = module.ChunkKeyEncoding.encode_chunk_key
+    assert list(inspect.signature(encode).parameters) == ["self", "chunk_coords"], where
+    assert issubclass(RripKeyEncoding, module.ChunkKeyEncoding)
 
 
 @pytest.mark.parametrize(
