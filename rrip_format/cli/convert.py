@@ -16,7 +16,7 @@ import click
 from ..errors import RripError, printable
 from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from .ending import complain, fail, handle_sigterm, with_notes
-from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, takes_settings
+from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, PixelSize, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ _LARGE_PX = 64_000_000
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @IMAGE
+@click.option(
+    "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
+)
+@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
+@click.option(
+    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
+)
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
@@ -147,10 +154,13 @@ def _convert(
     from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
 
+    how = {name: options.pop(name) for name in ("image", "missing_tiles", "mpp", "objective")}
     if _is_container(source):
-        if given:
+        for_slides = [*given, *(name for name, value in how.items() if value is not None)]
+        if for_slides:
+            names = ", ".join(for_slides)
             raise click.UsageError(
-                f"{source} is a container: its tiles are copied, so {', '.join(given)} cannot be changed; leave it out"
+                f"{source} is a container: its tiles are copied, so {names} cannot be changed; leave it out"
             )
         stripping = Stripping(options["label"], options["keep_identifiers"]) if strip else None
         overwrite, verify = options["overwrite"], options["verify"]
@@ -164,26 +174,37 @@ def _convert(
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # in the background
+    from ..conversion.arguments import reading
+    from ..conversion.lossy import describe_loss, own_quality
     from ..conversion.run import convert as run
+    from ..privacy.identifiers import pixels_may_identify
     from ..slides.describing import format_bytes
     from ..sources import open_source
     from ..tuning.settings import Settings
 
-    settings, image = Settings(**given), options.pop("image")
-    if options["resume"] and not options["overwrite"] and _is_there(source, dest, settings, image, options):
-        click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: exists already")
-        return
-    with (
-        open_source(source, image=image) as opened,
-        nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
-        progress_bar("converting", quiet=as_json) as progress,
-    ):
-        for note in [] if as_json else opened.info.notes:
-            click.echo(printable(f"note: {note}"), err=True)
-        done = run(opened, dest, settings, executor=executor, progress=progress, **options)
+    settings = Settings(**{name: value for name, value in given.items() if value != "source"})
+    with open_source(source, **reading(source, **how)) as opened:
+        if given.get("quality") == "source":
+            settings = dataclasses.replace(settings, quality=own_quality(opened))
+        if options["resume"] and not options["overwrite"] and _is_there(opened, dest, settings, options):
+            click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: exists already")
+            return
+        with (
+            nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
+            progress_bar("converting", quiet=as_json) as progress,
+        ):
+            for note in [] if as_json else opened.info.notes:
+                click.echo(printable(f"note: {note}"), err=True)
+            done = run(opened, dest, settings, executor=executor, progress=progress, **options)
+        shown = pixels_may_identify(opened.info.properties)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
         return
+    notes = [describe_loss(Path(source).name, done.compressions, settings)]
+    if shown:
+        notes.append(f"{Path(source).name} says that its pixels show the label or other text; nothing removes that")
+    for note in filter(None, notes):
+        click.echo(printable(f"note: {note}"), err=True)
     kind = str(settings.target).partition("=")[0]
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
@@ -206,19 +227,17 @@ def _is_container(source: str) -> bool:
     return True
 
 
-def _is_there(source: str, dest: str, settings: Settings, image: str | None, options: dict[str, Any]) -> bool:
+def _is_there(source: Source, dest: str, settings: Settings, options: dict[str, Any]) -> bool:
     """Return whether the target is the complete result of the same command."""
     from ..containers.base import open_container
     from ..conversion.plan import Wanted, is_made_of
-    from ..sources import open_source
 
     try:
         container = open_container(dest)
     except (RripError, OSError, ValueError):
         return False
     container.close()
-    with open_source(source, image=image) as opened:
-        return is_made_of(container.metadata, opened, settings, Wanted(options["label"], options["keep_identifiers"]))
+    return is_made_of(container.metadata, source, settings, Wanted(options["label"], options["keep_identifiers"]))
 
 
 def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, verify: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["AS_JSON", "IMAGE", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "takes_settings"]
+__all__ = ["AS_JSON", "IMAGE", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "PixelSize", "takes_settings"]
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 IMAGE = click.option(
@@ -27,9 +27,43 @@ WORKERS = click.option(
     "-j", "--workers", type=click.IntRange(min=1), help="Threads, or processes for a large slide. [all cores]"
 )
 
+
+class _Quality(click.ParamType[int | str]):
+    """A JPEG quality, or ``source``."""
+
+    name = "1…100|source"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return a number, or the word."""
+        return "source" if value == "source" else click.IntRange(1, 100).convert(value, param, ctx)
+
+
+class PixelSize(click.ParamType[float | tuple[float, float]]):
+    """Micrometres per pixel: one number, or two of x and y with a comma between."""
+
+    name = "UM[,UM]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | tuple[float, float]:
+        """Return a number, or two."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
+        try:
+            sizes = [float(part) for part in value.split(",")]
+        except ValueError:
+            sizes = []
+        if not 1 <= len(sizes) <= 2 or not all(1e-6 <= size <= 1e6 for size in sizes):
+            self.fail(f"{value!r} is not one or two sizes in micrometres, such as 0.25 or 0.25,0.26", param, ctx)
+        return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
 _SETTINGS = {
     "quality": click.option(
-        "-q", "--quality", type=click.IntRange(1, 100), help="As good as a JPEG pyramid of this quality. [90]"
+        "-q",
+        "--quality",
+        type=_Quality(),
+        help="As good as a JPEG pyramid of this quality, or of its own: source. [90]",
     ),
     "target": click.option(
         "--target", help="Instead of a quality, reach psnr=…, ratio=… or ssimulacra2=… on a sample."

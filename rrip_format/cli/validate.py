@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -81,6 +81,20 @@ def validate(
     sys.exit(code)
 
 
+def _reading(path: str) -> dict[str, Any]:
+    """Return how the source of a container was read, in arguments of ``open_source``; none if it cannot be opened."""
+    from ..containers.base import open_container
+
+    try:
+        with closing(open_container(path)) as container:
+            given = container.metadata.writer.get("given")
+            filled = isinstance(given, dict) and given.get("missing_tiles") == "background"
+            image = container.metadata.slide.properties.get("rrip.image")
+            return {"allow_missing_tiles": filled, "image": image}
+    except RripError:
+        return {}
+
+
 def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
 ) -> Comparison | None:
@@ -89,7 +103,7 @@ def _compare(
     from ..integrity.comparison import check_size, compare
     from ..sources import open_source
 
-    with open_source(source) as opened:
+    with open_source(source, **_reading(path)) as opened:
         try:
             container = open_container(path)
         except RripError:

@@ -20,6 +20,8 @@ from ..containers.base import load_json
 from ..errors import RripError, SourceError
 from ..privacy.identifiers import without_identifiers
 from ..sources import Source
+from ..sources.compressions import find_compressions
+from ..sources.storedtiles import count_missing_tiles
 from ..spec.geometry import Geometry
 from ..spec.metadata import Coding, Metadata, SlideMetadata, parse_metadata
 from ..spec.zarr_layout import dump
@@ -96,8 +98,7 @@ def _plan(source: Source, settings: Settings, fits: Fits, reached: float | None,
 
 def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
     """Return the UUID of the container, the same for the same source and settings."""
-    options = getattr(source.reopen[0], "keywords", {})
-    read_with = {name: value for name, value in options.items() if value is not None and value is not False}
+    read_with = {name: value for name, value in _options(source).items() if value is not None and value is not False}
     identity = hashlib.sha256(rfc8785.dumps({"settings": settings.to_json(), "writer": __version__}))
     identity.update(rfc8785.dumps([list(source.info.background), read_with]))
     identity.update(digest)
@@ -192,8 +193,42 @@ def _slide(source: Source, wanted: Wanted) -> SlideMetadata:
     """Return the description of the slide, without identifiers unless they are wanted."""
     info = source.info
     mpp = None if info.mpp_x is None or info.mpp_y is None else (info.mpp_x, info.mpp_y)
-    slide = SlideMetadata(mpp, info.objective_power, info.vendor, info.properties, info.name, info.size_bytes)
+    slide = SlideMetadata(
+        mpp=mpp,
+        objective=info.objective_power,
+        vendor=info.vendor,
+        properties=info.properties,
+        source_name=info.name,
+        source_bytes=info.size_bytes,
+        compressions=find_compressions(source),
+        missing_tiles=count_missing_tiles(source) if _options(source).get("allow_missing_tiles") else 0,
+    )
     return slide if wanted.identifiers else without_identifiers(slide)
+
+
+def _options(source: Source) -> Mapping[str, Json]:
+    """Return the arguments that a source was opened with."""
+    found: Mapping[str, Json] = getattr(source.reopen[0], "keywords", {})
+    return found
+
+
+def _given(source: Source) -> dict[str, Json]:
+    """Return what the user stated in place of what the source says (spec section 8.4)."""
+    options, given = _options(source), dict[str, Json]()
+    if options.get("mpp") is not None:
+        given["mpp"] = [_whole(source.info.mpp_x), _whole(source.info.mpp_y)]
+    if options.get("objective_power") is not None:
+        given["objective"] = _whole(options["objective_power"])
+    if options.get("background") is not None:
+        given["background"] = list(options["background"])
+    if options.get("allow_missing_tiles"):
+        given["missing_tiles"] = "background"
+    return given
+
+
+def _whole(value: float | None) -> float | None:
+    """Return a whole number without its fraction, as the metadata have it (spec section 8.1)."""
+    return int(value) if value is not None and float(value).is_integer() else value
 
 
 def is_made_of(metadata: Metadata, source: Source, settings: Settings, wanted: Wanted) -> bool:
@@ -225,6 +260,8 @@ def make_metadata(
         coding = replace(coding, empty_bits=np.packbits(empty).tobytes())
     slide = _slide(source, wanted or Wanted())
     writer = {"name": "rrip_format", "version": __version__, "settings": plan.settings.to_json()}
+    if given := _given(source):
+        writer["given"] = given
     metadata = Metadata(coding, slide, writer)
     try:
         parse_metadata(load_json(dump(metadata.to_json()), "the object rrip"))

@@ -9,18 +9,20 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..containers.base import total_bytes
 from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
-from ..errors import RripError, SourceError, shown
+from ..errors import RripError, SourceError
 from ..sources import Source, open_source
 from ..spec.geometry import Geometry
-from ..spec.metadata import Metadata
+from ..spec.metadata import Compression, Metadata
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
+from .arguments import chosen_settings, reading
+from .lossy import own_quality
 from .pictures import encode_pictures
 from .pipeline import Pipeline, is_resumable
 from .plan import Plan, Wanted, make_metadata, make_plan, note_plan, recall_plan
@@ -54,6 +56,10 @@ class Conversion:
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         Value that was reached for the target of the settings, on a sample.
+    quality : int
+        Of the settings; where the source's own was wanted, that.
+    compressions : tuple of Compression, or None
+        How the pixels of the source had been compressed before, oldest first; None where that is not known.
     notes : tuple of str
         How the source was read, where that needs a word: which of several pictures, what was left out.
     """
@@ -70,6 +76,8 @@ class Conversion:
     source_bytes: int | None
     steps: Steps | None
     reached: float | None
+    quality: int
+    compressions: tuple[Compression, ...] | None
     notes: tuple[str, ...] = ()
 
 
@@ -78,7 +86,7 @@ def convert(
     target: str | os.PathLike[str],
     settings: Settings | None = None,
     *,
-    quality: int | None = None,
+    quality: int | Literal["source"] | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
     overwrite: bool = False,
@@ -87,6 +95,9 @@ def convert(
     label: bool = False,
     keep_identifiers: bool = False,
     image: int | str | None = None,
+    missing_tiles: Literal["error", "background"] | None = None,
+    mpp: float | tuple[float, float] | None = None,
+    objective: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -100,8 +111,9 @@ def convert(
         ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it is complete.
     settings : Settings, optional
         Settings of the encoder.
-    quality : int, optional
-        1 … 100, short for ``Settings(quality=…)``; by default 90.
+    quality : int or "source", optional
+        1 … 100, short for ``Settings(quality=…)``; by default 90. ``"source"``: that of the JPEG streams of the source,
+        whatever the settings say, so that the container is no worse than the source compressed once more.
     workers : int, optional
         Number of threads that encode and check, besides a few that wait for the disk; by default the number of cores.
         With an executor, the number of blocks that it works on at the same time.
@@ -123,6 +135,13 @@ def convert(
     image : int or str, optional
         Number (0 first) or name of the picture to convert, where a source holds several; the largest if not given.
         What `source` is open for already cannot be changed.
+    missing_tiles : str, optional
+        ``"background"``: tiles without data are background, also in formats where they mean damage. ``"error"``, the
+        default, refuses them there.
+    mpp : float or two floats, optional
+        Micrometres per pixel (x, y), in place of what the source says.
+    objective : float, optional
+        Nominal magnification, in place of what the source says.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -136,7 +155,7 @@ def convert(
     TypeError
         If `settings` is not a :class:`Settings`.
     ValueError
-        If `quality` differs from that of `settings`, or `image` is given with a source that is open.
+        If `quality` differs from that of `settings`, or how to read a source is given with one that is open.
     TargetError
         If the target cannot be written, is being written by another run, or exists and `overwrite` is not set.
     SourceNotFoundError
@@ -149,14 +168,16 @@ def convert(
         If the interrupted run had another source, other settings or another version, or if the executor lost its
         workers.
     """
-    settings, wanted = _chosen(settings, quality), Wanted(label, keep_identifiers)
-    if image is not None and isinstance(source, Source):
-        raise ValueError(f"image is {image!r}, but the source is open already; pass it to open_source")
+    settings = chosen_settings(settings, None if quality == "source" else quality)
+    wanted = Wanted(label, keep_identifiers)
+    how = reading(source, image=image, missing_tiles=missing_tiles, mpp=mpp, objective=objective)
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
-    with nullcontext(source) if isinstance(source, Source) else open_source(source, image=image) as opened:
+    with nullcontext(source) if isinstance(source, Source) else open_source(source, **how) as opened:
+        if quality == "source":
+            settings = replace(settings, quality=own_quality(opened))
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
@@ -184,27 +205,6 @@ def convert(
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 metadata = make_metadata(opened, plan, wanted, run.empty)
                 return _finish(opened, plan, run, writer, metadata, target)
-
-
-def _chosen(settings: Settings | None, quality: int | None) -> Settings:
-    """Return the settings that a caller passes, or those of a quality.
-
-    Raises
-    ------
-    TypeError
-        If `settings` is not a :class:`Settings`.
-    ValueError
-        If both are given and differ.
-    """
-    if settings is None:
-        return Settings() if quality is None else Settings(quality=quality)
-    if not isinstance(settings, Settings):
-        raise TypeError(
-            f"settings is {shown(settings)}, expected rrip_format.Settings; to set only the quality pass quality=…"
-        )
-    if quality not in {None, settings.quality}:
-        raise ValueError(f"quality is {quality!r}, but that of the settings is {settings.quality}; pass one of them")
-    return settings
 
 
 @contextmanager
@@ -252,5 +252,7 @@ def _finish(
         source_bytes=info.size_bytes,
         steps=plan.settings.steps,
         reached=plan.reached,
+        quality=plan.settings.quality,
+        compressions=metadata.slide.compressions,
         notes=info.notes,
     )

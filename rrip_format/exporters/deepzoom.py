@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,13 @@ def _save(job: ExportJob, rgb: NDArray[np.uint8], path: Path) -> None:
 
 def _write_attachments(job: ExportJob, folder: Path) -> None:
     about = job.about
-    properties = {"name": about.source_name, "mpp": about.mpp, "objective": about.objective, "vendor": about.vendor}
+    properties: dict[str, Any] = {
+        "name": about.source_name,
+        "mpp": about.mpp,
+        "objective": about.objective,
+        "vendor": about.vendor,
+    }
+    properties["compressions"] = [compression.to_json() for compression in job.history]
     (folder / "properties.json").write_text(json.dumps(properties, ensure_ascii=False, indent=2), "utf-8")
     if job.icc_profile:
         (folder / "icc_profile.icc").write_bytes(job.icc_profile)

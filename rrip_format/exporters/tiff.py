@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..concurrency.pool import in_order_on
 from ..extras import needs
+from ..spec.metadata import history_text
 from .tiles import ExportJob, export_side, level_grid
 
 __all__ = ["write_tiff"]
@@ -44,6 +45,8 @@ def write_tiff(job: ExportJob, path: Path, *, ome: bool) -> None:
                 options["subfiletype"] = _REDUCED
             elif ome:
                 options |= {"subifds": len(levels) - 1, "metadata": _ome(job)}
+            else:
+                options["description"] = history_text(job.history)
             side = export_side(job.slide.geometry)
             shape = level.height, level.width, 3
             tiff.write(_tiles(job, level.index), shape=shape, dtype="uint8", tile=(side, side), **options)
@@ -78,6 +81,7 @@ def _ome(job: ExportJob) -> dict[str, Any]:
     found: dict[str, Any] = {"axes": "YXS", "Name": about.source_name}
     for axis, size in zip("XY", about.mpp or (), strict=False):
         found |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
+    found["Description"] = history_text(job.history)
     return found
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..slides.slide import Slide
 from ..spec.geometry import Geometry, ceil_div
-from ..spec.metadata import SlideMetadata
+from ..spec.metadata import JPEG, Compression, SlideMetadata
 
 __all__ = ["ExportJob", "export_side", "level_grid", "total_tiles"]
 
@@ -56,6 +56,20 @@ class ExportJob:
     def subsampling(self) -> tuple[int, int]:
         """Subsampling of chroma: none from quality 90 on, as in libvips."""
         return (1, 1) if self.quality >= 90 else (2, 2)
+
+    @property
+    def history(self) -> list[Compression]:
+        """All compressions of what is exported, oldest first, this one included (spec section 8.9)."""
+        writer = self.slide.metadata.writer
+        settings = writer.get("settings")
+        quality = settings.get("quality") if isinstance(settings, dict) else None
+        known = isinstance(quality, int) and not isinstance(quality, bool) and 1 <= quality <= 100
+        subsampling = "4:4:4" if self.subsampling == (1, 1) else "4:2:0"
+        return [
+            *(self.about.compressions or ()),
+            Compression("RRIP", True, quality if known else None),
+            Compression(JPEG, True, self.quality, subsampling),
+        ]
 
     def read(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
         """Read RGB of one exported tile, cropped to the level."""

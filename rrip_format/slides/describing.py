@@ -12,6 +12,7 @@ from ..containers.pictures import shows_label
 from ..errors import RripError, printable
 from ..privacy.identifiers import find_identifiers
 from ..spec.geometry import BASE_LEVEL
+from ..spec.metadata import Compression
 from ..spec.zarr_layout import ICC_ARRAY, parse_tile_key
 from .slide import Slide, open_slide
 
@@ -127,6 +128,19 @@ def _repaired(writer: dict[str, Json]) -> list[str]:
     return [f"  repaired   {lost} tiles lost, {rebuilt} rebuilt, {filled} filled from the coarser level"]
 
 
+def _source_history(source: dict[str, Json]) -> list[str]:
+    """Return lines about what the source had lost before (spec section 8.9)."""
+    lines, found = [], source.get("compressions")
+    if found is not None:
+        words = ", then ".join(str(Compression.parse(entry)) for entry in found) or "not compressed, as far as it says"
+        lines.append(f"  source     {words}")
+    if source.get("missing_tiles"):
+        lines.append(
+            f"  missing    {source['missing_tiles']} tiles of the source had no data; they are background here"
+        )
+    return lines
+
+
 def _identifiers(found: dict[str, Json]) -> str:
     """Describe what may identify the patient."""
     properties, pictures = found["properties"], found["pictures"]
@@ -135,9 +149,11 @@ def _identifiers(found: dict[str, Json]) -> str:
         names = ", ".join(properties[:3]) + (" …" if len(properties) > 3 else "")
         parts.append(f"{len(properties)} properties ({names})")
     parts += [f"its {name} image" for name in pictures]
-    if not parts:
-        return "nothing known to identify a patient, no label image"
-    return f"{', '.join(parts)} may identify a patient; 'rrip convert … --strip' makes a copy without"
+    says = (
+        [f"{', '.join(parts)} may identify a patient; 'rrip convert … --strip' makes a copy without"] if parts else []
+    )
+    says += ["its pixels show the label or other text, as DICOM says"] if found["pixels"] else []
+    return "; ".join(says) or "nothing known to identify a patient, no label image"
 
 
 class _Unknown(dict[str, Json]):
@@ -192,6 +208,7 @@ def format_info(found: dict[str, Json]) -> str:
         f"  settings   {_settings(metadata['writer'])}",
         f"  families   {found['families']}, {found['empty_families']} of them empty",
         f"  privacy    {_identifiers(found['identifiers'])}",
+        *_source_history(slide["source"]),
         *_repaired(metadata["writer"]),
         "",
         "  level        size (px)   tile    tiles        bytes   share",

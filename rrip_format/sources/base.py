@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -136,6 +137,12 @@ class Source(ABC):
     def associated(self) -> AssociatedImages:
         """Return functions that read the thumbnail, macro, label… as RGB uint8 (H, W, 3), by name; often empty."""
         return {}
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is read, None of an array; of several files the one that names the others."""
+        found = getattr(self, "_path", None)
+        return found if isinstance(found, Path) else None
 
     def close(self) -> None:
         """Release files and memory; reading afterwards is a `SourceError`."""

@@ -179,8 +179,8 @@ def check_level(tif: Any, page: Any, where: str, *, allow_missing_tiles: bool = 
     missing = (offsets == 0) | (counts == 0)
     if missing.any() and not sparse:
         msg = (
-            f"{where}: {_some(missing, across)} of level 0 without data; get a complete copy, or pass "
-            "allow_missing_tiles=True to fill with background"
+            f"{where}: {_some(missing, across)} of level 0 without data; get a complete copy, or fill them with "
+            "background (--missing-tiles background)"
         )
         raise SourceError(msg)
     size = tif.filehandle.size

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.annex_k import scaled_table
 from ..core.difference import centred
 from ..core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
 from ..core.predict import Taps
@@ -68,21 +69,6 @@ _LUMA_TAPS = (-8, 60, 16, -4), SHARP
 Pair = tuple[int, int]
 Steps = tuple[float, float, float]
 
-# fmt: off
-_ANNEX_K = (
-    np.array([
-        16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-        14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-        49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-    ]),
-    np.array([
-        17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-        47, 66, 99, 99, 99, 99, 99, 99, *[99] * 32,
-    ]),
-)
-"""The luma and chroma quantisation tables of T.81 Annex K.1, in raster order."""
-# fmt: on
-
 
 def _jpeg_scale(quality: float) -> float:
     """Return the factor by which libjpeg scales the tables of T.81 Annex K at a quality of 1 … 100."""
@@ -91,9 +77,7 @@ def _jpeg_scale(quality: float) -> float:
 
 def _annex_k(kind: int, quality: int) -> Quantiser:
     """Return table 0 (luma) or 1 (chroma) of T.81 Annex K, scaled as in libjpeg, with rounding to the nearest level."""
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    steps = np.clip((_ANNEX_K[kind] * percent + 50) // 100, 1, 255)
-    return Quantiser(steps[ZIGZAG].astype(np.uint8))
+    return Quantiser(scaled_table(kind, quality)[ZIGZAG].astype(np.uint8))
 
 
 def luma_step(quality: float) -> float:

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from .attribute import Metadata, SlideMetadata, parse_metadata
 from .coding import BILINEAR, FORMAT_VERSION, SHARP, Coding, ResidualCoding, parse_codec, parse_coding
+from .compression import JPEG, JPEG_2000, Compression, find_history, history_text
 from .rules import validate_coding, validate_metadata
 from .sealing import seal
 
 __all__ = [
     "BILINEAR",
     "FORMAT_VERSION",
+    "JPEG",
+    "JPEG_2000",
     "SHARP",
     "Coding",
+    "Compression",
     "Metadata",
     "ResidualCoding",
     "SlideMetadata",
+    "find_history",
+    "history_text",
     "parse_codec",
     "parse_coding",
     "parse_metadata",

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import FormatError
 from .coding import Coding, check_version, to_coding
+from .compression import Compression
 from .rules import validate_metadata
 from .sealing import error_of, seal
 
@@ -34,6 +35,10 @@ class SlideMetadata:
         File name of the source, without directories.
     source_bytes : int or None
         Size of the source, bytes.
+    compressions : tuple of Compression, or None
+        What the pixels of the source have gone through, oldest first; None where that is not known.
+    missing_tiles : int
+        Tiles of the source without data, which are background here.
     """
 
     mpp: tuple[float, float] | None = None
@@ -42,15 +47,22 @@ class SlideMetadata:
     properties: Mapping[str, str] = field(default_factory=dict)
     source_name: str = "array"
     source_bytes: int | None = None
+    compressions: tuple[Compression, ...] | None = None
+    missing_tiles: int = 0
 
     def to_json(self) -> dict[str, Json]:
         """Return the ``slide`` object."""
+        source: dict[str, Json] = {"name": self.source_name, "bytes": self.source_bytes}
+        if self.compressions is not None:
+            source["compressions"] = [compression.to_json() for compression in self.compressions]
+        if self.missing_tiles:
+            source["missing_tiles"] = self.missing_tiles
         return {
             "mpp": None if self.mpp is None else [_number(value) for value in self.mpp],
             "objective": None if self.objective is None else _number(self.objective),
             "vendor": self.vendor,
             "properties": dict(self.properties),
-            "source": {"name": self.source_name, "bytes": self.source_bytes},
+            "source": source,
         }
 
 
@@ -106,7 +118,8 @@ def parse_metadata(document: Json) -> Metadata:
     problems = validate_metadata(document)
     if problems:
         raise error_of(problems)
-    slide = document["slide"]
+    slide, source = document["slide"], document["slide"]["source"]
+    compressions = source.get("compressions")
     return Metadata(
         to_coding(document["coding"]),
         SlideMetadata(
@@ -114,8 +127,10 @@ def parse_metadata(document: Json) -> Metadata:
             objective=None if slide.get("objective") is None else float(slide["objective"]),
             vendor=slide.get("vendor"),
             properties=slide["properties"],
-            source_name=slide["source"]["name"],
-            source_bytes=slide["source"].get("bytes"),
+            source_name=source["name"],
+            source_bytes=source.get("bytes"),
+            compressions=None if compressions is None else tuple(map(Compression.parse, compressions)),
+            missing_tiles=source.get("missing_tiles") or 0,
         ),
         document["writer"],
         document["attachments"],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ...errors import shown
 from ..geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES
+from .compression import compression_problems
 from .sealing import seal_problems
 
 __all__ = ["is_int", "validate_coding", "validate_metadata"]
@@ -80,8 +81,13 @@ def validate_metadata(document: Json) -> list[str]:
         problems.append("rrip.slide.properties: expected an object of strings")
     if not isinstance(source, dict) or not isinstance(source.get("name"), str):
         problems.append("rrip.slide.source: expected an object with a name")
-    elif source.get("bytes") is not None and not is_int(source["bytes"], 0, 2**53 - 1):
-        problems.append(f"rrip.slide.source.bytes: is {shown(source['bytes'])}, expected null or a size in bytes")
+    else:
+        if source.get("bytes") is not None and not is_int(source["bytes"], 0, 2**53 - 1):
+            problems.append(f"rrip.slide.source.bytes: is {shown(source['bytes'])}, expected null or a size in bytes")
+        missing = source.get("missing_tiles")
+        if missing is not None and not is_int(missing, 0, 2**53 - 1):
+            problems.append(f"rrip.slide.source.missing_tiles: is {shown(missing)}, expected null or a number of tiles")
+        problems += compression_problems(source.get("compressions"))
     if not isinstance(writer, dict):
         problems.append("rrip.writer: expected an object")
     attachments = document.get("attachments")

@@ -210,3 +210,19 @@ def _check_slide(slide: dict[str, Any]) -> None:
     _require(isinstance(source, dict) and isinstance(source.get("name"), str), "slide.source.name")
     size = source.get("bytes")
     _require(size is None or _is_integer(size, 0), "slide.source.bytes")
+    missing = source.get("missing_tiles")
+    _require(missing is None or _is_integer(missing, 0), "slide.source.missing_tiles")
+    _check_compressions(source.get("compressions"))
+
+
+def _check_compressions(document: Any) -> None:
+    """Section 8.9."""
+    _require(document is None or isinstance(document, list), "slide.source.compressions")
+    for entry in document or []:
+        where = "slide.source.compressions"
+        _require(isinstance(entry, dict) and isinstance(entry.get("method"), str), f"{where}.method")
+        lossy, quality, subsampling, ratio = map(entry.get, ("lossy", "quality", "subsampling", "ratio"))
+        _require(lossy is None or isinstance(lossy, bool), f"{where}.lossy")
+        _require(quality is None or _is_integer(quality, 1, 100), f"{where}.quality")
+        _require(subsampling is None or isinstance(subsampling, str), f"{where}.subsampling")
+        _require(ratio is None or (_is_number(ratio, 0) and ratio > 0), f"{where}.ratio")

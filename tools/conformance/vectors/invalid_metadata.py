@@ -159,6 +159,18 @@ def metadata_problems() -> Iterator[Case]:
     yield refuse(
         "source-negative", "the source has -1 bytes", slide, put("slide", "source", {"name": "a", "bytes": -1})
     )
+    for name, about, member, value in (
+        ("missing-tiles-negative", "minus one missing tile", "missing_tiles", -1),
+        ("compressions-text", "compressions are a string", "compressions", "JPEG"),
+        ("compression-text", "a compression is a string", "compressions", ["JPEG"]),
+        ("compression-nameless", "a compression has no method", "compressions", [{"lossy": True}]),
+        ("compression-lossy", "lossy is a number", "compressions", [{"method": "ISO_10918_1", "lossy": 1}]),
+        ("compression-quality", "a quality of 101", "compressions", [{"method": "ISO_10918_1", "quality": 101}]),
+        ("compression-ratio", "a ratio of 0", "compressions", [{"method": "ISO_10918_1", "ratio": 0}]),
+        ("compression-subsampling", "subsampling is a number", "compressions", [{"method": "x", "subsampling": 420}]),
+    ):
+        source = {"name": "a", member: value}
+        yield refuse(name, about, "8.3 8.9", put("slide", "source", source))
     yield refuse("slide-missing", "there is no slide", slide, lambda rrip: rrip.pop("slide"))
     yield refuse("writer-missing", "there is no writer", "8.4", lambda rrip: rrip.pop("writer"))
     yield refuse("attachments-missing", "there is no list of attachments", "8.7", lambda rrip: rrip.pop("attachments"))

@@ -265,6 +265,17 @@ def metadata_cases() -> Iterator[Case]:
         "attachments": {},
     }
     yield Case("metadata-sparse", "every member that may be absent is", "8.2 8.3 8.4", resealed({"rrip": sparse}))
+    history = copy.deepcopy(full)
+    history["slide"]["source"] |= {
+        "missing_tiles": 3,
+        "compressions": [
+            {"method": "ISO_10918_1", "lossy": True, "quality": 30, "subsampling": "4:2:0", "ratio": 15.5},
+            {"method": "ISO_15444_1", "lossy": None, "ratio": 12},
+            {"method": "Deflate"},
+        ],
+    }
+    about = "a source with missing tiles that was compressed three times"
+    yield Case("metadata-history", about, "8.3 8.9", resealed({"rrip": history}))
     extra = copy.deepcopy(full)
     extra["coding"]["comment"], extra["slide"]["scanner"] = "a member of a later minor revision", {"serial": 7}
     extra = resealed({"rrip": extra})["rrip"]

@@ -1,0 +1,205 @@
+"""What the pixels of a source have gone through: the codec that they are stored with, and earlier ones it tells of.
+
+Looked up in the file beside the reader, from a few tiles, without decoding: JPEG by its tables, JPEG 2000 by its
+wavelet, DICOM by its attributes too, and Aperio by its description, which keeps one line for each time that a slide was
+written (spec section 8.9).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+from rrip_format.errors import RripError
+from rrip_format.sources.base import Source, boundary, positive
+from rrip_format.sources.files import head_of, is_dicom
+from rrip_format.sources.jpegtables import JpegLoss, read_loss
+from rrip_format.sources.storedtiles import HEADER_BYTES, SAMPLED_TILES, stored_tiles
+from rrip_format.sources.tiffcheck import is_tiff
+from rrip_format.spec.metadata import JPEG, JPEG_2000, Compression, find_history
+
+__all__ = ["find_compressions"]
+
+_TIFF_CODECS: dict[int, tuple[str, bool | None]] = {
+    2: ("CCITT", False),
+    3: ("CCITT", False),
+    4: ("CCITT", False),
+    5: ("LZW", False),
+    8: ("Deflate", False),
+    32773: ("PackBits", False),
+    32946: ("Deflate", False),
+    34925: ("LZMA", False),
+    50000: ("Zstandard", False),
+    34887: ("LERC", None),
+    50001: ("WebP", None),
+    50002: ("ISO_18181_1", None),
+    52546: ("ISO_18181_1", None),
+    22610: ("ISO_29199_2", None),
+    34934: ("ISO_29199_2", None),
+}
+_TIFF_NONE, _TIFF_JPEG, _TIFF_JPEG_2000 = 1, {6, 7}, {33003, 33004, 33005, 34712}
+
+_LOADERS: dict[str, tuple[str, bool | None]] = {
+    "png": ("Deflate", False),
+    "gif": ("LZW", None),
+    "webp": ("WebP", None),
+    "jp2k": (JPEG_2000, None),
+    "jxl": ("ISO_18181_1", None),
+    "heif": ("HEIF", None),
+}
+"""By the beginning of the name of libvips' loader."""
+
+_SYNTAXES: dict[str, tuple[str, bool | None]] = {
+    **{f"1.2.840.10008.1.2.4.{k}": (JPEG, True) for k in (50, 51)},
+    **{f"1.2.840.10008.1.2.4.{k}": (JPEG, False) for k in (57, 70)},
+    "1.2.840.10008.1.2.4.80": ("ISO_14495_1", False),
+    "1.2.840.10008.1.2.4.81": ("ISO_14495_1", None),
+    "1.2.840.10008.1.2.4.90": (JPEG_2000, False),
+    "1.2.840.10008.1.2.4.91": (JPEG_2000, None),
+    "1.2.840.10008.1.2.4.110": ("ISO_18181_1", False),
+    "1.2.840.10008.1.2.4.112": ("ISO_18181_1", None),
+    "1.2.840.10008.1.2.4.201": ("ISO_15444_15", False),
+    "1.2.840.10008.1.2.4.203": ("ISO_15444_15", None),
+    "1.2.840.10008.1.2.5": ("RLE", False),
+    "1.2.840.10008.1.2.1.99": ("Deflate", False),
+}
+"""Of DICOM: method, and whether it loses anything; those of one stream may or may not."""
+
+_APERIO_CODEC = re.compile(r"\b(JPEG|J2K)/[A-Za-z0-9]{1,12} Q ?= ?(\d{1,3})\b")
+_SEARCHED_BYTES, _DATA_FILES = 1 << 20, 20
+
+_VMS_FILE = re.compile(rb"^ImageFile[^=\r\n]{0,40}=([^\r\n]{1,255})", re.MULTILINE)
+"""A part of level 0 of a VMS."""
+
+_CODE = re.compile("[A-Z0-9_ ]{1,16}")
+"""A code string of DICOM; anything else may be free text."""
+
+
+def find_compressions(source: Source) -> tuple[Compression, ...] | None:
+    """Find what the pixels of a source have gone through, oldest first; None where that cannot be told.
+
+    Never an error: what cannot be read here is not known.
+    """
+    path = source.path
+    if path is None:
+        return None
+    info = source.info
+    try:
+        with boundary(source.where, "its compression cannot be read"):
+            head = head_of(path)
+            if is_dicom(head):
+                return _of_dicom(path, info.properties)
+            if is_tiff(head):
+                return _of_tiff(path, (info.width, info.height))
+            if info.reader == "vips":
+                return _of_picture(path, info.properties.get("vips.vips-loader", ""), info.width * info.height)
+            return _of_folder(path)
+    except RripError:
+        return None
+
+
+def _of_tiff(path: Path, size: tuple[int, int]) -> tuple[Compression, ...] | None:
+    with stored_tiles(path, size) as tiles:
+        told = find_history(tiles.description)  # of our own export, this file's compression included
+        earlier = _earlier_of_aperio(tiles.description) if told is None else told[:-1]
+        if tiles.codec == _TIFF_NONE:
+            return earlier
+        if tiles.codec in _TIFF_JPEG:
+            losses = [loss for loss in (read_loss(head, tiles.tables) for head in tiles.heads()) if loss is not None]
+            return (*earlier, _as_jpeg(losses, tiles.ratio))
+        if tiles.codec in _TIFF_JPEG_2000:
+            loses = any(map(_is_irreversible, tiles.heads()))  # what uses the other wavelet may be cut short
+            return (*earlier, Compression(JPEG_2000, loses or None, None, None, tiles.ratio))
+        if tiles.codec in _TIFF_CODECS:
+            method, lossy = _TIFF_CODECS[tiles.codec]
+            return (*earlier, Compression(method, lossy, None, None, tiles.ratio))
+        return None
+
+
+def _earlier_of_aperio(description: str) -> tuple[Compression, ...]:
+    """Return compressions before the last, as Aperio's library states them: it puts its line before the others."""
+    if not description.startswith("Aperio"):
+        return ()
+    found = _APERIO_CODEC.findall(description)
+    return tuple(
+        Compression(JPEG if codec == "JPEG" else JPEG_2000, True, int(quality) if codec == "JPEG" else None)
+        for codec, quality in reversed(found[1:])
+        if 1 <= int(quality) <= 100
+    )
+
+
+def _is_irreversible(stream: bytes) -> bool:
+    """Tell whether the COD segment of a JPEG 2000 code stream names the 9-7 wavelet (ISO 15444-1, A.6.1)."""
+    at = stream.find(b"\xff\x52")
+    return 0 <= at < len(stream) - 13 and stream[at + 13] == 0
+
+
+def _as_jpeg(losses: list[JpegLoss], ratio: float | None) -> Compression:
+    """Make one entry of what several tiles say: the finest of their qualities."""
+    qualities = [loss.quality for loss in losses if loss.quality is not None]
+    names = {loss.subsampling for loss in losses}
+    lossy = any(loss.lossy for loss in losses) if losses else True
+    return Compression(JPEG, lossy, max(qualities, default=None), names.pop() if len(names) == 1 else None, ratio)
+
+
+def _of_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compression, ...] | None:
+    """Return what the attributes list, the last of which the transfer syntax and the stream tell more of."""
+
+    def values(keyword: str) -> list[str]:
+        several = [properties.get(f"dicom.{keyword}[{k}]") for k in range(9)]
+        return [value for value in (several if several[0] else [properties.get(f"dicom.{keyword}")]) if value]
+
+    ratios = [positive(value) for value in values("LossyImageCompressionRatio")]
+    methods = values("LossyImageCompressionMethod")
+    said = []
+    for method, ratio in zip_longest(methods, ratios[: len(methods)]):
+        said.append(Compression(method if _CODE.fullmatch(method) else "unknown", True, None, None, ratio))
+    lossy = properties.get("dicom.LossyImageCompression")
+    if lossy == "01" and not said:
+        said = [Compression("unknown", True, None, None, ratios[0] if ratios else None)]
+    syntax = properties.get("dicom.TransferSyntaxUID", "")
+    if syntax not in _SYNTAXES:
+        return tuple(said) if said or lossy == "00" else None
+    method, loses = _SYNTAXES[syntax]
+    same = bool(said) and said[-1].method == method
+    ratio = said[-1].ratio if same else None
+    last = Compression(method, loses, None, None, ratio)
+    if method == JPEG and loses:
+        last = _as_jpeg(_jpegs_in(path, b"\xe0\x7f\x10\x00"), ratio)
+    elif loses is None:
+        last = Compression(method, {"00": False, "01": same or None}.get(lossy or ""), None, None, ratio)
+    return (*(said[:-1] if same else said), last)
+
+
+def _of_picture(path: Path, loader: str, pixels: int) -> tuple[Compression, ...] | None:
+    ratio = round(3 * pixels / path.stat().st_size, 2)
+    if loader.startswith("jpeg"):
+        loss = read_loss(path.read_bytes()[:_SEARCHED_BYTES])
+        return (_as_jpeg([loss] if loss else [], ratio),)
+    found = [codec for name, codec in _LOADERS.items() if loader.startswith(name)]
+    return (Compression(*found[0], None, None, ratio),) if found else None
+
+
+def _of_folder(path: Path) -> tuple[Compression, ...] | None:
+    """Return what the JPEG streams in the data files of MIRAX and of Hamamatsu's VMS say; None if there are none."""
+    if path.suffix.lower() == ".mrxs":
+        files = sorted(path.with_suffix("").glob("Data*.dat"))
+    else:
+        names = _VMS_FILE.findall(head_of(path)) if path.suffix.lower() == ".vms" else []
+        files = [path.with_name(Path(name.decode("utf-8", "replace")).name) for name in names]
+    losses = [loss for file in files[:_DATA_FILES] if file.is_file() for loss in _jpegs_in(file, b"")]
+    return (_as_jpeg(losses, None),) if losses else None
+
+
+def _jpegs_in(path: Path, after: bytes) -> list[JpegLoss]:
+    """Return what the first JPEG streams say that lie in a file behind some bytes."""
+    with path.open("rb") as file:
+        data = file.read(8 * _SEARCHED_BYTES)
+    at, found = max(data.find(after), 0), list[JpegLoss]()
+    while len(found) < SAMPLED_TILES and (at := data.find(b"\xff\xd8\xff", at)) >= 0:
+        loss = read_loss(data[at : at + HEADER_BYTES])
+        found += [loss] if loss is not None and loss.quality is not None else []
+        at += 3
+    return found
