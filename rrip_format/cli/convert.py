@@ -51,6 +51,13 @@ _LARGE_PX = 64_000_000
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @IMAGE
+@click.option(
+    "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
+)
+@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
+@click.option(
+    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
+)
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
@@ -154,12 +161,13 @@ def _convert(
     from ..conversion.processes import prepare
     from ..sources.tiffcheck import first_page_px
 
-    reading = {name: options.pop(name) for name in ("image", "missing_tiles", "mpp", "objective")}
+    how = {name: options.pop(name) for name in ("image", "missing_tiles", "mpp", "objective")}
     if _is_container(source):
-        for_slides = [*given, *(name for name, value in reading.items() if value is not None)]
+        for_slides = [*given, *(name for name, value in how.items() if value is not None)]
         if for_slides:
+            names = ", ".join(for_slides)
             raise click.UsageError(
-                f"{source} is a container, whose tiles are copied: {', '.join(for_slides)} cannot change; leave it out"
+                f"{source} is a container: its tiles are copied, so {names} cannot be changed; leave it out"
             )
         stripping = Stripping(options["label"], options["keep_identifiers"]) if strip else None
         overwrite, verify = options["overwrite"], options["verify"]
@@ -173,15 +181,16 @@ def _convert(
     is_free = options["overwrite"] or not os.path.lexists(dest)
     if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
         prepare()  # in the background
-    from ..conversion.arguments import opening
+    from ..conversion.arguments import reading
     from ..conversion.lossy import describe_loss, own_quality
     from ..conversion.run import convert as run
+    from ..privacy.identifiers import pixels_may_identify
     from ..slides.describing import format_bytes
     from ..sources import open_source
     from ..tuning.settings import Settings
 
     settings = Settings(**{name: value for name, value in given.items() if value != "source"})
-    with open_source(source, **opening(source, **reading)) as opened:
+    with open_source(source, **reading(source, **how)) as opened:
         if given.get("quality") == "source":
             settings = dataclasses.replace(settings, quality=own_quality(opened))
         if options["resume"] and not options["overwrite"] and _is_there(opened, dest, settings, options):
@@ -194,12 +203,15 @@ def _convert(
             for note in [] if as_json else opened.info.notes:
                 click.echo(printable(f"note: {note}"), err=True)
             done = run(opened, dest, settings, executor=executor, progress=progress, **options)
+        shown = pixels_may_identify(opened.info.properties)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done)))
         return
-    lost = describe_loss(Path(source).name, done.compressions, settings)
-    if lost is not None:
-        click.echo(printable(f"note: {lost}"), err=True)
+    notes = [describe_loss(Path(source).name, done.compressions, settings)]
+    if shown:
+        notes.append(f"{Path(source).name} says that its pixels show the label or other text; nothing removes that")
+    for note in filter(None, notes):
+        click.echo(printable(f"note: {note}"), err=True)
     kind = str(settings.target).partition("=")[0]
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""

@@ -63,7 +63,7 @@ _SETTINGS = {
         "-q",
         "--quality",
         type=_Quality(),
-        help="No worse than a JPEG pyramid of this quality; 'source': of its own. [90]",
+        help="As good as a JPEG pyramid of this quality, or of its own: source. [90]",
     ),
     "target": click.option(
         "--target", help="Instead of a quality, reach psnr=…, ratio=… or ssimulacra2=… on a sample."

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -81,16 +81,18 @@ def validate(
     sys.exit(code)
 
 
-def _has_filled_tiles(path: str) -> bool:
-    """Whether a container was made with background for tiles that its source lacks; False where it cannot be opened."""
+def _reading(path: str) -> dict[str, Any]:
+    """Return how the source of a container was read, in arguments of ``open_source``; none if it cannot be opened."""
     from ..containers.base import open_container
 
     try:
         with closing(open_container(path)) as container:
             given = container.metadata.writer.get("given")
-            return isinstance(given, dict) and given.get("missing_tiles") == "background"
+            filled = isinstance(given, dict) and given.get("missing_tiles") == "background"
+            image = container.metadata.slide.properties.get("rrip.image")
+            return {"allow_missing_tiles": filled, "image": image}
     except RripError:
-        return False
+        return {}
 
 
 def _compare(
@@ -101,7 +103,7 @@ def _compare(
     from ..integrity.comparison import check_size, compare
     from ..sources import open_source
 
-    with open_source(source, allow_missing_tiles=_has_filled_tiles(path)) as opened:
+    with open_source(source, **_reading(path)) as opened:
         try:
             container = open_container(path)
         except RripError:

@@ -1,4 +1,4 @@
-"""Arguments of a conversion: settings, and how the source is opened."""
+"""Arguments of a conversion: settings, and how the source is read."""
 
 from __future__ import annotations
 
@@ -8,31 +8,45 @@ from ..errors import shown
 from ..sources import Source
 from ..tuning.settings import Settings
 
-__all__ = ["chosen_settings", "opening"]
+__all__ = ["chosen_settings", "reading"]
 
 
-def opening(
-    source: Any,
-    *,
-    missing_tiles: str | None = None,
-    mpp: float | tuple[float, float] | None = None,
-    objective: float | None = None,
-    image: int | str | None = None,
-) -> dict[str, Any]:
-    """Return the arguments of :func:`rrip_format.sources.open_source`; none for a source that is open."""
-    given = {"missing_tiles": missing_tiles, "mpp": mpp, "objective": objective, "image": image}
+def reading(source: Any, **given: Any) -> dict[str, Any]:
+    """Return the arguments of :func:`rrip_format.sources.open_source` that those of a conversion stand for.
+
+    Parameters
+    ----------
+    source : Any
+        What is converted.
+    given : Any
+        ``image``, ``missing_tiles``, ``mpp`` and ``objective``, as :func:`.convert` has them.
+
+    Returns
+    -------
+    dict
+        Empty for a source that is open.
+
+    Raises
+    ------
+    ValueError
+        If anything is given for a source that is open, or `missing_tiles` is no known word.
+    """
     named = [name for name, value in given.items() if value is not None]
     if isinstance(source, Source):
         if named:
-            raise ValueError(f"{', '.join(named)}: the source is open already; pass it to open_source")
+            is_or_are = "is" if len(named) == 1 else "are"
+            raise ValueError(
+                f"{', '.join(named)} {is_or_are} given, but the source is open already; pass it to open_source"
+            )
         return {}
-    if missing_tiles not in {None, "error", "background"}:
-        raise ValueError(f"missing_tiles is {missing_tiles!r}, expected 'error' or 'background'")
+    missing = given.get("missing_tiles")
+    if missing not in {None, "error", "background"}:
+        raise ValueError(f"missing_tiles is {missing!r}, expected 'error' or 'background'")
     return {
-        "mpp": mpp,
-        "objective_power": objective,
-        "allow_missing_tiles": missing_tiles == "background",
-        "image": image,
+        "image": given.get("image"),
+        "mpp": given.get("mpp"),
+        "objective_power": given.get("objective"),
+        "allow_missing_tiles": missing == "background",
     }
 
 

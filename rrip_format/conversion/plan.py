@@ -98,8 +98,7 @@ def _plan(source: Source, settings: Settings, fits: Fits, reached: float | None,
 
 def _identity(source: Source, settings: Settings, digest: bytes) -> UUID:
     """Return the UUID of the container, the same for the same source and settings."""
-    options = getattr(source.reopen[0], "keywords", {})
-    read_with = {name: value for name, value in options.items() if value is not None and value is not False}
+    read_with = {name: value for name, value in _options(source).items() if value is not None and value is not False}
     identity = hashlib.sha256(rfc8785.dumps({"settings": settings.to_json(), "writer": __version__}))
     read_with = {name: value for name, value in _options(source).items() if value is not None and value is not False}
     identity.update(rfc8785.dumps([list(source.info.background), read_with]))
@@ -209,7 +208,7 @@ def _slide(source: Source, wanted: Wanted) -> SlideMetadata:
 
 
 def _options(source: Source) -> Mapping[str, Json]:
-    """With which arguments a source was opened."""
+    """Return the arguments that a source was opened with."""
     found: Mapping[str, Json] = getattr(source.reopen[0], "keywords", {})
     return found
 
@@ -229,7 +228,7 @@ def _given(source: Source) -> dict[str, Json]:
 
 
 def _whole(value: float | None) -> float | None:
-    """Drop the fraction of a whole number, as the metadata have it (spec section 8.1)."""
+    """Return a whole number without its fraction, as the metadata have it (spec section 8.1)."""
     return int(value) if value is not None and float(value).is_integer() else value
 
 

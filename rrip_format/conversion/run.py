@@ -21,7 +21,7 @@ from ..spec.geometry import Geometry
 from ..spec.metadata import Compression, Metadata
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
-from .arguments import chosen_settings, opening
+from .arguments import chosen_settings, reading
 from .lossy import own_quality
 from .pictures import encode_pictures
 from .pipeline import Pipeline, is_resumable
@@ -56,6 +56,10 @@ class Conversion:
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         Value that was reached for the target of the settings, on a sample.
+    quality : int
+        Of the settings; where the source's own was wanted, that.
+    compressions : tuple of Compression, or None
+        How the pixels of the source had been compressed before, oldest first; None where that is not known.
     notes : tuple of str
         How the source was read, where that needs a word: which of several pictures, what was left out.
     quality : int
@@ -112,8 +116,8 @@ def convert(
     settings : Settings, optional
         Settings of the encoder.
     quality : int or "source", optional
-        1 … 100, short for ``Settings(quality=…)``; by default 90. ``"source"``: that of the source's
-        JPEG streams, whatever the settings say, so that the container is no worse than the source compressed once more.
+        1 … 100, short for ``Settings(quality=…)``; by default 90. ``"source"``: that of the JPEG streams of the source,
+        whatever the settings say, so that the container is no worse than the source compressed once more.
     workers : int, optional
         Number of threads that encode and check, besides a few that wait for the disk; by default the number of cores.
         With an executor, the number of blocks that it works on at the same time.
@@ -155,8 +159,7 @@ def convert(
     TypeError
         If `settings` is not a :class:`Settings`.
     ValueError
-        If `quality` differs from that of `settings`, or an argument that changes how a source is opened is given with
-        an open one.
+        If `quality` differs from that of `settings`, or how to read a source is given with one that is open.
     TargetError
         If the target cannot be written, is being written by another run, or exists and `overwrite` is not set.
     SourceNotFoundError
@@ -169,11 +172,9 @@ def convert(
         If the interrupted run had another source, other settings or another version, or if the executor lost its
         workers.
     """
-    settings, wanted = (
-        chosen_settings(settings, None if quality == "source" else quality),
-        Wanted(label, keep_identifiers),
-    )
-    how = opening(source, missing_tiles=missing_tiles, mpp=mpp, objective=objective, image=image)
+    settings = chosen_settings(settings, None if quality == "source" else quality)
+    wanted = Wanted(label, keep_identifiers)
+    how = reading(source, image=image, missing_tiles=missing_tiles, mpp=mpp, objective=objective)
     target = Path(os.fsdecode(target))
     check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1

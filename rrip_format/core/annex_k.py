@@ -31,7 +31,7 @@ def scaled_table(kind: int, quality: int) -> NDArray[np.int64]:
 
 
 def nearest_quality(table: NDArray[np.int64]) -> int:
-    """Find the quality whose luma table is nearest to `table`, 64 steps in raster order, by the mean ratio of steps.
+    """Return the quality whose luma table is nearest to `table`, 64 steps in raster order, by the mean ratio of steps.
 
     That is libjpeg's quality of every table that libjpeg makes; of others it is the one that loses about as much. Of
     equally near ones the highest is taken.

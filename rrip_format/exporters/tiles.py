@@ -59,7 +59,7 @@ class ExportJob:
 
     @property
     def history(self) -> list[Compression]:
-        """All lossy or other compressions of what is exported, oldest first, this one included (spec section 8.9)."""
+        """All compressions of what is exported, oldest first, this one included (spec section 8.9)."""
         writer = self.slide.metadata.writer
         settings = writer.get("settings")
         quality = settings.get("quality") if isinstance(settings, dict) else None

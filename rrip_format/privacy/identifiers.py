@@ -10,7 +10,7 @@ from ..spec.attachments import ICC_NAME, known_attachments
 from ..spec.metadata import Compression, Metadata, SlideMetadata
 from .technical import is_phrase, is_technical, technical
 
-__all__ = ["Identifiers", "find_identifiers", "neutral_name", "strip", "without_identifiers"]
+__all__ = ["Identifiers", "find_identifiers", "neutral_name", "pixels_may_identify", "strip", "without_identifiers"]
 
 _SUFFIXES = (
     *(".ome.tiff", ".ome.tif", ".ome.btf", ".tiff", ".tif", ".btf", ".svs", ".ndpi", ".vms", ".vmu", ".scn", ".mrxs"),
@@ -21,6 +21,8 @@ _SUFFIXES = (
 _NEUTRAL_STEM, _NO_FILE = "slide", ("array", "unknown")
 
 _OWN_WRITER = "rrip_format"
+
+_SAYS_PIXELS = ("SpecimenLabelInImage", "BurnedInAnnotation")
 
 Json = Any
 
@@ -49,7 +51,7 @@ def without_identifiers(about: SlideMetadata) -> SlideMetadata:
 
 
 def _neutral(compression: Compression) -> Compression:
-    """Drop text that is not the name of a method."""
+    """Return the same without text that is not the name of a method."""
     method, subsampling = compression.method, compression.subsampling
     return replace(
         compression,
@@ -99,18 +101,19 @@ class Identifiers:
         Names of the properties that are not known as technical.
     pictures : tuple of str
         Associated images that show the label, or may show it.
+    pixels : bool
+        Whether the source says of its pixels that they show the label, or have text burned in; they are never changed.
     """
 
     name: str | None
     properties: tuple[str, ...]
     pictures: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.name or self.properties or self.pictures)
+    pixels: bool
 
     def to_json(self) -> dict[str, Json]:
         """Return the object for JSON."""
-        return {"name": self.name, "properties": list(self.properties), "pictures": list(self.pictures)}
+        found = {"name": self.name, "properties": list(self.properties), "pictures": list(self.pictures)}
+        return {**found, "pixels": self.pixels}
 
 
 def find_identifiers(metadata: Metadata, pictures: Iterable[str] = ()) -> Identifiers:
@@ -120,4 +123,10 @@ def find_identifiers(metadata: Metadata, pictures: Iterable[str] = ()) -> Identi
         None if about.source_name == neutral_name(about.source_name) else about.source_name,
         tuple(name for name, value in about.properties.items() if not is_technical(name, value)),
         tuple(pictures),
+        pixels_may_identify(about.properties),
     )
+
+
+def pixels_may_identify(properties: Mapping[str, str]) -> bool:
+    """Return whether DICOM's attributes say that the pixels show the label, or have text burned in."""
+    return any(properties.get(f"dicom.{name}", "").strip() == "YES" for name in _SAYS_PIXELS)

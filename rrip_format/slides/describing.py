@@ -129,7 +129,7 @@ def _repaired(writer: dict[str, Json]) -> list[str]:
 
 
 def _source_history(source: dict[str, Json]) -> list[str]:
-    """Lines about what the source had lost before (spec section 8.9)."""
+    """Return lines about what the source had lost before (spec section 8.9)."""
     lines, found = [], source.get("compressions")
     if found is not None:
         words = ", then ".join(str(Compression.parse(entry)) for entry in found) or "not compressed, as far as it says"
@@ -149,9 +149,11 @@ def _identifiers(found: dict[str, Json]) -> str:
         names = ", ".join(properties[:3]) + (" …" if len(properties) > 3 else "")
         parts.append(f"{len(properties)} properties ({names})")
     parts += [f"its {name} image" for name in pictures]
-    if not parts:
-        return "nothing known to identify a patient, no label image"
-    return f"{', '.join(parts)} may identify a patient; 'rrip convert … --strip' makes a copy without"
+    says = (
+        [f"{', '.join(parts)} may identify a patient; 'rrip convert … --strip' makes a copy without"] if parts else []
+    )
+    says += ["its pixels show the label or other text, as DICOM says"] if found["pixels"] else []
+    return "; ".join(says) or "nothing known to identify a patient, no label image"
 
 
 class _Unknown(dict[str, Json]):

@@ -67,32 +67,37 @@ _SYNTAXES: dict[str, tuple[str, bool | None]] = {
 }
 """Of DICOM: method, and whether it loses anything; those of one stream may or may not."""
 
-_APERIO_CODEC = re.compile(r"\b(JPEG|J2K)/[^ ;|\r\n]*(?:[^;|\r\n]*?)\bQ\s*=\s*(\d+)")
-_SEARCHED_BYTES = 1 << 20
+_APERIO_CODEC = re.compile(r"\b(JPEG|J2K)/[A-Za-z0-9]{1,12} Q ?= ?(\d{1,3})\b")
+_SEARCHED_BYTES, _DATA_FILES = 1 << 20, 20
+
+_VMS_FILE = re.compile(rb"^ImageFile[^=\r\n]{0,40}=([^\r\n]{1,255})", re.MULTILINE)
+"""A part of level 0 of a VMS."""
 
 _CODE = re.compile("[A-Z0-9_ ]{1,16}")
 """A code string of DICOM; anything else may be free text."""
 
 
 def find_compressions(source: Source) -> tuple[Compression, ...] | None:
-    """Return what the pixels of a source have gone through, oldest first; None where that is not known.
+    """Find what the pixels of a source have gone through, oldest first; None where that cannot be told.
 
     Never an error: what cannot be read here is not known.
     """
     path = source.path
     if path is None:
         return None
+    if path.is_dir():
+        path = source.files[0]  # of a series
     info = source.info
     try:
         with boundary(source.where, "its compression cannot be read"):
-            head = head_of(source.files[0])
+            head = head_of(path)
             if is_dicom(head):
-                return _of_dicom(source.files[0], info.properties)
+                return _of_dicom(path, info.properties)
             if is_tiff(head):
                 return _of_tiff(path, (info.width, info.height))
             if info.reader == "vips":
                 return _of_picture(path, info.properties.get("vips.vips-loader", ""), info.width * info.height)
-            return _of_folder(source.files)
+            return _of_folder(path)
     except RripError:
         return None
 
@@ -116,7 +121,7 @@ def _of_tiff(path: Path, size: tuple[int, int]) -> tuple[Compression, ...] | Non
 
 
 def _earlier_of_aperio(description: str) -> tuple[Compression, ...]:
-    """Compressions before the last, as Aperio's library states them: each time it puts its line before the others."""
+    """Return compressions before the last, as Aperio's library states them: it puts its line before the others."""
     if not description.startswith("Aperio"):
         return ()
     found = _APERIO_CODEC.findall(description)
@@ -128,13 +133,13 @@ def _earlier_of_aperio(description: str) -> tuple[Compression, ...]:
 
 
 def _is_irreversible(stream: bytes) -> bool:
-    """Whether the COD segment of a JPEG 2000 code stream names the 9-7 wavelet (ISO 15444-1, A.6.1)."""
+    """Tell whether the COD segment of a JPEG 2000 code stream names the 9-7 wavelet (ISO 15444-1, A.6.1)."""
     at = stream.find(b"\xff\x52")
     return 0 <= at < len(stream) - 13 and stream[at + 13] == 0
 
 
 def _as_jpeg(losses: list[JpegLoss], ratio: float | None) -> Compression:
-    """One entry of what several tiles say: the finest of their qualities."""
+    """Make one entry of what several tiles say: the finest of their qualities."""
     qualities = [loss.quality for loss in losses if loss.quality is not None]
     names = {loss.subsampling for loss in losses}
     lossy = any(loss.lossy for loss in losses) if losses else True
@@ -142,7 +147,7 @@ def _as_jpeg(losses: list[JpegLoss], ratio: float | None) -> Compression:
 
 
 def _of_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compression, ...] | None:
-    """What the attributes list, the last of which the transfer syntax and the stream tell more of."""
+    """Return what the attributes list, the last of which the transfer syntax and the stream tell more of."""
 
     def values(keyword: str) -> list[str]:
         several = [properties.get(f"dicom.{keyword}[{k}]") for k in range(9)]
@@ -179,16 +184,19 @@ def _of_picture(path: Path, loader: str, pixels: int) -> tuple[Compression, ...]
     return (Compression(*found[0], None, None, ratio),) if found else None
 
 
-def _of_folder(files: list[Path]) -> tuple[Compression, ...] | None:
-    """The JPEG streams in the data files of MIRAX, and of Hamamatsu's VMS; None if there are none."""
-    losses = []
-    for member in [file for file in files if file.suffix.lower() in {".dat", ".jpg", ".jpeg"}][:20]:
-        losses += _jpegs_in(member, b"")
+def _of_folder(path: Path) -> tuple[Compression, ...] | None:
+    """Return what the JPEG streams in the data files of MIRAX and of Hamamatsu's VMS say; None if there are none."""
+    if path.suffix.lower() == ".mrxs":
+        files = sorted(path.with_suffix("").glob("Data*.dat"))
+    else:
+        names = _VMS_FILE.findall(head_of(path)) if path.suffix.lower() == ".vms" else []
+        files = [path.with_name(Path(name.decode("utf-8", "replace")).name) for name in names]
+    losses = [loss for file in files[:_DATA_FILES] if file.is_file() for loss in _jpegs_in(file, b"")]
     return (_as_jpeg(losses, None),) if losses else None
 
 
 def _jpegs_in(path: Path, after: bytes) -> list[JpegLoss]:
-    """What the first JPEG streams say that lie in a file behind some bytes."""
+    """Return what the first JPEG streams say that lie in a file behind some bytes."""
     with path.open("rb") as file:
         data = file.read(8 * _SEARCHED_BYTES)
     at, found = max(data.find(after), 0), list[JpegLoss]()

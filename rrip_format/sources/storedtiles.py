@@ -49,7 +49,7 @@ class StoredTiles:
         self.ratio = round(3 * page.imagewidth * page.imagelength / total, 2) if total else None
 
     def heads(self) -> Iterator[bytes]:
-        """Beginnings of a few tiles; of Hamamatsu's NDPI the one header that its strips have in common."""
+        """Yield the beginnings of a few tiles; of Hamamatsu's NDPI the one header that its strips have in common."""
         common = getattr(self._page, "jpegheader", None)
         if common:
             yield common
@@ -63,7 +63,7 @@ class StoredTiles:
 
 @contextmanager
 def stored_tiles(path: Path, size: tuple[int, int]) -> Iterator[StoredTiles]:
-    """Those of the page of a TIFF that has a width and a height, or of its largest page, where several make a slide."""
+    """Open those of the page of a TIFF that has a width and a height, or of its largest page where there is none."""
     with load_reader("tifffile").TiffFile(path) as tif:
         pages = [page.aspage() for page in tif.pages]
         fitting = [page for page in pages if {page.imagewidth, page.imagelength} == set(size)]
@@ -71,7 +71,7 @@ def stored_tiles(path: Path, size: tuple[int, int]) -> Iterator[StoredTiles]:
 
 
 def count_missing_tiles(source: Source) -> int:
-    """Tiles of the source that have no data; 0 where that cannot be told."""
+    """Count the tiles of a source that have no data; 0 where that cannot be told."""
     path = source.path
     if path is None:
         return 0

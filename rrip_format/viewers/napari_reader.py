@@ -57,7 +57,7 @@ def _layer(path: str) -> LayerData:
     levels = [da.moveaxis(da.from_zarr(group[str(level.index)]), 0, -1) for level in slide.levels]
     about = slide.metadata.slide
     options: dict[str, Any] = {
-        "name": about.source_name,
+        "name": slide.name.rstrip("/").rpartition("/")[2],
         "multiscale": True,
         "rgb": True,
         "metadata": {"rrip": {"objective": about.objective, "vendor": about.vendor, "mpp": about.mpp}},

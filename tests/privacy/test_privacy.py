@@ -24,6 +24,7 @@ from rrip_format.family.jpeg import encode
 from rrip_format.privacy.identifiers import neutral_name, strip, without_identifiers
 from rrip_format.privacy.pictures import may_show_label
 from rrip_format.privacy.technical import is_technical, technical
+from rrip_format.sources import open_source
 from rrip_format.spec.metadata import SlideMetadata
 
 KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
@@ -364,3 +365,15 @@ def test_resuming_another_wish_is_not_taken_for_done(testdata, tmp_path):
     result = run("convert", source, target, "--resume")
     assert result.exit_code == 1
     assert "already exists" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["SpecimenLabelInImage", "BurnedInAnnotation"])
+def test_pixels_that_show_the_label_are_told(name, tmp_path):
+    with open_source(tissue(300, 280)) as source:
+        for said, expected in (("NO", False), ("YES", True)):
+            source.info = dataclasses.replace(source.info, properties={f"dicom.{name}": said})
+            rrip_format.convert(source, tmp_path / f"{said}.rrip.zarr")
+            assert rrip_format.info(tmp_path / f"{said}.rrip.zarr")["identifiers"]["pixels"] is expected
+    assert "its pixels show the label" in run("info", tmp_path / "YES.rrip.zarr").stdout
+    assert run("convert", tmp_path / "YES.rrip.zarr", tmp_path / "b.rrip.zarr", "--strip").exit_code == 0
+    assert rrip_format.info(tmp_path / "b.rrip.zarr")["identifiers"]["pixels"]

@@ -248,3 +248,29 @@ def test_quality_source_needs_jpeg(source, tmp_path):
 def test_other_words_are_no_quality(tmp_path):
     result = run("convert", tmp_path / "a.jpg", tmp_path / "a.rrip.tif", "-q", "best")
     assert result.exit_code == 2
+
+
+def test_data_files_of_folders(tmp_path):
+    from rrip_format.sources.compressions import _of_folder
+
+    (tmp_path / "a.mrxs").write_bytes(jpeg(99))  # a stand-in, not the slide
+    assert _of_folder(tmp_path / "a.mrxs") is None
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "Data0000.dat").write_bytes(b"head" + jpeg(80, 2) + b"\0" * 9 + jpeg(80, 2))
+    (tmp_path / "a" / "Index.dat").write_bytes(jpeg(95))
+    assert _of_folder(tmp_path / "a.mrxs") == (Compression(JPEG, True, 80, "4:2:0"),)
+    (tmp_path / "b.vms").write_text(
+        "[Virtual Microscope Specimen]\nImageFile=b.jpg\nMacroImage=m.jpg\nImageFile(1,0)=c.jpg\n"
+    )
+    assert _of_folder(tmp_path / "b.vms") is None
+    (tmp_path / "b.jpg").write_bytes(jpeg(70))
+    (tmp_path / "m.jpg").write_bytes(jpeg(99))
+    assert _of_folder(tmp_path / "b.vms") == (Compression(JPEG, True, 70, "4:4:4"),)
+
+
+def test_a_long_description_is_read_in_one_pass(tmp_path):
+    text = "Aperio" + "JPEG/JPEG/" * 50_000 + " Q" * 50_000
+    tifffile.imwrite(tmp_path / "a.tif", tissue(64, 64), photometric="rgb", description=text, metadata=None)
+    with open_source(tissue(64, 64)) as source:
+        source._path = tmp_path / "a.tif"
+        assert find_compressions(source) == ()

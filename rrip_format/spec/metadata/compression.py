@@ -64,7 +64,7 @@ class Compression:
         return " ".join(parts) + loss
 
     def to_json(self) -> dict[str, Json]:
-        """Return the element of ``slide.source.compressions``."""
+        """Return an element of ``slide.source.compressions``."""
         return {
             "method": self.method,
             "lossy": self.lossy,
@@ -75,7 +75,7 @@ class Compression:
 
     @classmethod
     def parse(cls, document: Json) -> Compression:
-        """Parse an element in which :func:`compression_problems` finds nothing wrong."""
+        """Read an element of which :func:`compression_problems` finds nothing wrong."""
         ratio = document.get("ratio")
         return cls(
             document["method"],
@@ -87,12 +87,12 @@ class Compression:
 
 
 def history_text(compressions: Sequence[Compression]) -> str:
-    """Write what a picture has gone through as text of its description, which :func:`find_history` reads again."""
+    """Return what a picture has gone through, as text of its description that :func:`find_history` reads again."""
     return _HISTORY + json.dumps([compression.to_json() for compression in compressions], separators=(",", ":"))
 
 
 def find_history(description: str) -> tuple[Compression, ...] | None:
-    """Find what :func:`history_text` has put anywhere in a text; None where there is nothing of the kind."""
+    """Return what :func:`history_text` has put anywhere in a text; None where there is nothing of the kind."""
     _, found, rest = description.partition(_HISTORY)
     if not found or len(rest) > _MOST_CHARACTERS:
         return None
@@ -107,7 +107,7 @@ def find_history(description: str) -> tuple[Compression, ...] | None:
 
 
 def compression_problems(document: Json) -> list[str]:
-    """List what is wrong with ``slide.source.compressions``, which may be null."""
+    """Return what is wrong with ``slide.source.compressions``, which may be null."""
     if document is None:
         return []
     where = "rrip.slide.source.compressions"
