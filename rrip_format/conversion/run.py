@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..containers.base import total_bytes
-from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
+from ..containers.creating import check_room, check_target, open_writer
+from ..containers.opening import total_bytes
+from ..containers.writer import ContainerWriter
 from ..errors import RripError, SourceError, shown
 from ..sources import Source, open_source
 from ..spec.geometry import Geometry
 from ..spec.metadata import Metadata
+from ..storage.access import is_bucket, local_name
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
 from .pictures import encode_pictures
@@ -97,7 +98,8 @@ def convert(
         A slide, an image or an array (height, width, 3) uint8, as :func:`rrip_format.sources.open_source` opens it; or
         an open source, which stays open.
     target : str or path-like
-        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it is complete.
+        Path, or URL in a bucket: ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it
+        is complete.
     settings : Settings, optional
         Settings of the encoder.
     quality : int, optional
@@ -152,16 +154,16 @@ def convert(
     settings, wanted = _chosen(settings, quality), Wanted(label, keep_identifiers)
     if image is not None and isinstance(source, Source):
         raise ValueError(f"image is {image!r}, but the source is open already; pass it to open_source")
-    target = Path(os.fsdecode(target))
-    check_target(target, overwrite=overwrite)
+    name = local_name(os.fsdecode(target))
+    check_target(name, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
     with nullcontext(source) if isinstance(source, Source) else open_source(source, image=image) as opened:
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
-        check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
+        check_room(name, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
-            open_writer(target.absolute(), overwrite=overwrite, resume=resume) as writer,
+            open_writer(_absolute(name), overwrite=overwrite, resume=resume, verify=verify) as writer,
             _threads(threads) as local,  # one per core: a thread that waits for a core may hold the interpreter lock
             _threads(threads) as settling,  # these wait for the disk
         ):
@@ -182,8 +184,14 @@ def convert(
                 if opened.fingerprint() != before:
                     writer.resumable = False
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
+                run.write_overviews()
                 metadata = make_metadata(opened, plan, wanted, run.empty)
-                return _finish(opened, plan, run, writer, metadata, target)
+                return _finish(opened, plan, run, writer, metadata, name)
+
+
+def _absolute(name: str) -> str:
+    """Return a path that stays right where the working directory changes; a URL as it is."""
+    return name if is_bucket(name) else os.path.abspath(name)  # noqa: PTH100
 
 
 def _chosen(settings: Settings | None, quality: int | None) -> Settings:
@@ -234,13 +242,13 @@ def _note_resumability(writer: ContainerWriter, *, kept: bool) -> Iterator[None]
 
 
 def _finish(
-    source: Source, plan: Plan, run: Pipeline, writer: ContainerWriter, metadata: Metadata, target: Path
+    source: Source, plan: Plan, run: Pipeline, writer: ContainerWriter, metadata: Metadata, target: str
 ) -> Conversion:
     """Write metadata and ICC profile, and move the complete container to the target."""
     info, geometry = source.info, plan.coding.geometry
     writer.finish(metadata, info.icc_profile)
     return Conversion(
-        path=str(target),
+        path=target,
         width=geometry.width,
         height=geometry.height,
         levels=geometry.levels,
