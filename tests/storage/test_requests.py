@@ -307,9 +307,7 @@ def test_an_interrupted_reader_leaves_nothing_behind(large):
 def test_memory_is_bounded(large, monkeypatch):
     """No more is under way than the window has room for, whatever the region."""
     monkeypatch.setattr(remote, "WINDOW_BYTES", 1 << 19)
-    monkeypatch.setattr(
-        "rrip_format.storage.remote.merge_ranges", lambda ranges: merge_ranges(ranges, 1 << 16, 1 << 18)
-    )
+    monkeypatch.setattr(remote, "plan_ranges", lambda ranges: merge_ranges(ranges, 1 << 16, 1 << 18))
     with serve_files(large.parent, delay=0.02) as server, tell(server) as slide:
         slide.read_region(0, 0, 0, 4096, 4096)
         assert len(server.requests) > 16
@@ -328,16 +326,11 @@ def test_merging():
         (100, 15, {0, 2, 4}),
         (1000, 10, {3}),
     ]
-    assert [(one.offset, one.length) for one in merge_ranges(ranges, gap=90, most=50)] == [
-        (0, 10),
-        (100, 15),
-        (1000, 10),
-    ]
-    assert [(one.offset, one.length) for one in merge_ranges([(0, 60), (60, 60)], gap=0, most=100)] == [
-        (0, 60),
-        (60, 60),
-    ]
-    assert [(one.offset, one.length) for one in merge_ranges([(0, 600)], most=100)] == [(0, 600)]
+    assert lengths_of(ranges, gap=90, most=50) == [10, 15, 10]
+    assert lengths_of([(0, 60), (60, 60)], gap=0, most=100) == [60, 60]
+    assert lengths_of([(0, 600)], most=100) == [600]
+    for count, requests in ((16, 16), (17, 1)):
+        assert len(plan_ranges([(100_000 * k, 1000) for k in range(count)])) == requests
 
 
 def test_the_cache_is_bounded():
