@@ -16,7 +16,7 @@ import click
 from ..errors import RripError, printable
 from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from .ending import complain, fail, handle_sigterm, with_notes
-from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, WORKERS, PixelSize, takes_settings
+from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, PixelSize, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ _LARGE_PX = 64_000_000
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
+@STORAGE
 @AS_JSON
 def convert(
     *,
@@ -75,7 +76,8 @@ def convert(
     """Convert the slide SOURCE to the container DEST (.rrip.zarr, .rrip.zarr.zip, .rrip.tif or .rrip).
 
     SOURCE is a slide (SVS, NDPI, MRXS, SCN, BIF, DICOM, TIFF, OME-TIFF), an image (PNG, JPEG), or a container, whose
-    tiles are copied without encoding them again. DEST appears when it is complete.
+    tiles are copied without encoding them again. DEST appears when it is complete; it may be in a
+    bucket (s3://bucket/slide.rrip.tif).
 
     What may identify the patient is left out: label and macro images, the name of the file, and all properties that do
     not describe how the slide was scanned. Containers are copied completely, or with --strip without all that.
@@ -101,15 +103,20 @@ def convert(
 
 def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
     """Return each source with the container to make of it."""
+    from ..storage.access import is_bucket
+
     if out_dir is None:
         if len(paths) != 2:
             raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
         return [(paths[0], paths[1])]
-    targets = [str(Path(out_dir) / f"{_stem(path)}{suffix}") for path in paths]
+    to_bucket = is_bucket(out_dir)
+    names = [f"{_stem(path)}{suffix}" for path in paths]
+    targets = [f"{out_dir.rstrip('/')}/{name}" if to_bucket else str(Path(out_dir) / name) for name in names]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
         raise click.UsageError(f"several sources would be converted to {', '.join(sorted(twice))}; convert them apart")
-    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    if not to_bucket:
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
     return list(zip(paths, targets, strict=True))
 
 
@@ -223,7 +230,7 @@ def _convert(
 
 def _is_container(source: str) -> bool:
     """Return whether a source can be opened as a container, whatever its name."""
-    from ..containers.base import open_container
+    from ..containers.opening import open_container
 
     if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
         return False  # to open a pipe is to wait for whoever writes it
@@ -236,7 +243,7 @@ def _is_container(source: str) -> bool:
 
 def _is_there(source: Source, dest: str, settings: Settings, options: dict[str, Any]) -> bool:
     """Return whether the target is the complete result of the same command."""
-    from ..containers.base import open_container
+    from ..containers.opening import open_container
     from ..conversion.plan import Wanted, is_made_of
 
     try:
@@ -249,8 +256,8 @@ def _is_there(source: Source, dest: str, settings: Settings, options: dict[str, 
 
 def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, verify: bool, as_json: bool) -> None:
     """Copy a container to the same or another kind."""
-    from ..containers.base import total_bytes
     from ..containers.copying import transmux
+    from ..containers.opening import total_bytes
     from ..slides.describing import format_bytes
 
     with progress_bar("copying", quiet=as_json) as progress:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import AS_JSON, takes_settings
+from .options import AS_JSON, STORAGE, takes_settings
 from .progress import progress_bar
 
 __all__ = ["evaluate"]
@@ -32,6 +32,7 @@ __all__ = ["evaluate"]
     help="Measure SSIMULACRA2, which takes most time.",
 )
 @takes_settings
+@STORAGE
 @AS_JSON
 def evaluate(
     *,

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, WORKERS
+from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, STORAGE, WORKERS
 from .progress import progress_bar
 
 __all__ = ["export"]
@@ -20,6 +20,7 @@ __all__ = ["export"]
 @KEEP_IDENTIFIERS
 @WORKERS
 @click.option("--overwrite", is_flag=True, help="Replace an existing DEST.")
+@STORAGE
 @AS_JSON
 def export(
     *,

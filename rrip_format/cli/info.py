@@ -6,13 +6,14 @@ import json
 
 import click
 
-from .options import AS_JSON
+from .options import AS_JSON, STORAGE
 
 __all__ = ["info"]
 
 
 @click.command(short_help="Show levels, sizes and metadata.")
 @click.argument("path", type=click.Path())
+@STORAGE
 @AS_JSON
 def info(*, path: str, as_json: bool) -> None:
     """Show levels, sizes and metadata of the container PATH."""

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-__all__ = ["AS_JSON", "IMAGE", "KEEP_IDENTIFIERS", "LABEL", "OVERWRITE", "WORKERS", "PixelSize", "takes_settings"]
+__all__ = [
+    "AS_JSON",
+    "IMAGE",
+    "KEEP_IDENTIFIERS",
+    "LABEL",
+    "OVERWRITE",
+    "STORAGE",
+    "WORKERS",
+    "PixelSize",
+    "takes_settings",
+]
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 IMAGE = click.option(
@@ -25,6 +36,39 @@ LABEL = click.option("--label", is_flag=True, help="Keep images that show the la
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace an existing container at DEST.")
 WORKERS = click.option(
     "-j", "--workers", type=click.IntRange(min=1), help="Threads, or processes for a large slide. [all cores]"
+)
+
+
+def _use_storage_options(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    """Let every URL of a command be opened with options, ``a.b=c`` for an option `b` inside the option `a`."""
+    from ..storage.access import using
+
+    options: dict[str, Any] = {}
+    for one in given:
+        names, sign, text = one.partition("=")
+        if not sign or not all(path := names.split(".")):
+            raise click.BadParameter(f"{one!r}, expected KEY=VALUE")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        inner = options
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise click.BadParameter(f"{one!r}: {name} has a value already")
+        inner[path[-1]] = value
+    if options:
+        context.with_resource(using(options))
+
+
+STORAGE = click.option(
+    "--storage-option",
+    metavar="KEY=VALUE",
+    multiple=True,
+    expose_value=False,
+    callback=_use_storage_options,
+    help="For URLs, as fsspec has it: key=…, client_kwargs.endpoint_url=…; may be given several times.",
 )
 
 

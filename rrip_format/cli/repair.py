@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .options import AS_JSON, OVERWRITE, WORKERS
+from .options import AS_JSON, OVERWRITE, STORAGE, WORKERS
 from .progress import progress_bar
 
 __all__ = ["repair"]
@@ -19,6 +19,7 @@ __all__ = ["repair"]
 @click.option("--fill-lost", is_flag=True, help="Fill lost tiles from the coarser level, instead of leaving them out.")
 @OVERWRITE
 @WORKERS
+@STORAGE
 @AS_JSON
 def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: int | None, as_json: bool) -> None:
     """Write everything that is left of the damaged container PATH as the new container DEST.

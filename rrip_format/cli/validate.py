@@ -12,7 +12,7 @@ import click
 
 from ..errors import RripError, printable
 from .ending import fail
-from .options import WORKERS
+from .options import STORAGE, WORKERS
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _DEPTHS = ["header", "index", "checksums", "pixels"]
 @click.option("--strict", is_flag=True, help="Count warnings in the exit code.")
 @click.option("--source", type=click.Path(), help="The slide that it was made from, to compare level 0 pixel by pixel.")
 @WORKERS
+@STORAGE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line: each finding, then a summary.")
 def validate(
     *,
@@ -83,7 +84,7 @@ def validate(
 
 def _reading(path: str) -> dict[str, Any]:
     """Return how the source of a container was read, in arguments of ``open_source``; none if it cannot be opened."""
-    from ..containers.base import open_container
+    from ..containers.opening import open_container
 
     try:
         with closing(open_container(path)) as container:
@@ -99,7 +100,7 @@ def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
 ) -> Comparison | None:
     """Compare a container with its source; return None if it cannot be opened, or has another size."""
-    from ..containers.base import open_container
+    from ..containers.opening import open_container
     from ..integrity.comparison import check_size, compare
     from ..sources import open_source
 

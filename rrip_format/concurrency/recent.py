@@ -29,15 +29,21 @@ class RecentTiles:
         self._lock = threading.Lock()
         self._process = os.getpid()
 
-    def get(self, key: Hashable, decode: Callable[[], Any]) -> Any:
-        """Return the read-only array of a key, from the cache or else from `decode`."""
+    def find(self, key: Hashable) -> Any:
+        """Return the read-only array of a key, None if it is not in the cache."""
         if self._process != os.getpid():  # another thread may have held the lock while this process was forked
             self._start()
         with self._lock:
             tile = self._tiles.pop(key, None)
             if tile is not None:
                 self._tiles[key] = tile
-                return tile
+            return tile
+
+    def get(self, key: Hashable, decode: Callable[[], Any]) -> Any:
+        """Return the read-only array of a key, from the cache or else from `decode`."""
+        tile = self.find(key)
+        if tile is not None:
+            return tile
         tile = decode()
         tile.flags.writeable = False
         with self._lock:

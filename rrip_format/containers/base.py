@@ -1,4 +1,4 @@
-"""What holds a slide: one small protocol, and the ways to open one (spec sections 9 and 10).
+"""What holds a slide: one small protocol, and what its three bindings share (spec sections 9 and 10).
 
 Nothing above this module knows whether tiles come from a folder, a zip archive, a TIFF file or a server.
 """
@@ -6,20 +6,15 @@ Nothing above this module knows whether tiles come from a folder, a zip archive,
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import ChecksumError, FormatError, LimitError, NewerFormatError, NotFoundError, StorageError
-from ..spec.attachments import ICC_NAME, attachment_checksum, attachment_title, check_attachment, known_attachments
-from ..spec.limits import check_limit, limit
+from ..errors import ChecksumError, FormatError, LimitError, NotFoundError, StorageError
+from ..spec.attachments import ICC_NAME, attachment_checksum, attachment_title, known_attachments
+from ..spec.limits import check_limit
 from ..spec.metadata import Metadata, parse_metadata
-from ..spec.zarr_layout import attachment_key, tile_key
-from ..storage.byte_source import is_url, open_bytes
-from ..storage.zarr_stores import Folder, get_sync, is_synchronous, list_sizes, open_store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -27,15 +22,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Container",
     "Place",
-    "ZarrContainer",
+    "Tiles",
     "load_json",
-    "open_container",
     "parse_root",
     "read_associated",
     "read_attachment",
     "read_icc_profile",
     "reopen",
-    "total_bytes",
+    "restore",
 ]
 
 _MAX_DIGITS = 400
@@ -45,7 +39,11 @@ Place = tuple[int, int, int]
 """Level, row and column of a tile."""
 
 
-class Container(Protocol):
+Tiles = list[bytes | None]
+"""Stored tiles in the order in which they were asked for, unchecked, None where there is none."""
+
+
+class Container(ABC):
     """A slide's stored tiles and what belongs to them; thread-safe, picklable, safe to use after a fork.
 
     Attributes
@@ -53,16 +51,20 @@ class Container(Protocol):
     name : str
         Path or URL.
     metadata : Metadata
-    is_local : bool
-        Whether bytes come without an event loop and without waiting for a network.
+    is_remote : bool
+        Whether reading waits for a server; then ask for many tiles at once.
+    is_file : bool
+        Whether all of it is one file, in which :meth:`locate` finds tiles.
+    has_documents : bool
+        Whether it has ``zarr.json`` documents, which :meth:`document` reads.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def metadata(self) -> Metadata: ...  # noqa: D102
-    @property
-    def is_local(self) -> bool: ...  # noqa: D102
+    is_file: bool = False
+    has_documents: bool = False
+
+    name: str
+    metadata: Metadata
+    is_remote: bool
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
         """A stored tile, unchecked, None where there is none.
@@ -72,10 +74,44 @@ class Container(Protocol):
         StorageError, DamagedError
             If its bytes cannot be had.
         """
+        return self.read_tiles([(level, row, col)])[0]
 
-    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
+    @abstractmethod
+    def read_tiles(self, places: Sequence[Place]) -> Tiles:
         """Several tiles, at the same time where that is faster."""
 
+    def tile_sizes(self, places: Sequence[Place]) -> list[int | None]:
+        """Bytes of several tiles, None where there is none; of a server they are not read for that."""
+        return [None if tile is None else len(tile) for tile in self.read_tiles(places)]
+
+    async def fetch_tiles(self, places: Sequence[Place]) -> Tiles:
+        """The same in any event loop; of a local container it does not wait."""
+        return self.read_tiles(places)
+
+    def stream_tiles(self, groups: Sequence[Sequence[Place]]) -> Iterator[tuple[int, Tiles]]:
+        """(position, tiles) of groups of places, each as soon as it is whole, in any order and in bounded memory."""
+        for position, places in enumerate(groups):
+            yield position, self.read_tiles(places)
+
+    def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:  # noqa: ARG002
+        """(offset, length) of a stored tile in the file, None where there is none.
+
+        Raises
+        ------
+        StorageError
+            If the container is no single file.
+        """
+        raise StorageError(f"{self.name}: is no single file; Zarr reads it without references")
+
+    def document(self, key: str) -> bytes | None:  # noqa: ARG002
+        """A ``zarr.json`` as it is stored, None where there is none."""
+        return None
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """(rule, key, what was found) of what readers pass over and a validator does not."""
+        yield from ()
+
+    @abstractmethod
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image; None if there is none.
 
@@ -85,70 +121,23 @@ class Container(Protocol):
             If it is damaged.
         """
 
+    @abstractmethod
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything that is stored; tiles have their Zarr keys, whatever the container."""
+        """(key, bytes) of everything that is stored; tiles have their Zarr keys, whatever the container.
 
+        Raises
+        ------
+        StorageError
+            If it cannot be listed.
+        """
+
+    def make_store(self) -> Store | None:
+        """A read-only Zarr store of what is stored, None where that is no Zarr hierarchy."""
+        return None
+
+    @abstractmethod
     def close(self) -> None:
         """Release files and connections."""
-
-
-class ZarrContainer:
-    """A container in the Zarr binding, over any Zarr store.
-
-    Parameters
-    ----------
-    store : zarr.abc.store.Store or Folder
-    name : str
-        What to call it in errors.
-    metadata : Metadata, optional
-        Instead of those of its root.
-
-    Raises
-    ------
-    FormatError
-        If there is no RRIP container, or its metadata break a rule of the spec.
-    """
-
-    def __init__(self, store: Store | Folder, name: str, metadata: Metadata | None = None) -> None:
-        self._store = store
-        self.name = name
-        self.metadata = metadata or parse_root(self.document("zarr.json"), name)
-
-    @property
-    def store(self) -> Store:
-        """The Zarr store."""
-        return open_store(self._store.root) if isinstance(self._store, Folder) else self._store
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the store answers without an event loop."""
-        return is_synchronous(self._store)
-
-    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
-        """A stored tile, unchecked, None where there is none."""
-        return self.read_tiles([(level, row, col)])[0]
-
-    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
-        """Several tiles, at the same time where the store can."""
-        limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
-        return get_sync(self._store, [tile_key(*place) for place in places], limits)
-
-    def document(self, key: str) -> bytes | None:
-        """A ``zarr.json`` as it is stored, None where there is none."""
-        return get_sync(self._store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
-
-    def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = get_sync(self._store, [attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
-        return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
-
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything in the store."""
-        return list_sizes(self._store)
-
-    def close(self) -> None:
-        """Release the store."""
-        self._store.close()
 
 
 def read_attachment(container: Container, name: str) -> bytes:
@@ -180,21 +169,6 @@ def read_associated(container: Container) -> dict[str, bytes]:
     """JPEG files of the associated images that the metadata list; errors as in :func:`read_attachment`."""
     names = known_attachments(container.metadata.attachments)
     return {name: read_attachment(container, name) for name in names if name != ICC_NAME}
-
-
-def total_bytes(path: str | os.PathLike[str]) -> int:
-    """Add up all that is stored in a container, metadata too: the size that every command states.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be listed.
-    """
-    container = open_container(path)
-    try:
-        return sum(size for _, size in container.sizes())
-    finally:
-        container.close()
 
 
 def load_json(data: bytes, what: str) -> Any:
@@ -245,63 +219,8 @@ def parse_root(data: bytes | None, name: str) -> Metadata:
         raise error.within(name) from error
 
 
-def open_container(path: str | bytes | os.PathLike[str]) -> Container:
-    """Open a folder, a zip archive or a TIFF file by what it is; a URL by its extension, or else by what it is.
-
-    Raises
-    ------
-    NotFoundError
-        If nothing is there.
-    FormatError
-        If no RRIP container is there.
-    StorageError
-        If it cannot be read.
-    """
-    name = os.fsdecode(path)
-    if is_url(name):
-        return _open_url(name)
-    if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-        return ZarrContainer(Folder(name), str(Path(name).absolute()))
-    return _open_file(name)
-
-
-def _open_url(name: str) -> Container:
-    if name.startswith(("zip::", "reference::")):  # file systems that hold a Zarr hierarchy
-        return ZarrContainer(open_store(name), name)
-    if urlsplit(name.rpartition("::")[2]).path.lower().endswith((".tif", ".tiff", ".rrip", ".zip")):
-        return _open_file(name)
-    try:
-        return ZarrContainer(open_store(name), name)
-    except NewerFormatError:
-        raise
-    except FormatError as error:
-        try:
-            return _open_file(name)
-        except (FormatError, StorageError):
-            raise error from None
-
-
-def _open_file(name: str) -> Container:
-    """Open one file by its first bytes."""
-    source = open_bytes(name)
-    try:
-        magic = source.read(0, min(4, source.size))
-        if magic in {b"II+\0", b"II*\0", b"MM\0+", b"MM\0*"}:
-            from .tiff_reader import TiffContainer
-
-            return TiffContainer(source)
-        if magic[:2] == b"PK":
-            from .zip_reader import Archive, ZipContainer
-
-            return ZipContainer(Archive(source))
-        raise FormatError(f"{name}: neither a TIFF file nor a zip archive, expected an RRIP container")
-    except BaseException:
-        source.close()
-        raise
-
-
-def reopen(name: str, uuid: UUID) -> Container:
-    """Open a container again, in another process.
+def reopen(open_again: Callable[[str], Container], name: str, uuid: UUID) -> Container:
+    """Open a local container again, in another process.
 
     Raises
     ------
@@ -309,10 +228,17 @@ def reopen(name: str, uuid: UUID) -> Container:
         If another one has taken its place, or nothing.
     """
     try:
-        container = open_container(name)
+        container = open_again(name)
     except NotFoundError as error:  # readers of chunks take a FileNotFoundError for "fill with the fill value"
         raise StorageError(f"{error}; it was there when it was opened first", rule=StorageError.rule) from error
     if container.metadata.coding.uuid != uuid:
         container.close()
         raise StorageError(f"{name}: was replaced by another container since it was opened; open it again")
+    return container
+
+
+def restore(kind: type[Container], state: dict[str, Any]) -> Container:
+    """Make a remote container of what another process knows of it, without a request."""
+    container = kind.__new__(kind)
+    container.__dict__.update(state)
     return container

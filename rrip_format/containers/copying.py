@@ -9,12 +9,15 @@ from itertools import islice
 
 from ..errors import DamagedError
 from ..privacy.identifiers import strip as without
-from ..spec.geometry import BASE_LEVEL
 from ..spec.tile import missing_tile, split_tile
+from ..storage.access import Access
 from ..storage.workplace import Span
-from .base import Container, Place, open_container, read_associated, read_icc_profile
+from .base import Container, Place, read_associated, read_icc_profile
+from .creating import check_room, open_writer
+from .opening import open_container
+from .order import file_order
 from .pictures import shows_label
-from .writer import ContainerWriter, check_room, open_writer
+from .writer import ContainerWriter
 
 __all__ = ["Stripping", "transmux"]
 
@@ -52,7 +55,7 @@ def transmux(
     Parameters
     ----------
     source : path or URL
-    target : path
+    target : path or URL
         Its extension says which kind; it appears when it is complete.
     overwrite : bool
         Replace a container at the target.
@@ -76,11 +79,11 @@ def transmux(
     TargetError
         If the target cannot be written, or is there and `overwrite` is not set.
     """
-    container = open_container(source)
+    container = open_container(source, Access().without_cache())
     try:
-        with open_writer(target, overwrite=overwrite) as writer:
+        with open_writer(target, overwrite=overwrite, verify=verify) as writer:
             geometry = container.metadata.coding.geometry
-            check_room(writer.place.target, geometry, container.metadata.coding.is_empty)
+            check_room(writer.place.title, geometry, container.metadata.coding.is_empty)
             total = sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
             stored = done = 0
             for batch in _tiles(container):
@@ -104,17 +107,6 @@ def transmux(
         container.close()
 
 
-def _places(container: Container) -> Iterator[Place]:
-    """Every tile, the three of a family together, so that they are neighbours in a file."""
-    geometry = container.metadata.coding.geometry
-    for row, col in geometry.tiles(BASE_LEVEL):
-        for level in range(BASE_LEVEL + 1):
-            yield level, row, col
-    for level in range(BASE_LEVEL + 1, geometry.levels):
-        for row, col in geometry.tiles(level):
-            yield level, row, col
-
-
 def _check(writer: ContainerWriter, written: list[tuple[Span, bytes]]) -> None:
     writer.flush()
     for span, tile in written:
@@ -125,7 +117,7 @@ def _check(writer: ContainerWriter, written: list[tuple[Span, bytes]]) -> None:
 def _tiles(container: Container) -> Iterator[list[tuple[Place, bytes | None]]]:
     """(place, checked tile or None where it is empty) of every tile, some at a time."""
     coding = container.metadata.coding
-    places = _places(container)
+    places = file_order(coding.geometry)
     while batch := list(islice(places, _BATCH)):
         present = [place for place in batch if not coding.is_empty(*place)]
         found = dict(zip(present, container.read_tiles(present), strict=True))

@@ -21,6 +21,9 @@ MAX_FIELDS = 128
 FIRST_READ_BYTES = 1 << 16
 """What is read at the first IFD at once: all directories and metadata of most files."""
 
+REMOTE_READ_BYTES = 1 << 23
+"""From a server everything behind the first IFD is read at once up to this size: the index is mostly the file's end."""
+
 WINDOW_BYTES = 1 << 25
 """Tables of tiles are kept in memory up to this size; larger ones are read entry by entry."""
 
@@ -62,7 +65,9 @@ class Index:
 
     def __init__(self, source: ByteSource, start: int) -> None:
         self.source = source
-        self._windows = [(start, source.read(start, min(FIRST_READ_BYTES, source.size - start)))]
+        rest = source.size - start
+        first = rest if source.is_remote and rest <= REMOTE_READ_BYTES else min(FIRST_READ_BYTES, rest)
+        self._windows = [(start, source.read(start, first))]
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`."""

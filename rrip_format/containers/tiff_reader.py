@@ -15,8 +15,10 @@ from ..spec.metadata import Metadata, parse_metadata
 from ..spec.tiff_layout import Kind, Tag, Value, level_tags
 from ..spec.tile import crc32c
 from ..spec.zarr_layout import ICC_KEY, associated_key, tile_key
-from ..storage.byte_source import ByteSource
-from .base import Place, load_json, reopen
+from ..storage.byte_source import ByteSource, LocalBytes
+from ..storage.ranges import Range
+from .base import Place, load_json, reopen, restore
+from .file_reader import FileContainer
 from .tiff_parser import Field, Ifd, Index, read_ifd, read_start, walk
 
 __all__ = ["INDEX_KEY", "TiffContainer"]
@@ -36,7 +38,7 @@ class _Table:
     lengths: Field
 
 
-class TiffContainer:
+class TiffContainer(FileContainer):
     """A container in one BigTIFF, read by byte ranges.
 
     Parameters
@@ -54,7 +56,7 @@ class TiffContainer:
     """
 
     def __init__(self, source: ByteSource) -> None:
-        self._source = source
+        super().__init__(source)
         start = read_start(source)
         self._index = Index(source, start)
         self._first = read_ifd(self._index, start)
@@ -70,16 +72,6 @@ class TiffContainer:
         self._tables = self._all_tables(ifds)
         self._images = dict(self._associated_fields(visited))
         self._index.keep([field for table in self._tables.values() for field in (table.offsets, table.lengths)])
-
-    @property
-    def name(self) -> str:
-        """Path or URL."""
-        return self._source.name
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the file is local."""
-        return self._source.is_local
 
     def _read_metadata(self) -> Metadata:
         field = self._first.fields.get(Tag.RRIP_METADATA)
@@ -206,16 +198,9 @@ class TiffContainer:
             )
         return offset, length
 
-    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
-        """A stored tile, unchecked, None where there is none."""
-        place = self.locate(level, row, col)
-        return None if place is None else self._source.read(*place)
-
-    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
-        """Several tiles, one range each."""
-        located = [self.locate(*place) for place in places]
-        found = iter(self._source.read_ranges([place for place in located if place is not None]))
-        return [None if place is None else next(found) for place in located]
+    def range_of(self, place: Place) -> Range | None:
+        """Return the bytes of a tile, None where there is none."""
+        return self.locate(*place)
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
@@ -276,9 +261,11 @@ class TiffContainer:
         for name, (_, length) in self._images.items():
             yield associated_key(name), length
 
-    def close(self) -> None:
-        """Release the file."""
-        self._source.close()
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return reopen, (self.name, self.metadata.coding.uuid)
+        if self.is_remote:  # the index travels, so that opening it elsewhere takes no request
+            return restore, (TiffContainer, self._state())
+        return reopen, (_open_again, self.name, self.metadata.coding.uuid)
+
+
+def _open_again(path: str) -> TiffContainer:
+    return TiffContainer(LocalBytes(path))

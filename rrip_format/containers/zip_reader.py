@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from ..spec.attachments import attachment_title, check_attachment
 from ..spec.limits import limit
 from ..spec.metadata import Metadata
 from ..spec.zarr_layout import attachment_key, parse_tile_key, tile_key
-from ..storage.byte_source import ByteSource
-from .base import Place, parse_root, reopen
+from ..storage.byte_source import ByteSource, LocalBytes
+from ..storage.ranges import Range
+from .base import Place, parse_root, reopen, restore
+from .file_reader import FileContainer
 
 __all__ = ["Archive", "ZipContainer"]
 
@@ -26,7 +29,12 @@ _LOCAL_HEADER_BYTES, _END_BYTES = 30, 22
 _SLACK_BYTES = 64
 """Read beyond a member, for local headers with more extra fields than the directory tells."""
 
+_LONGEST_SLACK_BYTES = 1 << 16
+
 _TAIL_BYTES = 1 << 16
+
+_ROOT_BYTES = 1 << 16
+"""Read before the directory of a remote archive: the members that were written last, the root's metadata among them."""
 
 _SEARCH_BYTES = 1 << 22
 """What zipfile reads besides the directory, to find it, and ahead."""
@@ -52,27 +60,41 @@ class Archive:
     def __init__(self, source: ByteSource, members: Sequence[zipfile.ZipInfo] | None = None) -> None:
         self.source = source
         members = _directory(source) if members is None else members
+        self._offsets = sorted(member.header_offset for member in members) if source.is_remote else None
         self.members = {member.filename: member for member in members}
         self.duplicates = [member.filename for member in members if self.members[member.filename] is not member]
 
-    def read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
-        """The members of those names, of at most so many bytes."""
-        members = [self.members.get(key) for key in keys]
-        for member, most in zip(members, limits, strict=True):
-            size = 0 if member is None else max(member.compress_size, member.file_size)
-            if member is not None and size > most:
-                what = f"{self.source.name}: {member.filename}"
-                raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {most}", rule=too_large)
-        found = iter(self.source.read_ranges([self._range(m) for m in members if m is not None]))
-        return [None if member is None else self._member(member, next(found)) for member in members]
+    def member(self, key: str, most: int, too_large: str = "tile.size") -> zipfile.ZipInfo | None:
+        """Find the member of a name, None where there is none; it may have at most so many bytes."""
+        member = self.members.get(key)
+        if member is not None and max(member.compress_size, member.file_size) > most:
+            size = max(member.compress_size, member.file_size)
+            what = f"{self.source.name}: {member.filename}"
+            raise RULES[too_large](f"{what} has {size} bytes, this reader accepts {most}", rule=too_large)
+        return member
 
-    def _range(self, member: zipfile.ZipInfo) -> tuple[int, int]:
-        """Local header and data of a member, with some slack; where not even a header fits, it is outside the file."""
-        header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra) + _SLACK_BYTES
-        most = min(header + member.compress_size, self.source.size - member.header_offset)
+    def read(self, key: str, most: int, too_large: str) -> bytes | None:
+        """Read the member of a name, None where there is none; parameters as those of :meth:`member`."""
+        member = self.member(key, most, too_large)
+        return None if member is None else self.data_in(member, self.source.read(*self.range_of(member)))
+
+    def range_of(self, member: zipfile.ZipInfo) -> Range:
+        """Return the bytes of a member with its header; where not even a header fits, it is outside the file.
+
+        How long a header is, it says itself; what is read of a local file may be too little then, what is read of a
+        remote one goes on to the next member.
+        """
+        header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra)
+        slack, end = _SLACK_BYTES, self.source.size
+        if self._offsets is not None:
+            following = bisect_right(self._offsets, member.header_offset)
+            end = self._offsets[following] if following < len(self._offsets) else end
+            slack = _LONGEST_SLACK_BYTES
+        most = min(header + slack + member.compress_size, end - member.header_offset)
         return member.header_offset, max(_LOCAL_HEADER_BYTES, most)
 
-    def _member(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
+    def data_in(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
+        """Return what a member holds, given the bytes of :meth:`range_of`."""
         start = _data_start(data)
         size = member.compress_size
         if start is None:
@@ -81,6 +103,11 @@ class Archive:
                 rule="zip.member",
             )
         if start + size > len(data):
+            if self.source.is_remote:
+                raise DamagedError(
+                    f"{self.source.name}: {member.filename} reaches into the next member of the archive",
+                    rule="zip.member",
+                )
             data, start = self.source.read(member.header_offset + start, size), 0
         stored = data[start : start + size]
         if member.compress_type == zipfile.ZIP_STORED:
@@ -97,10 +124,10 @@ class Archive:
 
     def document(self, key: str) -> bytes | None:
         """A ``zarr.json`` as it is stored, None where there is none."""
-        return self.read([key], [limit("metadata_bytes")], "limit.metadata")[0]
+        return self.read(key, limit("metadata_bytes"), "limit.metadata")
 
 
-class ZipContainer:
+class ZipContainer(FileContainer):
     """A container in a zip archive.
 
     Parameters
@@ -115,19 +142,12 @@ class ZipContainer:
         If there is no container at its root.
     """
 
+    has_documents = True
+
     def __init__(self, archive: Archive, metadata: Metadata | None = None) -> None:
+        super().__init__(archive.source)
         self._archive = archive
         self.metadata = metadata or parse_root(archive.document("zarr.json"), self.name)
-
-    @property
-    def name(self) -> str:
-        """Path or URL."""
-        return self._archive.source.name
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the file is local."""
-        return self._archive.source.is_local
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
         """(offset, length) of a stored tile in the file, None where there is none; reads the member's header."""
@@ -146,14 +166,14 @@ class ZipContainer:
             )
         return member.header_offset + start, member.compress_size
 
-    def read_tile(self, level: int, row: int, col: int) -> bytes | None:
-        """A stored tile, unchecked, None where there is none."""
-        return self.read_tiles([(level, row, col)])[0]
+    def range_of(self, place: Place) -> Range | None:
+        """Return the member of a tile with its header, None where there is none."""
+        member = self._archive.member(tile_key(*place), self.metadata.coding.tile_limit(place[0]))
+        return None if member is None else self._archive.range_of(member)
 
-    def read_tiles(self, places: Sequence[Place]) -> list[bytes | None]:
-        """Several tiles, one range each."""
-        limits = [self.metadata.coding.tile_limit(level) for level, _, _ in places]
-        return self._archive.read([tile_key(*place) for place in places], limits)
+    def tile_in(self, place: Place, data: bytes) -> bytes:
+        """Return the stored tile in the bytes of a member with its header."""
+        return self._archive.data_in(self._archive.members[tile_key(*place)], data)
 
     def document(self, key: str) -> bytes | None:
         """A ``zarr.json`` as it is stored, None where there is none."""
@@ -175,19 +195,21 @@ class ZipContainer:
 
     def attachment(self, name: str) -> bytes | None:
         """The ICC profile or the JPEG file of an associated image."""
-        (stored,) = self._archive.read([attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
+        stored = self._archive.read(attachment_key(name), limit("attachment_bytes"), "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
         """(key, bytes) of every member."""
         return ((key, member.file_size) for key, member in self._archive.members.items())
 
-    def close(self) -> None:
-        """Release the file."""
-        self._archive.source.close()
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return reopen, (self.name, self.metadata.coding.uuid)
+        if self.is_remote:  # the directory travels, so that opening it elsewhere takes no request
+            return restore, (ZipContainer, self._state())
+        return reopen, (_open_again, self.name, self.metadata.coding.uuid)
+
+
+def _open_again(path: str) -> ZipContainer:
+    return ZipContainer(Archive(LocalBytes(path)))
 
 
 def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
@@ -213,6 +235,15 @@ def _data_start(header: bytes) -> int | None:
     return _LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
 
 
+def _directory_start(tail: bytes) -> int | None:
+    """Where the end of an archive says that its directory begins, None where it says nothing sensible."""
+    at = tail.rfind(b"PK\6\6")  # of archives that are large, this part counts
+    if at >= 0 and at + 56 <= len(tail):
+        return int.from_bytes(tail[at + 48 : at + 56], "little")
+    at = tail.rfind(b"PK\5\6")
+    return int.from_bytes(tail[at + 16 : at + 20], "little") if 0 <= at <= len(tail) - 22 else None
+
+
 class _Tail(io.RawIOBase):
     """A byte source as a file for :mod:`zipfile`, whose end, where the directory is, is read once."""
 
@@ -222,6 +253,11 @@ class _Tail(io.RawIOBase):
         self._at = self._served = 0
         self._start = max(0, source.size - _TAIL_BYTES)
         self._tail = source.read(self._start, source.size - self._start)
+        begin = _directory_start(self._tail) if source.is_remote else None
+        if begin is not None and begin < self._start and source.size - begin <= limit("directory_bytes"):
+            begin = max(0, begin - _ROOT_BYTES)
+            self._tail = source.read(begin, self._start - begin) + self._tail  # in one request
+            self._start = begin
 
     def readable(self) -> bool:
         return True

@@ -26,8 +26,10 @@ __all__ = [
     "Block",
     "EncodedTile",
     "Family",
+    "Place",
     "WrittenTile",
     "check_block",
+    "check_tiles",
     "encode_block",
     "encode_overview",
     "halve_block",
@@ -157,7 +159,26 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], veri
     block : Block
         The block.
     tiles : sequence of WrittenTile
-        The three tiles of each of its families, and overview tiles.
+        The three tiles of each of its families.
+    verify : bool
+        As that of :func:`check_tiles`, whose errors it raises.
+    """
+    data = check_tiles(coding, tiles, verify)
+    return {
+        "block": [block.row, block.col, block.rows, block.cols],
+        "tiles": [[*tile.place, tile.span.offset, tile.span.length] for tile in tiles],
+        "digest": _digest_of(data[tile.place] for tile in tiles),
+    }
+
+
+def check_tiles(coding: Coding, tiles: Sequence[WrittenTile], verify: bool) -> dict[Place, bytes]:
+    """Read tiles back, and return what is there.
+
+    Parameters
+    ----------
+    coding : Coding
+    tiles : sequence of WrittenTile
+        Whole families, and overview tiles.
     verify : bool
         Decode the tiles and compare them with what the encoder expects.
 
@@ -193,11 +214,7 @@ def check_block(coding: Coding, block: Block, tiles: Sequence[WrittenTile], veri
                 f"{place} does not decode to the pixels that its encoder expects: this is a bug of rrip-format or a "
                 "fault of this machine's memory; please report it with the source"
             )
-    return {
-        "block": [block.row, block.col, block.rows, block.cols],
-        "tiles": [[*tile.place, tile.span.offset, tile.span.length] for tile in tiles],
-        "digest": _digest_of(data[tile.place] for tile in tiles),
-    }
+    return data
 
 
 def _coarser_first(tile: WrittenTile) -> Place:

@@ -11,13 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from ..containers.order import block_order, overview_order
 from ..containers.writer import ContainerWriter
 from ..errors import RripError
 from ..family.overviews import OverviewBuilder
 from ..sources import Source
 from ..spec.geometry import BASE_LEVEL, Place
 from ..storage.journal import Journal
-from .blocks import Block, EncodedTile, Family, WrittenTile, check_block, encode_overview, list_blocks, recall_block
+from .blocks import (
+    Block,
+    EncodedTile,
+    Family,
+    WrittenTile,
+    check_block,
+    check_tiles,
+    encode_overview,
+    list_blocks,
+    recall_block,
+)
 from .executors import SharedSource, result_of, submit, work
 from .plan import Plan
 
@@ -85,6 +96,7 @@ class Pipeline:
         self._verify = verify
         self._progress = progress
         self.empty = np.ones(plan.coding.geometry.families, np.bool_)
+        self._overviews: dict[Place, EncodedTile] = {}
         self.stored_bytes = 0
         self.resumed_families = 0
 
@@ -146,7 +158,7 @@ class Pipeline:
         try:
             with closing(work(executor, ahead, source, self._coding, jobs)) as results:
                 for index, (block, families) in enumerate(zip(blocks, results, strict=True)):
-                    written = self._write_block(families, overviews, again=index < restored)
+                    written = self._write_block(families, overviews)
                     if index >= restored:
                         checks.append(self._check(block, written))
                     self._settle(journal, checks, ahead)
@@ -162,21 +174,36 @@ class Pipeline:
                 part.cancel()
             raise
 
-    def _write_block(self, families: list[Family], overviews: OverviewBuilder, *, again: bool) -> list[WrittenTile]:
-        """Write the tiles of families, and of the overviews that they complete; none of a restored block (`again`)."""
+    def _write_block(self, families: list[Family], overviews: OverviewBuilder) -> list[WrittenTile]:
+        """Write the tiles of families, if they have some, and keep those of the overviews that they complete."""
         written = []
-
-        def write(tile: EncodedTile) -> None:
-            written.append(WrittenTile(tile.place, self._write(tile.place, tile.data), tile.digest))
-
+        tiles = {tile.place: tile for family in families for tile in family.tiles}
+        for place in block_order((family.row, family.col) for family in families if family.tiles):
+            tile = tiles[place]
+            written.append(WrittenTile(place, self._write(place, tile.data), tile.digest))
         for family in families:
-            for tile in family.tiles:
-                write(tile)
             for level, row, col, rgb in overviews.add(family.row, family.col, family.base_rgb):
                 under = self._coding.geometry.families_under(level, row, col)
-                if not again and not all(self.empty[place] for place in under):
-                    write(encode_overview(rgb, self._coding, self._coder, (level, row, col)))
+                if not all(self.empty[place] for place in under):
+                    tile = encode_overview(rgb, self._coding, self._coder, (level, row, col))
+                    self._overviews[level, row, col] = tile
         return written
+
+    def write_overviews(self) -> None:
+        """Write the tiles of level 3 and coarser, kept so that they are together in the file, and check them.
+
+        Raises
+        ------
+        DamagedError
+            If one does not read back as it was written.
+        """
+        written = []
+        for place in overview_order(self._coding.geometry):
+            tile = self._overviews.pop(place, None)
+            if tile is not None:
+                written.append(WrittenTile(place, self._write(place, tile.data), tile.digest))
+        self._writer.flush()
+        check_tiles(self._coding, written, self._verify)
 
     def _write(self, place: Place, tile: bytes, *, again: bool = False) -> Any:
         level, row, col = place

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
-from ..containers.base import total_bytes
-from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
+from ..containers.creating import check_room, check_target, open_writer
+from ..containers.opening import total_bytes
+from ..containers.writer import ContainerWriter
 from ..errors import RripError, SourceError
 from ..sources import Source, open_source
 from ..spec.geometry import Geometry
 from ..spec.metadata import Compression, Metadata
+from ..storage.access import is_bucket, local_name
 from ..storage.journal import Journal, read_journal
 from ..tuning.settings import Settings, Steps
 from .arguments import chosen_settings, reading
@@ -112,7 +113,8 @@ def convert(
         A slide, an image or an array (height, width, 3) uint8, as :func:`rrip_format.sources.open_source` opens it; or
         an open source, which stays open.
     target : str or path-like
-        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it is complete.
+        Path, or URL in a bucket: ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif`` or ``*.rrip``; it appears when it
+        is complete.
     settings : Settings, optional
         Settings of the encoder.
     quality : int or "source", optional
@@ -175,8 +177,8 @@ def convert(
     settings = chosen_settings(settings, None if quality == "source" else quality)
     wanted = Wanted(label, keep_identifiers)
     how = reading(source, image=image, missing_tiles=missing_tiles, mpp=mpp, objective=objective)
-    target = Path(os.fsdecode(target))
-    check_target(target, overwrite=overwrite)
+    name = local_name(os.fsdecode(target))
+    check_target(name, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
     with nullcontext(source) if isinstance(source, Source) else open_source(source, **how) as opened:
@@ -184,9 +186,9 @@ def convert(
             settings = replace(settings, quality=own_quality(opened))
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
-        check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
+        check_room(name, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
-            open_writer(target.absolute(), overwrite=overwrite, resume=resume) as writer,
+            open_writer(_absolute(name), overwrite=overwrite, resume=resume, verify=verify) as writer,
             _threads(threads) as local,  # one per core: a thread that waits for a core may hold the interpreter lock
             _threads(threads) as settling,  # these wait for the disk
         ):
@@ -207,8 +209,14 @@ def convert(
                 if opened.fingerprint() != before:
                     writer.resumable = False
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
+                run.write_overviews()
                 metadata = make_metadata(opened, plan, wanted, run.empty)
-                return _finish(opened, plan, run, writer, metadata, target)
+                return _finish(opened, plan, run, writer, metadata, name)
+
+
+def _absolute(name: str) -> str:
+    """Return a path that stays right where the working directory changes; a URL as it is."""
+    return name if is_bucket(name) else os.path.abspath(name)  # noqa: PTH100
 
 
 @contextmanager
@@ -238,13 +246,13 @@ def _note_resumability(writer: ContainerWriter, *, kept: bool) -> Iterator[None]
 
 
 def _finish(
-    source: Source, plan: Plan, run: Pipeline, writer: ContainerWriter, metadata: Metadata, target: Path
+    source: Source, plan: Plan, run: Pipeline, writer: ContainerWriter, metadata: Metadata, target: str
 ) -> Conversion:
     """Write metadata and ICC profile, and move the complete container to the target."""
     info, geometry = source.info, plan.coding.geometry
     writer.finish(metadata, info.icc_profile)
     return Conversion(
-        path=str(target),
+        path=target,
         width=geometry.width,
         height=geometry.height,
         levels=geometry.levels,

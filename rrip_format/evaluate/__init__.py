@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import TargetError
 from ..extras import load_module
 from ..sources import open_source
+from ..storage.access import refuse_bucket
 from ..storage.workplace import as_target_error
 from ..tuning.settings import Settings
 from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
@@ -138,6 +139,7 @@ def evaluate(
         If the source cannot be read.
     """
     load_module("matplotlib.figure", "evaluate", "evaluating")
+    refuse_bucket(out)
     settings, out = settings or Settings(), Path(out)
     with open_source(source) as opened:
         _make(out)

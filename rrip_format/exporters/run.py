@@ -17,6 +17,7 @@ from ..extras import load_module
 from ..privacy.identifiers import without_identifiers
 from ..slides.slide import Slide, open_slide
 from ..spec.extensions import EXTENSIONS
+from ..storage.access import refuse_bucket
 from ..storage.workplace import as_target_error, flush, move, temporary_folder
 from .deepzoom import files_folder, write_deepzoom
 from .tiff import write_tiff
@@ -79,6 +80,7 @@ def export(
         If the extra ``convert`` is not installed.
     """
     load_module("PIL.Image", "convert", "exporting")  # fail before any work
+    refuse_bucket(target)
     target = Path(target)
     _check(target, overwrite=overwrite)
     if not 1 <= quality <= 100:

@@ -15,7 +15,7 @@ from ..core import predict
 from ..core.colour import Corner, Window, checked, target
 from ..core.tile_decoder import decode_rgb
 from ..errors import DamagedError
-from ..spec.geometry import BASE_LEVEL
+from ..spec.geometry import BASE_LEVEL, needed_levels
 from ..spec.metadata import Coding
 from ..spec.tile import missing_tile, split_tile
 from .jpeg import decode_gray, decode_ycc
@@ -165,11 +165,6 @@ def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window
     """Return the part of the next coarser level that a window of `level` is predicted from."""
     side = coding.geometry.tile_side(level + 1)
     return None if window is None else predict.coarser_window(window, side, side)
-
-
-def needed_levels(level: int) -> tuple[int, ...]:
-    """Return the levels whose tiles a tile of `level` is decoded from, coarsest first."""
-    return tuple(range(BASE_LEVEL, level - 1, -1)) if level < BASE_LEVEL else (level,)
 
 
 def decode_tile(

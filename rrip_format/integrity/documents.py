@@ -50,9 +50,9 @@ def _expected_documents(container: Container) -> Iterator[tuple[str, bytes]]:
 
 def check_documents(container: Container) -> Iterator[Finding]:
     """Find documents that are absent or contradict the metadata; a TIFF file has none."""
-    read = getattr(container, "document", None)
-    if read is None:
+    if not container.has_documents:
         return
+    read = container.document
     for key, wanted in _expected_documents(container):
         try:
             stored = read(key)

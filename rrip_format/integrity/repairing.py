@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,8 @@ import rfc8785
 from .. import __version__
 from ..concurrency.pool import in_order
 from ..containers.base import Container, Place, load_json, read_attachment
-from ..containers.writer import check_room, open_writer
+from ..containers.creating import check_room, open_writer
+from ..containers.order import file_order
 from ..errors import RULES, DamagedError, RripError, TargetError
 from ..spec.attachments import ICC_NAME, attachment_title, check_associated, known_attachments
 from ..spec.geometry import BASE_LEVEL
@@ -34,6 +36,9 @@ from .salvage import open_damaged
 from .validation import Unit, batches, check_batch, read_each
 
 __all__ = ["Repair", "repair"]
+
+_BATCH = 96
+"""Tiles that are read at once and held in memory."""
 
 _SHOWN = 20
 """Number of findings that are printed."""
@@ -142,7 +147,7 @@ def repair(
     opened, lost_root = open_damaged(source)
     with closing(opened) as container, open_writer(target, overwrite=overwrite) as writer:
         geometry = container.metadata.coding.geometry
-        check_room(writer.place.target, geometry, container.metadata.coding.is_empty)
+        check_room(writer.place.title, geometry, container.metadata.coding.is_empty)
         total = 2 * sum(rows * cols for rows, cols in map(geometry.grid, range(geometry.levels)))
         told = _Progress(progress, total)
         findings = _look(container, workers, told)
@@ -256,8 +261,9 @@ def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) 
     lost, rebuilt, filled = set(done.lost), set(done.rebuilt), set(done.filled)
     overviews = Overviews(container, rebuilt)
     gone = lost | rebuilt | filled
-    for batch in batches(old):
-        places = [place for unit in batch for place in reversed(unit) if not old.is_empty(*place)]
+    order = file_order(old.geometry)
+    while batch := list(islice(order, _BATCH)):
+        places = [place for place in batch if not old.is_empty(*place)]
         kept = [place for place in places if place not in gone]
         tiles = read_each(container, kept)
         for place in places:
@@ -276,4 +282,4 @@ def _tiles(container: Container, done: Repair, coding: Coding, told: _Progress) 
                 streams = split_tile(tile, old.place(*place), old.streams(place[0]))
                 tile = join_tile([b"" if stream is None else bytes(stream) for stream in streams], coding.place(*place))
             yield place, tile
-        told.add(sum(map(len, batch)))
+        told.add(len(batch))

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..containers.base import Container, ZarrContainer, load_json, open_container
+from ..containers.base import Container, load_json
+from ..containers.opening import open_container
+from ..containers.zarr_reader import ZarrContainer
 from ..containers.zip_reader import Archive, ZipContainer
 from ..errors import DamagedError, FormatError, NewerFormatError, RripError
 from ..spec.attachments import ASSOCIATED_NAMES, ICC_NAME, attachment_checksum
 from ..spec.limits import check_limit, limit
 from ..spec.metadata import Coding, Metadata, SlideMetadata, parse_coding
-from ..storage.byte_source import ByteSource, is_url, open_bytes
-from ..storage.zarr_stores import get_sync, open_store
+from ..storage.access import Access, is_url
+from ..storage.byte_source import ByteSource, open_bytes
+from ..storage.objects import Folder
 
 __all__ = ["open_damaged"]
 
@@ -42,7 +45,7 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
     """
     name = os.fsdecode(path)
     try:
-        return open_container(name), False
+        return open_container(name, Access().without_cache()), False
     except NewerFormatError:
         raise
     except (FormatError, DamagedError) as error:  # the latter of a member of an archive
@@ -50,12 +53,12 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
             raise
         failure = error
     if os.path.isdir(name):  # noqa: PTH112
-        store = open_store(name)
+        folder = Folder(name)
 
         def read(key: str) -> bytes | None:
-            return get_sync(store, [key], [limit("metadata_bytes")], "limit.metadata")[0]
+            return folder.read([key], [limit("metadata_bytes")], "limit.metadata")[0]
 
-        return _with_attachments(ZarrContainer(store, name, _metadata_without_root(read, failure))), True
+        return _with_attachments(ZarrContainer(folder, name, _metadata_without_root(read, failure))), True
     source = open_bytes(name)
     try:
         if source.read(0, min(2, source.size)) != b"PK":

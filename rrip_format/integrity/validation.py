@@ -13,13 +13,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..concurrency.pool import in_order
-from ..containers.base import Container, Place, open_container
+from ..containers.base import Container, Place
+from ..containers.opening import open_container
 from ..containers.tiff_reader import INDEX_KEY
 from ..errors import NotFoundError, RripError, StorageError
 from ..family.decode import decode_base, decode_tile
@@ -28,7 +30,7 @@ from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Coding
 from ..spec.tile import TRAILER_BYTES, split_tile
 from ..spec.zarr_layout import parse_tile_key
-from ..storage.byte_source import is_url
+from ..storage.access import Access, is_url
 from ..zarr_views.hierarchy import Hierarchy, check_tile
 from .documents import check_attachments, check_documents
 from .findings import Finding, findings_of
@@ -47,6 +49,9 @@ Unit = Sequence[Place]
 
 _BATCH_BYTES = 1 << 25
 """Largest size of the tiles of a batch; each thread holds one batch."""
+
+_SIZES_AT_ONCE = 1024
+"""Tiles of a server without lists whose sizes are asked for at a time."""
 
 _BITMAP_BYTES = 1 << 12
 """Bytes of a bitmap of tiles that are unpacked at once."""
@@ -102,7 +107,7 @@ def find_problems(
     if not is_url(name) and not os.path.lexists(name):
         raise NotFoundError(f"{name}: no such file or directory")
     try:
-        container, is_rootless = open_container(path), False
+        container, is_rootless = open_container(path, Access().without_cache()), False
     except RripError as error:
         if isinstance(error, StorageError) or error.rule is None:  # not about the content of the container
             raise
@@ -133,9 +138,7 @@ def _root_of(name: str, error: RripError) -> str:
 
 def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
     """Find unexpected keys and tiles; with `tiles`, also absent tiles and tiles of an impossible size."""
-    faults = getattr(container, "faults", None)
-    if faults is not None:
-        yield from (Finding(rule, key, found, parse_tile_key(key)) for rule, key, found in faults())
+    yield from (Finding(rule, key, found, parse_tile_key(key)) for rule, key, found in container.faults())
     coding = container.metadata.coding
     geometry = coding.geometry
     grids = [geometry.grid(level) for level in range(geometry.levels if tiles else 0)]
@@ -145,10 +148,24 @@ def _check_index(container: Container, *, tiles: bool) -> Iterator[Finding]:
         rows, cols = grids[level]
         for start in range(0, len(bits), _BITMAP_BYTES):
             missing = np.flatnonzero(np.unpackbits(~bits[start : start + _BITMAP_BYTES])) + 8 * start
-            for at in missing[missing < rows * cols].tolist():  # listings may be incomplete, so these tiles are read
-                place = (level, *divmod(at, cols))
-                if not coding.is_empty(*place):
+            places = ((level, *divmod(at, cols)) for at in missing[missing < rows * cols].tolist())
+            promised = (place for place in places if not coding.is_empty(*place))
+            while asked := list(islice(promised, _SIZES_AT_ONCE)):  # a listing is a hint: what it lacks is asked for
+                for place in _without_size(container, asked):
                     yield from check_batch(container, [[place]], pixels=False)
+
+
+def _without_size(container: Container, places: Sequence[Place]) -> list[Place]:
+    """Tiles that have no size that tiles have, or of which it cannot be told: they are read."""
+    if not container.is_remote:
+        return list(places)
+    try:
+        sizes = container.tile_sizes(places)
+    except RripError:
+        return list(places)
+    most = container.metadata.coding.tile_limit
+    pairs = zip(places, sizes, strict=True)
+    return [place for place, size in pairs if size is None or not TRAILER_BYTES <= size <= most(place[0])]
 
 
 def _list(container: Container, listed: Sequence[NDArray[np.uint8]]) -> Iterator[Finding]:

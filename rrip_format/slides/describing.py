@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..containers.pictures import shows_label
-from ..errors import RripError, printable
+from ..errors import RripError, StorageError, printable
 from ..privacy.identifiers import find_identifiers
 from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Compression
@@ -21,21 +21,29 @@ __all__ = ["describe", "format_bytes", "format_info", "info"]
 Json = Any
 
 
-def info(path: str | os.PathLike[str]) -> dict[str, Json]:
+def info(
+    path: str | os.PathLike[str] | Any,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    store: Any = None,
+) -> dict[str, Json]:
     """Describe a container, as ``rrip info --json`` does.
 
     Parameters
     ----------
-    path : str or path-like
-        Path or URL of a folder, zip archive or TIFF file.
+    path : str, path-like or store
+        Path or URL of a folder, zip archive or TIFF file, or a store with a container at its root.
+    storage_options, store
+        As those of :func:`rrip_format.open`.
 
     Returns
     -------
     dict
         ``levels``, a list of dicts, finest first: ``width`` and ``height`` in px, ``tiles``, ``bytes``, ``mpp`` in µm,
         and more. ``bytes``, by kind and in ``total``. ``ratio`` to the raw pixels and ``ratio_to_source``. ``families``
-        and ``empty_families``. ``metadata`` (spec section 8) without checksums. ``identifiers``: metadata and images
-        that may identify the patient. All values are JSON.
+        and ``empty_families``. Numbers of bytes and tiles are None for a folder on a server that has no lists.
+        ``metadata`` (spec section 8) without checksums. ``identifiers``: metadata and images that may identify the
+        patient. All values are JSON.
 
     Raises
     ------
@@ -46,7 +54,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     StorageError
         If it cannot be read or listed.
     """
-    with open_slide(path) as slide:
+    with open_slide(path, storage_options=storage_options, store=store, cache_mib=0) as slide:
         return describe(slide)
 
 
@@ -62,7 +70,8 @@ def describe(slide: Slide) -> dict[str, Json]:
     level_tiles: Counter[int] = Counter()
     names = ("residuals", "base", "overviews", "metadata", "icc profile", "associated images")
     kinds: Counter[str] = Counter(dict.fromkeys(names, 0))
-    for key, size in slide.container.sizes():
+    sized = _sizes(slide)
+    for key, size in sized or ():
         tile_level = _level_of(key)
         kinds[_kind_of(key, tile_level)] += size
         if tile_level is not None:
@@ -80,21 +89,21 @@ def describe(slide: Slide) -> dict[str, Json]:
                 "height": level.height,
                 "tile": level.tile,
                 "grid": [rows, cols],
-                "tiles": level_tiles[level.index],
-                "bytes": level_bytes[level.index],
+                "tiles": None if sized is None else level_tiles[level.index],
+                "bytes": None if sized is None else level_bytes[level.index],
                 "mpp": level.mpp,
             }
         )
-    total = sum(kinds.values())
+    total = None if sized is None else sum(kinds.values())
     source_bytes = slide.metadata.slide.source_bytes
     return {
         "path": slide.name,
         "levels": levels,
         "families": math.prod(slide.geometry.families),
         "empty_families": coding.empty_count,
-        "bytes": {**kinds, "total": total},
-        "ratio": round(raw_bytes / total, 2),
-        "ratio_to_source": round(source_bytes / total, 3) if source_bytes else None,
+        "bytes": {**(dict.fromkeys(kinds) if sized is None else kinds), "total": total},
+        "ratio": round(raw_bytes / total, 2) if total else None,
+        "ratio_to_source": round(source_bytes / total, 3) if total and source_bytes else None,
         "metadata": _readable(slide),
         "identifiers": find_identifiers(slide.metadata, _label_pictures(slide)).to_json(),
     }
@@ -108,6 +117,17 @@ def _label_pictures(slide: Slide) -> Iterator[str]:
                 yield name
         except RripError:  # validation reports what is wrong with it
             yield name
+
+
+def _sizes(slide: Slide) -> list[tuple[str, int]] | None:
+    """Keys and sizes of all that is stored; None for a folder on a server that has no lists."""
+    try:
+        found = list(slide.container.sizes())
+    except StorageError:
+        if not slide.container.is_remote or slide.container.is_file:
+            raise
+        return None
+    return found or None  # some servers answer a listing with nothing; the root is there
 
 
 def _readable(slide: Slide) -> dict[str, Json]:
@@ -211,15 +231,16 @@ def format_info(found: dict[str, Json]) -> str:
         *_source_history(slide["source"]),
         *_repaired(metadata["writer"]),
         "",
-        "  level        size (px)   tile    tiles        bytes   share",
+        "  level        size (px)   tile" + ("" if total is None else "    tiles        bytes   share"),
     ]
     for level in found["levels"]:
         size = f"{level['width']} x {level['height']}"
-        lines.append(
-            f"  {level['level']:>5} {size:>16} {level['tile']:>6} {level['tiles']:>8} {level['bytes']:>12} "
-            f"{level['bytes'] / total:>7.1%}"
-        )
+        known = "" if total is None else f" {level['tiles']:>8} {level['bytes']:>12} {level['bytes'] / total:>7.1%}"
+        lines.append(f"  {level['level']:>5} {size:>16} {level['tile']:>6}{known}")
     lines.append("")
+    if total is None:
+        lines.append("  how many tiles and bytes there are is not known: the server has no list of the folder")
+        return "\n".join(map(printable, lines))
     lines += [f"  {kind:<17} {format_bytes(size):>8}" for kind, size in found["bytes"].items()]
     lines.append(f"  {found['ratio']:g} times smaller than its raw pixels")
     if found["ratio_to_source"]:

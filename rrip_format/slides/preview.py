@@ -6,12 +6,15 @@ import base64
 import html
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["encode_png", "make_card", "shrink"]
+from ..errors import RripError, one_line
+from .levels import Level
+
+__all__ = ["describe_card", "encode_png", "make_card", "shrink"]
 
 
 def shrink(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -77,3 +80,18 @@ def make_card(title: str, facts: Mapping[str, str], picture: NDArray[np.uint8] |
         data, (height, width, _) = base64.b64encode(encode_png(picture)).decode(), picture.shape
         shown = f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="the slide">'
     return f"<div><strong>{html.escape(title)}</strong><br>{shown}<table>{rows}</table></div>"
+
+
+def describe_card(
+    title: str, levels: Sequence[Level], mpp: tuple[float, float] | None, thumbnail: Callable[[], NDArray[np.uint8]]
+) -> str:
+    """Write HTML of a slide: its thumbnail and its sizes; what cannot be read is said in its place."""
+    facts = {
+        "size": f"{levels[0].width} x {levels[0].height} px",
+        "pixel": "size unknown" if mpp is None else f"{mpp[0]:g} x {mpp[1]:g} µm",
+        "levels": ", ".join(f"{level.width} x {level.height}" for level in levels),
+    }
+    try:
+        return make_card(title, facts, thumbnail())
+    except RripError as error:
+        return make_card(title, {**facts, "picture": one_line(error)}, None)

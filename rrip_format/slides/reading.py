@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,26 @@ from .slide import open_slide
 __all__ = ["imread"]
 
 
-def imread(path: str | os.PathLike[str], level: int = 0, *, region: Sequence[int] | None = None) -> NDArray[np.uint8]:
+def imread(
+    path: Any,
+    level: int = 0,
+    *,
+    region: Sequence[int] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    store: Any = None,
+) -> NDArray[np.uint8]:
     """Read one level of a slide, or a rectangle of it.
 
     Parameters
     ----------
-    path : str or path
-        A folder, a zip file, a TIFF file, or a URL that fsspec knows.
+    path : str, path or store
+        A folder, a zip file, a TIFF file, or a URL that fsspec knows; or a store, as :func:`rrip_format.open` takes it.
     level : int
         0 is the finest.
     region : (y, x, height, width), optional
         Rectangle in px of that level; the whole level if not given.
+    storage_options, store
+        As those of :func:`rrip_format.open`.
 
     Returns
     -------
@@ -53,7 +62,7 @@ def imread(path: str | os.PathLike[str], level: int = 0, *, region: Sequence[int
     """
     if region is not None:
         _check_four(region)  # before any work
-    with open_slide(path) as slide:
+    with open_slide(path, storage_options=storage_options, store=store, cache_mib=0) as slide:
         y, x, height, width = region if region is not None else (0, 0, *slide.level_shape(level))
         return slide.read_region(level, y, x, height, width, workers=usable_cores())
 

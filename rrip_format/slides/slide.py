@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import operator
-import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
-from itertools import product
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers.base import Container, ZarrContainer, open_container, read_icc_profile
+from ..containers.base import Container, Place, Tiles, read_icc_profile
+from ..containers.opening import open_container
 from ..containers.pictures import AssociatedImages
-from ..errors import LimitError, RripError, one_line, shown
-from ..spec.geometry import Geometry
+from ..errors import RripError
+from ..spec.geometry import Geometry, needed_levels
+from ..storage.access import make_access
+from .levels import Level, fit, list_levels, whole
 from .properties import make_properties
+from .regions import Part, check_region, checked_pixels, empty_pixels, for_each, list_parts
 
 if TYPE_CHECKING:
     import zarr
@@ -30,39 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["Level", "Slide", "open_slide"]
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One level of a slide.
-
-    Parameters
-    ----------
-    index : int
-        0 is the finest.
-    width, height : int
-        Size, px.
-    tile : int
-        Side of a tile, px.
-    downsample : int
-        How many level 0 pixels one pixel stands for along each axis.
-    mpp : two floats or None
-        Width and height of a pixel, µm.
-    """
-
-    index: int
-    width: int
-    height: int
-    tile: int
-    downsample: int
-    mpp: tuple[float, float] | None
-
-
 class Slide:
     """An open container; thread-safe, picklable, safe to use after a fork.
 
     Parameters
     ----------
-    source : path, URL or Container
-        A folder, a zip archive, a TIFF file, local or remote, or what has been opened already.
+    source : path, URL, store or Container
+        A folder, a zip archive, a TIFF file, local or remote; a Zarr or obstore store with a container at its root; or
+        what has been opened already.
+    storage_options, store, cache_mib
+        As those of :func:`open_slide`.
 
     Attributes
     ----------
@@ -71,21 +46,19 @@ class Slide:
     metadata : Metadata
         All that the container says of itself (spec section 8).
 
-    Raises
-    ------
-    NotFoundError
-        If nothing is there; it is a ``FileNotFoundError``.
-    FormatError
-        If no RRIP container is there.
-    NewerFormatError
-        If it was written by a newer version of the format.
-    StorageError
-        If it cannot be read.
+    Errors are those of :func:`open_slide`.
     """
 
-    def __init__(self, source: str | os.PathLike[str] | Container) -> None:
-        container = open_container(source) if isinstance(source, str | bytes | os.PathLike) else source
-        self.container: Container = container
+    def __init__(
+        self,
+        source: Any,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+        store: Any = None,
+        cache_mib: float | None = None,
+    ) -> None:
+        access = make_access(storage_options, store, cache_mib)
+        self.container = container = source if isinstance(source, Container) else open_container(source, access)
         self.name = container.name
         self.metadata = container.metadata
 
@@ -97,18 +70,7 @@ class Slide:
     @cached_property
     def levels(self) -> tuple[Level, ...]:
         """Every level, finest first."""
-        mpp = self.metadata.slide.mpp
-        return tuple(
-            Level(
-                index=k,
-                width=self.geometry.shape(k)[1],
-                height=self.geometry.shape(k)[0],
-                tile=self.geometry.tile_side(k),
-                downsample=2**k,
-                mpp=None if mpp is None else (mpp[0] * 2**k, mpp[1] * 2**k),
-            )
-            for k in range(self.geometry.levels)
-        )
+        return list_levels(self.metadata)
 
     def level_shape(self, level: int) -> tuple[int, int]:
         """Return (height, width) of a level, px.
@@ -130,7 +92,7 @@ class Slide:
         TypeError
             If `level` is not a whole number.
         """
-        if not 0 <= _whole("level", level) < len(self.levels):
+        if not 0 <= whole("level", level) < len(self.levels):
             raise IndexError(
                 f"{self.name}: level {level} does not exist, there are levels 0 … {len(self.levels) - 1}, 0 the finest"
             )
@@ -169,8 +131,9 @@ class Slide:
     @property
     def store(self) -> Store:
         """The container as a read-only Zarr store."""
-        if isinstance(self.container, ZarrContainer):
-            return self.container.store
+        store = self.container.make_store()
+        if store is not None:
+            return store
         from ..zarr_views.store import RripStore
 
         return RripStore(self.container)
@@ -223,17 +186,8 @@ class Slide:
         """
         from .preview import shrink
 
-        sides = (size, size) if not isinstance(size, tuple | list) else size
-        if len(sides) != 2:
-            raise ValueError(f"size is {shown(size)}, expected a whole number or (width, height), px")
-        most = [_whole("size", side) for side in sides]
-        if min(most) < 1:
-            raise ValueError(f"size is {shown(size)}, expected at least 1 px")
-        scale = min(1.0, *(limit / side for limit, side in zip(most, self.dimensions, strict=True)))
-        width, height = (max(1, round(side * scale)) for side in self.dimensions)
-        level = next(level for level in reversed(self.levels) if level.width >= width and level.height >= height)
-        picture = self.read_region(level.index, 0, 0, level.height, level.width)
-        return shrink(picture, height, width)
+        level, height, width = fit(self.levels, size)
+        return shrink(self.read_region(level.index, 0, 0, level.height, level.width), height, width)
 
     def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
         """Decode one tile, padding included, or a part of it, to RGB.
@@ -262,22 +216,40 @@ class Slide:
             raise IndexError(f"tile (level {level}, row {row}, column {col}) does not exist")
         return self._decode(level, row, col, window)
 
-    def _put_tile(self, level: int, row: int, col: int, window: Window | None, corner: Corner) -> None:
-        """A tile that exists, or a part of it, to a place in a picture."""
-        self._decode(level, row, col, window, corner)
+    def _places(self, level: int, row: int, col: int) -> list[Place]:
+        """Which stored tiles a tile is made of, none if it is empty."""
+        is_empty = self.metadata.coding.is_empty(level, row, col)
+        return [] if is_empty else [(needed, row, col) for needed in needed_levels(level)]
 
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        from ..family.decode import decode_tile, needed_levels
+        """RGB of a tile that exists, or of a part of it, put to a place in a picture."""
+        tiles = self.container.read_tiles(self._places(level, row, col))
+        return self._decoded(level, row, col, tiles, window, corner)
 
-        coding = self.metadata.coding
-        places = [(needed, row, col) for needed in needed_levels(level)]
-        tiles = [] if coding.is_empty(level, row, col) else self.container.read_tiles(places)
+    def _decoded(
+        self, level: int, row: int, col: int, tiles: Tiles, window: Window | None, corner: Corner | None = None
+    ) -> NDArray[np.uint8]:
+        """The same of stored tiles that have been read."""
+        from ..family.decode import decode_tile  # which loads the compiled core
+
         try:
-            return decode_tile(coding, level, row, col, tiles, window, corner)
+            return decode_tile(self.metadata.coding, level, row, col, tiles, window, corner)
         except RripError as error:
             raise error.within(self.name) from error
+
+    def _put_tile(self, level: int, part: Part, picture: NDArray[np.uint8], tiles: Tiles | None = None) -> None:
+        """Put a part to its place in a picture; of stored tiles, if they have been read already."""
+        corner = picture, part.top, part.left
+        if tiles is None:
+            self._decode(level, part.row, part.col, part.window, corner)
+        else:
+            self._decoded(level, part.row, part.col, tiles, part.window, corner)
+
+    def _put_known(self, level: int, part: Part, picture: NDArray[np.uint8]) -> bool:  # noqa: ARG002
+        """Put a part to its place if nothing has to be read for it; whether that was so."""
+        return False
 
     def read_region(
         self,
@@ -325,32 +297,17 @@ class Slide:
             If there is not enough memory for it.
         """
         rows, cols = self.level_shape(level)
-        y, x, height, width = map(_whole, ("y", "x", "height", "width"), (y, x, height, width))
-        if min(y, x, height, width) < 0 or y + height > rows or x + width > cols:
-            raise IndexError(
-                f"{self.name}: region (y, x, height, width) is {(y, x, height, width)}, which reaches outside level "
-                f"{level}, {rows} px high and {cols} px wide"
-            )
-        picture = _empty_pixels(height, width) if out is None else _checked_pixels(out, height, width)
-        side = self.geometry.tile_side(level)
-
-        def fill(part: tuple[_Overlap, _Overlap]) -> None:
-            (row, top, bottom, below), (col, left, right, beside) = part
-            whole = bottom - top == right - left == side
-            self._put_tile(level, row, col, None if whole else (top, bottom, left, right), (picture, below, beside))
-
-        parts = list(product(_overlaps(y, height, side), _overlaps(x, width, side)))
-        if min(workers, len(parts)) < 2:
-            for part in parts:
-                fill(part)
-            return picture if out is None else out
-        with ThreadPoolExecutor(min(workers, len(parts)), thread_name_prefix="rrip") as executor:
-            try:
-                for _ in executor.map(fill, parts):
-                    pass
-            except BaseException:
-                executor.shutdown(cancel_futures=True)
-                raise
+        y, x, height, width = check_region(f"{self.name}: level {level}", (rows, cols), y, x, height, width)
+        picture = empty_pixels(height, width) if out is None else checked_pixels(out, height, width)
+        parts = list_parts(y, x, height, width, self.geometry.tile_side(level))
+        workers = min(workers, len(parts))
+        if self.container.is_remote:  # all tiles are asked for at once, and decoded as they arrive
+            parts = [part for part in parts if not self._put_known(level, part, picture)]
+            groups = [self._places(level, part.row, part.col) for part in parts]
+            arrived = self.container.stream_tiles(groups)
+            for_each(lambda found: self._put_tile(level, parts[found[0]], picture, found[1]), arrived, workers)
+        else:
+            for_each(lambda part: self._put_tile(level, part, picture), parts, workers)
         return picture if out is None else out
 
     def close(self) -> None:
@@ -360,9 +317,7 @@ class Slide:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -370,89 +325,35 @@ class Slide:
 
     def _repr_html_(self) -> str:
         """Show a notebook the slide; what cannot be read is said in its place."""
-        from .preview import make_card
+        from .preview import describe_card
 
-        facts = {
-            "size": f"{self.geometry.width} x {self.geometry.height} px",
-            "pixel": "size unknown" if self.mpp is None else f"{self.mpp[0]:g} x {self.mpp[1]:g} µm",
-            "levels": ", ".join(f"{level.width} x {level.height}" for level in self.levels),
-        }
-        try:
-            return make_card(self.name, facts, self.thumbnail())
-        except RripError as error:
-            return make_card(self.name, {**facts, "picture": one_line(error)}, None)
+        return describe_card(self.name, self.levels, self.mpp, self.thumbnail)
 
     def __repr__(self) -> str:
         return f"Slide({self.name!r}, {self.geometry.width} x {self.geometry.height} px, {len(self.levels)} levels)"
 
 
-def _whole(name: str, number: object) -> int:
-    """Take what NumPy calls a whole number too.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    """
-    try:
-        return operator.index(number)  # type: ignore[arg-type]  # that is what is found out
-    except TypeError:
-        raise TypeError(f"{name} is {shown(number)}, expected a whole number") from None
-
-
-def _empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
-    """Memory for (height, width, 3) uint8 RGB.
-
-    Raises
-    ------
-    LimitError
-        If there is not as much: a small file may promise a large slide.
-    """
-    try:
-        return np.empty((height, width, 3), np.uint8)
-    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
-        raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
-
-
-def _checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """`out` as a plain array, if it can take (height, width, 3) uint8.
-
-    Raises
-    ------
-    ValueError
-        If it cannot.
-    """
-    if not isinstance(out, np.ndarray) or out.shape != (height, width, 3) or out.dtype != np.uint8:
-        found = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ValueError(f"out is {found}, expected a NumPy array {(height, width, 3)} uint8")
-    if not out.flags.writeable:
-        raise ValueError("out cannot be written; pass a copy")
-    if not out.flags.c_contiguous:
-        raise ValueError("out is not contiguous; pass an array of its own, and copy from that")
-    return out.view(np.ndarray)
-
-
-_Overlap = tuple[int, int, int, int]
-"""Index of a tile along one axis of a region, the part of it that is wanted (two), and where that begins there."""
-
-
-def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
-    """Every tile along one axis of a region."""
-    at = start
-    while at < start + length:
-        index = at // side
-        end = min((index + 1) * side, start + length)
-        yield index, at - index * side, end - index * side, at - start
-        at = end
-
-
-def open_slide(path: str | os.PathLike[str]) -> Slide:
+def open_slide(
+    path: Any,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    store: Any = None,
+    cache_mib: float | None = None,
+) -> Slide:
     """Open a container: a folder, a zip file, a TIFF file, or a URL that fsspec knows. The same as ``Slide(path)``.
 
     Parameters
     ----------
-    path : str or path
-        For example ``slide.rrip.zarr``, ``slide.rrip.zarr.zip``, ``slide.rrip.tif`` or ``https://host/slide.rrip.zarr``.
+    path : str, path or store
+        For example ``slide.rrip.zarr``, ``slide.rrip.zarr.zip``, ``slide.rrip.tif`` or ``s3://bucket/slide.rrip.tif``.
+        Or a Zarr or obstore store with a container at its root.
+    storage_options : mapping, optional
+        Of the file system of a URL, as fsspec has them: credentials, endpoints, headers.
+    store : obstore or Zarr store, optional
+        In which `path` is a key.
+    cache_mib : float, optional
+        Bytes of a remote container to keep, MiB; ``RRIP_CACHE_MIB`` or 32 if not given, 0 for reading that comes to no
+        place twice.
 
     Returns
     -------
@@ -470,4 +371,4 @@ def open_slide(path: str | os.PathLike[str]) -> Slide:
     StorageError
         If it cannot be read.
     """
-    return Slide(path)
+    return Slide(path, storage_options=storage_options, store=store, cache_mib=cache_mib)

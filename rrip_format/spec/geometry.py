@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["BASE_LEVEL", "MAX_SIDE", "TILE_SIZES", "Geometry", "Place", "ceil_div"]
+__all__ = ["BASE_LEVEL", "MAX_SIDE", "TILE_SIZES", "Geometry", "Place", "ceil_div", "needed_levels"]
 
 Place = tuple[int, int, int]
 """Level, row and column of a tile."""
@@ -93,3 +93,8 @@ class Geometry:
         """Iterate over (row, column) of all tiles of `level`, row by row."""
         rows, cols = self.grid(level)
         return ((row, col) for row in range(rows) for col in range(cols))
+
+
+def needed_levels(level: int) -> tuple[int, ...]:
+    """Levels whose tiles at one place make a tile of `level`, coarsest first."""
+    return tuple(range(BASE_LEVEL, level - 1, -1)) if level < BASE_LEVEL else (level,)

@@ -1,6 +1,6 @@
-"""Byte ranges of one file, local or behind a URL: what the readers of TIFF and zip stand on.
+"""Byte ranges of one file, local or of a server: what the readers of TIFF and zip stand on.
 
-A source can be used by several threads, survives a fork, and is pickled as the name of its file.
+A source can be used by several threads and after a fork, and can be pickled.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import os
 import stat
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DamagedError, FormatError, NotFoundError, StorageError
-from ..extras import missing
+from .access import Access, is_url
+from .connecting import connect
+from .ranges import Range
+from .remote import RemoteBytes
 
-__all__ = ["ByteSource", "LocalBytes", "RemoteBytes", "is_url", "open_bytes"]
-
-Range = tuple[int, int]
-"""Offset and length, bytes."""
+__all__ = ["ByteSource", "LocalBytes", "open_bytes"]
 
 
 class ByteSource(Protocol):
@@ -27,7 +27,8 @@ class ByteSource(Protocol):
 
     name: str
     size: int
-    is_local: bool
+    is_remote: bool
+    """Whether reading waits for a server; then ask for many ranges at once."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`; :class:`DamagedError` where the file ends before."""
@@ -35,18 +36,23 @@ class ByteSource(Protocol):
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
         """Several ranges, at the same time where that is faster."""
 
+    async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """The same in the loop of :mod:`.event_loop`; of a local file it does not wait."""
+
+    def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
+        """(position, bytes) of ranges, some at a time, in bounded memory and any order."""
+
     def close(self) -> None:
         """Release the file."""
 
 
-def is_url(name: str) -> bool:
-    """Whether a name is for fsspec, not for the local file system: not if it is there."""
-    return ("://" in name or "::" in name) and not os.path.lexists(name)
-
-
-def open_bytes(name: str) -> ByteSource:
-    """A file or URL, ready to be read by ranges."""
-    return RemoteBytes(name) if is_url(name) else LocalBytes(name)
+def open_bytes(name: str, access: Access | None = None) -> ByteSource:
+    """A file, a URL or a key of a store, ready to be read by ranges."""
+    access = access or Access()
+    if access.store is None and not is_url(name):
+        return LocalBytes(name)
+    title = name if access.store is None else f"{access.store}/{name}"
+    return RemoteBytes(title, *connect(name, access), access.cache_mib)
 
 
 def _check_range(source: ByteSource, offset: int, length: int) -> None:
@@ -71,7 +77,7 @@ class LocalBytes:
         If it cannot be read.
     """
 
-    is_local = True
+    is_remote = False
 
     def __init__(self, name: str) -> None:
         self.name = str(Path(name).absolute())  # another process may have another working directory
@@ -120,6 +126,15 @@ class LocalBytes:
         """Several ranges, one after another."""
         return [self.read(offset, length) for offset, length in ranges]
 
+    async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """The same, without waiting for anything but the disk."""
+        return self.read_ranges(ranges)
+
+    def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
+        """(position, bytes) of ranges, one at a time."""
+        for position, (offset, length) in enumerate(ranges):
+            yield [(position, self.read(offset, length))]
+
     def close(self) -> None:
         """Close the file; reading afterwards is a :class:`StorageError`."""
         self._descriptor = -1  # the number may soon name another file
@@ -127,93 +142,3 @@ class LocalBytes:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LocalBytes, (self.name,)
-
-
-class RemoteBytes:
-    """A file behind a URL that fsspec knows; one request a range, and one for the size.
-
-    Raises
-    ------
-    ExtraMissingError
-        If fsspec, or the package for this kind of URL, is not installed.
-    NotFoundError
-        If the server does not know the file.
-    StorageError
-        If it does not answer, or does not tell the size of the file.
-    """
-
-    is_local = False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._connect()
-        with self._errors():
-            try:
-                size = self._files.size(self._path)
-            except FileNotFoundError as error:
-                raise NotFoundError(
-                    f"{name}: cannot be read: {type(error).__name__}: {error}", rule=StorageError.rule
-                ) from error
-        if size is None:
-            raise StorageError(f"{name}: the server does not tell the size of the file, which byte ranges need")
-        self.size = int(size)
-
-    def _connect(self) -> None:
-        with self._errors():
-            from fsspec.core import url_to_fs
-
-            self._files, self._path = url_to_fs(self.name)
-        self._process = os.getpid()
-
-    def _errors(self) -> _StorageErrors:
-        return _StorageErrors(self.name)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`."""
-        return self.read_ranges([(offset, length)])[0]
-
-    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Several ranges, all requests at once where the file system can."""
-        for offset, length in ranges:
-            _check_range(self, offset, length)
-        if self._process != os.getpid():  # connections and event loops do not survive a fork
-            self._connect()
-        wanted = [(offset, length) for offset, length in ranges if length]
-        with self._errors():
-            found = iter(
-                self._files.cat_ranges(
-                    [self._path] * len(wanted),
-                    [offset for offset, _ in wanted],
-                    [offset + length for offset, length in wanted],
-                    on_error="raise",
-                )
-            )
-        parts = [bytes(next(found)) if length else b"" for _, length in ranges]
-        for part, (_, length) in zip(parts, ranges, strict=True):
-            if len(part) != length:
-                raise StorageError(
-                    f"{self.name}: {len(part)} bytes came where {length} were asked for; does the server know ranges?"
-                )
-        return parts
-
-    def close(self) -> None:
-        """Nothing: fsspec shares its connections."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return RemoteBytes, (self.name,)
-
-
-class _StorageErrors:
-    """Turn whatever a file system raises into our errors; each has its own exceptions."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ImportError):
-            raise missing("remote", self._name, error) from error
-        if isinstance(error, Exception) and not isinstance(error, NotFoundError):
-            raise StorageError(f"{self._name}: cannot be read: {type(error).__name__}: {error}") from error

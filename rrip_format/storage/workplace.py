@@ -106,6 +106,8 @@ class Workplace:
 
     Attributes
     ----------
+    title : str
+        What to call the target in errors.
     container : Path
         Where in it to make what becomes the target, a file or a folder.
     journal : Path
@@ -119,6 +121,7 @@ class Workplace:
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         self.target = target
+        self.title = getattr(self, "title", str(target))
         self._overwrite = overwrite
         self.folder = _workplace(target)
         self.container = self.folder / _CONTAINER
@@ -146,7 +149,7 @@ class Workplace:
                 with suppress(FileNotFoundError):
                     is_ours = os.path.samestat(os.fstat(handle), lock.stat())
             except BlockingIOError:
-                raise TargetError(f"{self.target}: another run is writing it; wait until that has ended") from None
+                raise TargetError(f"{self.title}: another run is writing it; wait until that has ended") from None
             finally:
                 if not is_ours:
                     os.close(handle)

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..compat import openslide_cache_bytes
-from ..containers.base import open_container
+from ..containers.opening import open_container
 from ..containers.pictures import AssociatedImages
 from ..errors import FormatError, LimitError, NewerFormatError, NotFoundError, RripError
 from ..extras import needs
 from ..slides.tile_cache import CachingSlide
+from ..storage.access import make_access
 from .rgba import read_rgba
 
 with needs("openslide", "RripSlide"):
@@ -84,6 +85,8 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     ----------
     filename : str or path-like
         Path or URL of a container: a folder, a zip archive or a TIFF file.
+    storage_options, store, cache_mib
+        As those of :func:`rrip_format.open`.
 
     Raises
     ------
@@ -95,12 +98,19 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         If it cannot be read.
     """
 
-    def __init__(self, filename: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        filename: str | os.PathLike[str] | Any,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+        store: Any = None,
+        cache_mib: float | None = None,
+    ) -> None:
         openslide.AbstractSlide.__init__(self)  # by name: OpenSlide, which may come between, takes a path
         self._filename = filename
         self._slide: CachingSlide | None = None
         with _openslide_errors():
-            slide = CachingSlide(open_container(filename))
+            slide = CachingSlide(open_container(filename, make_access(storage_options, store, cache_mib)))
             try:
                 self._profile = slide.icc_profile()
             except BaseException:
@@ -247,7 +257,13 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
         return f"{type(self).__name__}({self._filename!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._opened.name,)
+        state = {"_filename": self._opened.name, "_slide": self._opened, "_profile": self._profile}
+        return _make_empty, (type(self),), state
+
+
+def _make_empty(kind: type[RripSlide]) -> RripSlide:
+    """Make a slide that is then given what another process knows of it, so that it opens without a request."""
+    return kind.__new__(kind)
 
 
 class _AssociatedImages(Mapping[str, Image.Image]):

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from ..extras import needs
 from ..spec.tiff_layout import ENTRY, HEADER, Tag
-from ..storage.byte_source import is_url
+from ..storage.access import is_url
 from .openslide_api import RripSlide
 
 with needs("openslide", "patch_openslide"):

@@ -25,10 +25,13 @@ from zarr.storage import FsspecStore, LocalStore, StorePath
 from ..concurrency.pool import OwnThreads, usable_cores
 from ..concurrency.recent import RecentTiles
 from ..errors import FormatError, RripError, read_only
-from ..family.decode import decode_tile, needed_levels
+from ..family.decode import decode_tile
+from ..spec.geometry import needed_levels
 from ..spec.metadata import Coding, parse_codec
 from ..spec.zarr_layout import tile_key
-from ..storage.zarr_stores import get_async, get_sync, is_synchronous
+from ..storage.objects import Folder
+from ..storage.zarr_stores import fetch_values
+from .store import RripStore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
     from zarr.core.array_spec import ArraySpec
 
+    from ..containers.base import Container, Place, Tiles
     from ..core.colour import Window
 
 __all__ = ["RripCodec"]
@@ -108,17 +112,39 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
     async def _decode_partial_single(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
         source = _Chunk.locate(byte_getter, self.level)
         work = asyncio.get_running_loop().run_in_executor
-        if is_synchronous(source.store):
+        if source.is_local:
             return await work(_threads.executor, self._read, source, selection, chunk_spec)
-        tiles = await get_async(source.store, *self._wanted(source)) if self._has_tiles(source) else []
+        tiles = await self._fetch(source)
         return await work(_threads.executor, self._decode, source, tiles, selection, chunk_spec)
 
     def _decode_partial_sync(self, byte_getter: Any, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
-        return self._read(_Chunk.locate(byte_getter, self.level), selection, chunk_spec)
+        source = _Chunk.locate(byte_getter, self.level)
+        if source.is_local:
+            return self._read(source, selection, chunk_spec)
+        from zarr.core.sync import sync  # there is no public name for it
+
+        return self._decode(source, sync(self._fetch(source)), selection, chunk_spec)
 
     def _read(self, source: _Chunk, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
-        tiles = get_sync(source.store, *self._wanted(source)) if self._has_tiles(source) else []
+        tiles: Tiles = []
+        if self._has_tiles(source):
+            if source.container is not None:
+                tiles = source.container.read_tiles(self._places(source))
+            elif source.folder is not None:
+                tiles = source.folder.read(*self._wanted(source))
         return self._decode(source, tiles, selection, chunk_spec)
+
+    async def _fetch(self, source: _Chunk) -> Tiles:
+        """Read the stored tiles of a chunk from a store that has to be waited for."""
+        if not self._has_tiles(source):
+            return []
+        if source.container is not None:
+            return await source.container.fetch_tiles(self._places(source))
+        return await fetch_values(source.store, *self._wanted(source))
+
+    def _places(self, source: _Chunk) -> list[Place]:
+        """Which tiles make a chunk."""
+        return [(needed, source.row, source.col) for needed in needed_levels(self.level)]
 
     def _wanted(self, source: _Chunk) -> tuple[list[str], list[int]]:
         """Return the keys of the tiles of a chunk, and their largest sizes."""
@@ -127,7 +153,7 @@ class RripCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin, ArrayBytesCo
     def _has_tiles(self, source: _Chunk) -> bool:
         return not self.coding.is_empty(self.level, source.row, source.col)
 
-    def _decode(self, source: _Chunk, tiles: list[bytes | None], selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
+    def _decode(self, source: _Chunk, tiles: Tiles, selection: Any, chunk_spec: ArraySpec) -> NDBuffer:
         window, rest = _wanted_part(selection, self.coding.geometry.tile_side(self.level))
 
         def decode(part: Window | None) -> NDArray[np.uint8]:
@@ -252,6 +278,22 @@ class _Chunk:
                 rule="array.document",
             )
         return cls(store, "".join(f"{part}/" for part in parts[:-5]), int(parts[-2]), int(parts[-1]))
+
+    @property
+    def container(self) -> Container | None:
+        """What one of our own stores reads from, None for any other store."""
+        return self.store.container if isinstance(self.store, RripStore) and not self.root else None
+
+    @property
+    def folder(self) -> Folder | None:
+        """The folder of a store of local files, None for any other store."""
+        return Folder(self.store.root) if type(self.store) is LocalStore else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether tiles can be had without waiting for an event loop or a server."""
+        container = self.container
+        return not container.is_remote if container is not None else type(self.store) is LocalStore
 
     def keys(self, level: int) -> list[str]:
         """Return the keys of the tiles that the chunk is decoded from."""

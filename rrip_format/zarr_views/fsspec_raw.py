@@ -23,11 +23,13 @@ from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 from ..concurrency.pool import OwnThreads, usable_cores
-from ..containers.base import Container, Place, open_container
+from ..containers.base import Container, Place
+from ..containers.opening import open_container
 from ..containers.pictures import decode_picture
 from ..errors import FormatError, NotFoundError, RripError, read_only
 from ..extras import needs
-from ..family.decode import decode_tile, needed_levels
+from ..family.decode import decode_tile
+from ..spec.geometry import needed_levels
 from ..spec.zarr_layout import ICC_KEY, dump
 from .hierarchy import Hierarchy
 

@@ -7,14 +7,16 @@ is not empty is an error, since Zarr would use the fill value for "no such key".
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
-from ..containers.base import Container, Place, open_container, read_attachment
+from ..containers.base import Container, Place, Tiles, read_attachment
+from ..containers.opening import open_container
 from ..errors import DamagedError, FormatError
-from ..family.decode import needed_levels
 from ..family.packet import join_packet
 from ..spec.attachments import ICC_NAME, known_attachments
+from ..spec.geometry import needed_levels
 from ..spec.metadata import Coding
 from ..spec.tile import missing_tile, split_tile
 from ..spec.zarr_layout import (
@@ -27,6 +29,7 @@ from ..spec.zarr_layout import (
     tile_key,
 )
 from ..spec.zarr_v2_layout import documents_v2, parse_tile_key_v2, tile_key_v2
+from ..storage.access import Access
 
 __all__ = ["Hierarchy", "check_tile", "open_hierarchy"]
 
@@ -105,13 +108,23 @@ class Hierarchy:
         MissingTileError, DamagedError
             If a tile is absent although its family is not empty, or is damaged.
         """
+        places = self.places_of(key)
+        if places is None:
+            return self.documents.get(key)
+        return self.value_of(places, self.container.read_tiles(places))
+
+    def places_of(self, key: str) -> list[Place] | None:
+        """Return the stored tiles that the value of a key is made of, None where it is made of none."""
         place = self.locate(key)
         if place is None:
-            return self.documents.get(key)
+            return None
         level, row, col = place
         levels = needed_levels(level) if self.zarr_format == 2 else (level,)
-        tiles = self.container.read_tiles([(needed, row, col) for needed in levels])
-        return join_packet([self._check(needed, row, col, tile) for needed, tile in zip(levels, tiles, strict=True)])
+        return [(needed, row, col) for needed in levels]
+
+    def value_of(self, places: Sequence[Place], tiles: Tiles) -> bytes:
+        """Make a value of stored tiles, each checked; errors as in :meth:`read`."""
+        return join_packet([self._check(*place, tile) for place, tile in zip(places, tiles, strict=True)])
 
     def _check(self, level: int, row: int, col: int, tile: bytes | None) -> bytes:
         try:
@@ -180,8 +193,10 @@ def check_tile(coding: Coding, level: int, row: int, col: int, tile: bytes | Non
     return tile
 
 
-def open_hierarchy(container: Container | str | os.PathLike[str], zarr_format: int) -> Hierarchy:
-    """Return the hierarchy of an open container, or of one at a path or URL.
+def open_hierarchy(
+    container: Container | str | os.PathLike[str] | Any, zarr_format: int, access: Access | None = None
+) -> Hierarchy:
+    """Return the hierarchy of an open container, or of one at a path or URL or in a store.
 
     Raises
     ------
@@ -190,5 +205,5 @@ def open_hierarchy(container: Container | str | os.PathLike[str], zarr_format: i
     """
     if zarr_format not in {2, 3}:
         raise FormatError(f"zarr_format is {zarr_format!r}, expected 2 or 3")
-    opened = open_container(container) if isinstance(container, str | bytes | os.PathLike) else container
+    opened = container if isinstance(container, Container) else open_container(container, access)
     return Hierarchy(opened, zarr_format)

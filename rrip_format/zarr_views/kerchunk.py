@@ -38,8 +38,8 @@ def references(container: Container | str | os.PathLike[str], url: str | None = 
         If the container is a folder, which is a Zarr hierarchy already.
     """
     hierarchy = open_hierarchy(container, 3)
-    name, locate = hierarchy.container.name, getattr(hierarchy.container, "locate", None)
-    if locate is None:
+    name = hierarchy.container.name
+    if not hierarchy.container.is_file:
         raise StorageError(f"{name}: is a folder, expected a TIFF file or zip archive; Zarr reads folders as they are")
     refs: dict[str, Any] = {}
     for key, data in hierarchy.documents.items():
@@ -47,8 +47,9 @@ def references(container: Container | str | os.PathLike[str], url: str | None = 
     for key in hierarchy.keys(""):
         place = hierarchy.locate(key)
         if place is not None:
-            found = locate(*place)
+            found = hierarchy.container.locate(*place)
             if found is None:
                 hierarchy.read(key)  # raises the error
+                continue
             refs[key] = [url or name, *found]
     return {"version": 1, "refs": refs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from zarr.abc.store import (
@@ -18,6 +18,7 @@ from zarr.abc.store import (
 from .. import errors
 from ..concurrency.pool import OwnThreads
 from ..containers.base import Container
+from ..storage.access import make_access
 from .hierarchy import open_hierarchy
 
 if TYPE_CHECKING:
@@ -41,11 +42,13 @@ class RripStore(Store):
 
     Parameters
     ----------
-    container : Container, str or path-like
+    container : Container, str, path-like or store
         An open container, or the path or URL of one.
     zarr_format : int
         3: the hierarchy of the Zarr binding. 2: the same levels as NGFF 0.4, whose chunks the numcodecs codec
         ``rrip`` decodes.
+    storage_options, store, cache_mib
+        As those of :func:`rrip_format.open`.
 
     Raises
     ------
@@ -60,20 +63,23 @@ class RripStore(Store):
     supports_partial_writes = False
     supports_listing = True
 
-    def __init__(self, container: Container | str | os.PathLike[str], *, zarr_format: int = 3) -> None:
+    def __init__(
+        self,
+        container: Container | str | os.PathLike[str] | Any,
+        *,
+        zarr_format: int = 3,
+        storage_options: Mapping[str, Any] | None = None,
+        store: Any = None,
+        cache_mib: float | None = None,
+    ) -> None:
         super().__init__(read_only=True)
-        self._hierarchy = open_hierarchy(container, zarr_format)
+        self._hierarchy = open_hierarchy(container, zarr_format, make_access(storage_options, store, cache_mib))
         self._is_open = True
 
     @property
     def container(self) -> Container:
         """The container that the store reads."""
         return self._hierarchy.container
-
-    @property
-    def answers_at_once(self) -> bool:
-        """Whether :meth:`read` needs no event loop and no network."""
-        return self.container.is_local
 
     def read(self, key: str) -> bytes | None:
         """Return the value of a key; may be called from any thread.
@@ -116,10 +122,18 @@ class RripStore(Store):
         """
         from zarr.buffer import default_buffer_prototype
 
-        data = await _in_thread(self.read, key)
+        data = await self._value(key)
         if data is None:
             return None
         return (prototype or default_buffer_prototype()).buffer.from_bytes(_part(data, byte_range))
+
+    async def _value(self, key: str) -> bytes | None:
+        """As :meth:`read`; stored tiles of a server are asked for together with those that others wait for."""
+        places = self._hierarchy.places_of(key) if self.container.is_remote else None
+        if places is None:
+            return await _in_thread(self.read, key)
+        tiles = await self.container.fetch_tiles(places)
+        return await _in_thread(self._hierarchy.value_of, places, tiles)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -173,7 +187,7 @@ class RripStore(Store):
         FileNotFoundError
             If there is no such key.
         """
-        data = await _in_thread(self.read, key)
+        data = await self._value(key)
         if data is None:
             raise FileNotFoundError(key)
         return len(data)

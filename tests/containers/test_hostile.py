@@ -18,7 +18,8 @@ from conftest import tile_path
 from damaging import change_metadata, changed_root
 
 import rrip_format
-from rrip_format.containers.base import load_json, open_container
+from rrip_format.containers.base import load_json
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import FormatError, LimitError, RripError
 from rrip_format.integrity.validation import find_problems
 from rrip_format.spec.attachments import attachment_checksum, seal_attachment

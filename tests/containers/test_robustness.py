@@ -25,9 +25,9 @@ from kinds import ICC, SUFFIXES, serve
 from zarr.core.buffer import default_buffer_prototype
 
 import rrip_format
-from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import (
     ChecksumError,
     DamagedError,
@@ -39,7 +39,6 @@ from rrip_format.errors import (
 )
 from rrip_format.spec.metadata import parse_metadata
 from rrip_format.storage import workplace as disk
-from rrip_format.storage.zarr_stores import get_sync
 from rrip_format.zarr_views.hierarchy import Hierarchy
 from rrip_format.zarr_views.store import RripStore
 
@@ -289,7 +288,7 @@ def test_a_tile_of_the_largest_size_is_read(folder, kinds):
     with pytest.raises(DamagedError, match=str(limit)):
         container.read_tile(2, 1, 1)
     with pytest.raises(DamagedError):
-        get_sync(zarr.storage.FsspecStore.from_url(f"file://{folder}"), ["base/0/c/0/1/1"], [limit])
+        open_container(f"file://{folder}").read_tile(2, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from conftest import BRIEF, WHITE, tissue
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import FormatError
 
 

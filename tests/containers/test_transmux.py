@@ -12,9 +12,9 @@ from conftest import hash_tree, tile_path
 from kinds import ICC, SUFFIXES
 
 import rrip_format
-from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import DamagedError, FormatError, MissingTileError, RripError, TargetError
 
 

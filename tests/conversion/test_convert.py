@@ -18,7 +18,7 @@ from conftest import WHITE, hash_tree, tissue
 import rrip_format
 from rrip_format import Settings
 from rrip_format.containers.copying import transmux
-from rrip_format.containers.writer import check_target
+from rrip_format.containers.creating import check_target
 from rrip_format.conversion import plan
 from rrip_format.core.predict import box2
 from rrip_format.errors import RripError, SourceError, TargetError

@@ -145,7 +145,7 @@ def test_what_was_kept_is_not_believed(suffix, damage, slide, wanted, tmp_path):
     target = tmp_path / f"a{suffix}"
     begin(slide, target, 7)
     place = tmp_path / f".a{suffix}.partial"
-    level, row, col, offset, length = read_journal(place / "journal")[4]["tiles"][0]
+    level, row, col, offset, length = read_journal(place / "journal")[4]["tiles"][-1]  # of level 0
     file = place / "container" / f"{level}/c/0/{row}/{col}" if suffix == SUFFIXES[0] else place / "container"
     data = bytearray(file.read_bytes())
     if damage == "flipped":

@@ -15,8 +15,8 @@ from kinds import ICC, MPP
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers.base import ZarrContainer
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.zarr_reader import ZarrContainer
 from rrip_format.errors import MissingTileError, RripError, StorageError, TargetError
 from rrip_format.exporters.run import export
 from rrip_format.exporters.tiles import export_side

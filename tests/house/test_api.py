@@ -106,16 +106,16 @@ SIGNATURES = {
     "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, "
     "keep_identifiers, image, missing_tiles, mpp, objective, progress)",
     "export": "(source, target, *, quality, label, keep_identifiers, workers, overwrite, progress)",
-    "imread": "(path, level, *, region)",
-    "info": "(path)",
-    "open": "(path)",
+    "imread": "(path, level, *, region, storage_options, store)",
+    "info": "(path, *, storage_options, store)",
+    "open": "(path, *, storage_options, store, cache_mib)",
     "references": "(container, url)",
     "repair": "(source, target, *, fill_lost, overwrite, workers, progress)",
     "validate": "(path, depth, *, workers, progress)",
-    "RripSlide": "(filename)",
-    "RripStore": "(container, *, zarr_format)",
+    "RripSlide": "(filename, *, storage_options, store, cache_mib)",
+    "RripStore": "(container, *, zarr_format, storage_options, store, cache_mib)",
     "Settings": "(quality, tile, effort, tune, luma_only, preset, steps, target)",
-    "Slide": "(source)",
+    "Slide": "(source, *, storage_options, store, cache_mib)",
 }
 """Names and order of all parameters, which callers use."""
 
@@ -345,7 +345,7 @@ def use(path: str) -> None:
     assert_type(done.stored_bytes, int)
     rrip_format.convert(path, path, Settings(quality=80), overwrite=True)
     assert_type(rrip_format.export(path, path, quality=80), int)
-    assert_type(RripStore(path, zarr_format=2).answers_at_once, bool)
+    assert_type(RripStore(path, zarr_format=2).read("zarr.json"), bytes | None)
     rrip_format.info(path)["bytes"]["total"]
     rrip_format.references(path)["refs"]
     assert_type([finding.rule for finding in rrip_format.validate(path)], list[str])

@@ -15,7 +15,7 @@ from damaging import flip, forge
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers.base import open_container
+from rrip_format.containers.opening import open_container
 from rrip_format.core.jpeg_encoder import Quantiser, encode_ycc
 from rrip_format.errors import DamagedError
 from rrip_format.zarr_views.mapping import RripMapping

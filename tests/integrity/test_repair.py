@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -17,7 +18,8 @@ from kinds import ICC, SUFFIXES
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers.base import ZarrContainer, open_container
+from rrip_format.containers.opening import open_container
+from rrip_format.containers.zarr_reader import ZarrContainer
 from rrip_format.core import colour, predict
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
 from rrip_format.integrity import remaking, repairing
@@ -341,7 +343,7 @@ def test_an_archive_without_its_directory(kinds, tmp_path):
     assert target.read_bytes() == data
     key = tile_key(0, 1, 1).encode()
     spoiled = bytearray(path.read_bytes())
-    spoiled[spoiled.index(key) - 30] ^= 1
+    spoiled[re.search(rb"PK\x03\x04.{26}" + key, spoiled, re.DOTALL).start()] ^= 1
     path.write_bytes(spoiled)
     assert repair(path, tmp_path / "c.rrip.tif").lost == ((0, 1, 1),)
     spoiled = bytearray(data)

@@ -16,9 +16,9 @@ from kinds import serve
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers import base as container_module
-from rrip_format.containers.base import open_container
+from rrip_format.containers import zarr_reader as container_module
 from rrip_format.containers.copying import transmux
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import RULES, StorageError
 from rrip_format.integrity import validation
 from rrip_format.integrity.comparison import compare

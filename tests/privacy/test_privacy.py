@@ -19,7 +19,7 @@ from identifying import BASIC_PROFILE, KNOWN
 
 import rrip_format
 from rrip_format.cli import main
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
 from rrip_format.family.jpeg import encode
 from rrip_format.privacy.identifiers import neutral_name, strip, without_identifiers
 from rrip_format.privacy.pictures import may_show_label

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rrip_format
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
 from rrip_format.core.predict import box2
 from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, RripError, StorageError
 from rrip_format.family.encode import Quality, encode_family

@@ -36,7 +36,7 @@ from cases import (
 )
 
 from rrip_format import errors
-from rrip_format.containers.base import open_container
+from rrip_format.containers.opening import open_container
 from rrip_format.core import predict
 from rrip_format.family.jpeg import decode_gray, decode_ycc
 from rrip_format.spec.geometry import BASE_LEVEL

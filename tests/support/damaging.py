@@ -10,7 +10,7 @@ from typing import Any
 from conftest import tile_path
 
 import rrip_format
-from rrip_format.containers.base import open_container
+from rrip_format.containers.opening import open_container
 from rrip_format.spec.metadata import seal
 from rrip_format.spec.tile import join_tile
 from rrip_format.spec.zarr_layout import dump

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 from conftest import SUFFIXES, tissue
 
-from rrip_format.containers.base import open_container
 from rrip_format.containers.copying import transmux
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.family.jpeg import encode
 
 ICC = bytes(range(256)) * 3

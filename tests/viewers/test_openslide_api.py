@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from kinds import make_kinds, serve
 
 import rrip_format
-from rrip_format.containers.base import open_container
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.errors import RripError
 from rrip_format.family import decode as family
 from rrip_format.family.jpeg import encode

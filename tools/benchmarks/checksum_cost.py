@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rrip_format import Settings, convert
-from rrip_format.containers.base import Container, open_container
+from rrip_format.containers.base import Container
+from rrip_format.containers.opening import open_container
 from rrip_format.family.decode import decode_tile, needed_levels
 from rrip_format.spec.tile import crc32c, split_tile
 

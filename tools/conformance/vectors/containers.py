@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
 from rrip_format.slides.slide import open_slide
 from rrip_format.spec.metadata import Coding, Metadata, SlideMetadata
 from rrip_format.spec.tile import join_tile

@@ -6,7 +6,7 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rrip_format.containers.tiff_parser import Field, Ifd, Index, read_ifd, read_start
@@ -45,7 +45,7 @@ class MemoryBytes:
     """
 
     name = "specimen"
-    is_local = True
+    is_remote = False
 
     def __init__(self, data: bytes) -> None:
         self.data, self.size = data, len(data)
@@ -59,6 +59,14 @@ class MemoryBytes:
     def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return several ranges."""
         return [self.read(*place) for place in ranges]
+
+    async def fetch_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Do the same, without waiting."""
+        return self.read_ranges(ranges)
+
+    def stream_ranges(self, ranges: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, bytes]]]:
+        """Several ranges, with their positions."""
+        return ([(position, self.read(*place))] for position, place in enumerate(ranges))
 
     def close(self) -> None:
         """Do nothing."""

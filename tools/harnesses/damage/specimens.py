@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rrip_format
-from rrip_format.containers.base import open_container, read_associated, read_icc_profile
+from rrip_format.containers.base import read_associated, read_icc_profile
 from rrip_format.containers.copying import transmux
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.family.jpeg import encode
 from rrip_format.spec.metadata import Coding
 from rrip_format.zarr_views.kerchunk import references

@@ -1,0 +1,193 @@
+"""The writer that fits a target, and what keeps a target from being written (spec section 9.5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import DamagedError, LimitError, NewerFormatError, RripError, StorageError, TargetError
+from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
+from ..spec.geometry import Geometry
+from ..spec.limits import limit
+from ..spec.zarr_layout import parse_tile_key, tile_key
+from ..storage.access import is_bucket, local_name
+from ..storage.bucket import BucketPlace, connect_target, is_there, name_in
+from ..storage.journal import read_journal
+from ..storage.sinks import DirectorySink, ZipSink
+from ..storage.workplace import Workplace, as_target_error, recover
+from .opening import open_container
+from .tiff_writer import TiffWriter
+from .writer import ContainerWriter, ZarrWriter
+
+__all__ = ["check_room", "check_target", "open_writer"]
+
+_ENTRY_BYTES = 46 + 12
+"""Most bytes of a member in the directory of an archive, besides its name: beyond 2 GiB its offset takes 12 more."""
+
+_REST_BYTES = 1 << 13
+"""More than what documents, attachments and the end of the directory take in it."""
+
+
+def check_target(target: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse a target that cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    target : path or URL
+        Of a bucket.
+    overwrite : bool
+        Whether a container may be there.
+
+    Raises
+    ------
+    TargetError
+        If its extension is unknown, its folder is missing or not writable, something is there and `overwrite` is not
+        set, or what is there is not an RRIP container.
+    """
+    name = local_name(os.fsdecode(target))
+    if is_bucket(name):
+        _check_bucket(name, overwrite=overwrite)
+    else:
+        _check_local(Path(name), overwrite=overwrite)
+
+
+def _check_name(name: str, title: object) -> None:
+    known = EXTENSIONS
+    if not name.endswith(known):
+        raise TargetError(f"{title}: unknown extension, expected {', '.join(known[:-1])} or {known[-1]}")
+
+
+def _check_bucket(url: str, *, overwrite: bool) -> None:
+    """Refuse a target in a bucket; nothing is known of whether it may be written until it is."""
+    _check_name(name_in(url), url)
+    remote, path = connect_target(url)
+    try:
+        found = is_there(remote, f"{path}/zarr.json" if url.rstrip("/").endswith(FOLDER) else path)
+    except StorageError as error:
+        raise TargetError(f"{url}: cannot be looked at: {error}") from error
+    if found and not overwrite:
+        raise TargetError(f"{url}: already exists; remove it or pass --overwrite")
+    if found:
+        try:
+            open_container(url).close()
+        except (NewerFormatError, DamagedError, LimitError):
+            return
+        except RripError as error:
+            raise TargetError(f"{url}: is not an RRIP container, so it is not overwritten: {error}") from error
+
+
+def _check_local(target: Path, *, overwrite: bool) -> None:
+    _check_name(target.name, target)
+    if "\0" in str(target):
+        raise TargetError(f"{str(target)!r}: a name cannot have a zero character")
+    if not os.path.isdir(target.parent):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        raise TargetError(f"{target.parent}: no such folder; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise TargetError(f"{target.parent}: no permission to write there")
+    recover(target)
+    if os.path.lexists(target):
+        if not overwrite:
+            raise TargetError(f"{target}: already exists; remove it or pass --overwrite")
+        if not _is_container(target):
+            raise TargetError(f"{target}: is not an RRIP container, so it is not overwritten; remove it yourself")
+
+
+def check_room(
+    target: str | os.PathLike[str], geometry: Geometry, is_empty: Callable[[int, int, int], bool] | None = None
+) -> None:
+    """Refuse an archive of so many members that readers would refuse its directory, before any work is done.
+
+    Parameters
+    ----------
+    target : path or URL
+    geometry : Geometry
+    is_empty : callable, optional
+        Whether the tile at a level, row and column is not stored; none is taken for empty where that is not known yet.
+
+    Raises
+    ------
+    TargetError
+        If its directory might have more bytes than readers accept (spec section 12).
+    """
+    if not os.fsdecode(target).rstrip("/").endswith(ZIP):
+        return
+    most = limit("directory_bytes")
+    room = most - _REST_BYTES
+    for level in range(geometry.levels):
+        for place in geometry.tiles(level):
+            if is_empty is None or not is_empty(level, *place):
+                room -= _ENTRY_BYTES + len(tile_key(level, *place))
+            if room < 0:
+                raise TargetError(
+                    f"{target}: an archive of so many tiles may need a directory of more than {most} bytes, which "
+                    f"readers refuse; write a folder ({FOLDER}) or a TIFF file ({TIFF[0]}) instead"
+                )
+
+
+def _is_container(target: Path) -> bool:
+    """Whether a target is what this package writes, damaged or not, so that replacing it loses nothing else."""
+    try:
+        open_container(target).close()
+    except NewerFormatError:
+        return True
+    except (DamagedError, LimitError):  # a TIFF file's index, a member of an archive
+        return target.is_file() or _has_our_traces(target)
+    except (RripError, OSError):
+        return _has_our_traces(target)
+    return True
+
+
+def _has_our_traces(target: Path) -> bool:
+    """Whether a folder or zip archive that does not open has an ``rrip`` attribute, or a tile as its first member."""
+    try:
+        with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
+            data = file.read(limit("metadata_bytes") if target.is_dir() else 1 << 8)
+    except OSError:
+        return False
+    if target.is_dir():
+        return b'"rrip"' in data
+    name = data[30 : 30 + int.from_bytes(data[26:28], "little")]
+    return data[:4] == b"PK\3\4" and parse_tile_key(name.decode("latin-1")) is not None
+
+
+def open_writer(
+    target: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False, verify: bool = True
+) -> ContainerWriter:
+    """The writer that fits a target's extension.
+
+    Parameters
+    ----------
+    target : path or URL
+        ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif``, ``*.rrip.tiff`` or ``*.rrip``; it appears when it is
+        complete. What is for a bucket is made in a local folder, and sent then
+        (:class:`~rrip_format.storage.bucket.BucketPlace`).
+    overwrite : bool
+        Replace a container that is already there, once the new one is complete.
+    resume : bool
+        Keep what an interrupted run has left, for the caller to look at, instead of removing it.
+    verify : bool
+        Read back what is sent to a bucket.
+
+    Raises
+    ------
+    TargetError
+        If the target cannot be written, or another run is writing it.
+    """
+    name = local_name(os.fsdecode(target))
+    check_target(name, overwrite=overwrite)
+    if is_bucket(name):
+        place: Workplace = BucketPlace(name, overwrite=overwrite, verify=verify)
+    else:
+        place = Workplace(Path(name), overwrite=overwrite)
+    target = place.target
+    try:
+        if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
+            with as_target_error(target):
+                place.clear()
+        if target.name.endswith((*TIFF, SEALED)):
+            return TiffWriter(place)
+        return ZarrWriter(ZipSink(place) if target.name.endswith(ZIP) else DirectorySink(place), place)
+    except BaseException:
+        place.release() if resume else place.discard()
+        raise

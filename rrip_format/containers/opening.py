@@ -1,0 +1,107 @@
+"""Opening any container by what it is (spec sections 9 and 10)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import FormatError, NewerFormatError, StorageError
+from ..storage.access import Access, is_url
+from ..storage.byte_source import ByteSource, open_bytes
+from ..storage.objects import open_folder
+from .base import Container
+from .tiff_reader import TiffContainer
+from .zarr_reader import ZarrContainer, open_folder_container
+from .zip_reader import Archive, ZipContainer
+
+__all__ = ["TIFF_MAGIC", "open_container", "open_file", "total_bytes"]
+
+TIFF_MAGIC = (b"II+\0", b"II*\0", b"MM\0+", b"MM\0*")
+
+_FILE_SUFFIXES = (".tif", ".tiff", ".rrip", ".zip")
+
+
+def open_container(path: Any, access: Access | None = None) -> Container:
+    """Open a folder, a zip archive or a TIFF file by what it is; a URL by its extension, or else by what it is.
+
+    Parameters
+    ----------
+    path : path, URL or store
+        A key of the store, if `access` has one. A Zarr or obstore store alone has a container at its root.
+    access : Access, optional
+        How to reach it.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing is there.
+    FormatError
+        If no RRIP container is there.
+    StorageError
+        If it cannot be read.
+    TypeError
+        If `path` is neither a path nor a store.
+    """
+    access = access or Access()
+    if not isinstance(path, str | bytes | os.PathLike):
+        container = getattr(path, "container", None)
+        if isinstance(container, Container):  # one of our own stores
+            return container
+        return _open_folder("", Access(access.storage_options, path, access.cache_mib))
+    name = os.fsdecode(path)
+    if access.store is not None or is_url(name):
+        return _open_remote(name, access)
+    if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        return open_folder_container(name)
+    return open_file(open_bytes(name))
+
+
+def _open_remote(name: str, access: Access) -> Container:
+    if name.startswith(("zip::", "reference::")):  # file systems that hold a Zarr hierarchy
+        return _open_folder(name, access)
+    if urlsplit(name.rpartition("::")[2]).path.lower().endswith(_FILE_SUFFIXES):
+        return open_file(open_bytes(name, access))
+    try:
+        return _open_folder(name, access)
+    except NewerFormatError:
+        raise
+    except FormatError as error:
+        try:
+            return open_file(open_bytes(name, access))
+        except (FormatError, StorageError):
+            raise error from None
+
+
+def _open_folder(name: str, access: Access) -> ZarrContainer:
+    objects = open_folder(name, access)
+    return ZarrContainer(objects, name if access.store is None else str(objects))
+
+
+def open_file(source: ByteSource) -> Container:
+    """Open one file by its first bytes; it is closed if it holds no container."""
+    try:
+        magic = source.read(0, min(4, source.size))
+        if magic in TIFF_MAGIC:
+            return TiffContainer(source)
+        if magic[:2] == b"PK":
+            return ZipContainer(Archive(source))
+        raise FormatError(f"{source.name}: neither a TIFF file nor a zip archive, expected an RRIP container")
+    except BaseException:
+        source.close()
+        raise
+
+
+def total_bytes(path: str | os.PathLike[str]) -> int:
+    """Add up all that is stored in a container, metadata too: the size that every command states.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be listed.
+    """
+    container = open_container(path, Access().without_cache())
+    try:
+        return sum(size for _, size in container.sizes())
+    finally:
+        container.close()

@@ -1,0 +1,134 @@
+"""Rectangles of a level: their memory, the tiles under them, and these decoded as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..concurrency.pool import in_order_on
+from ..errors import LimitError
+from .levels import whole
+
+if TYPE_CHECKING:
+    from ..core.colour import Window
+
+__all__ = ["Part", "check_region", "checked_pixels", "empty_pixels", "for_each", "list_parts"]
+
+Item = TypeVar("Item")
+
+
+class Part:
+    """What a region wants of one tile.
+
+    Parameters
+    ----------
+    row, col : int
+        Of the tile.
+    window : (top, bottom, left, right) or None
+        Rows and columns of the tile; None for all of it.
+    top, left : int
+        Where they go in the region.
+    """
+
+    __slots__ = ("col", "left", "row", "top", "window")
+
+    def __init__(self, row: int, col: int, window: Window | None, top: int, left: int) -> None:
+        self.row, self.col, self.window, self.top, self.left = row, col, window, top, left
+
+
+def check_region(
+    what: str, shape: tuple[int, int], y: int, x: int, height: int, width: int
+) -> tuple[int, int, int, int]:
+    """Return corner and size of a region as whole numbers, if it lies inside a level of that shape.
+
+    Raises
+    ------
+    IndexError
+        If it reaches outside.
+    TypeError
+        If one of them is not a whole number.
+    """
+    y, x, height, width = map(whole, ("y", "x", "height", "width"), (y, x, height, width))
+    if min(y, x, height, width) < 0 or y + height > shape[0] or x + width > shape[1]:
+        raise IndexError(
+            f"{what} is {shape[0]} px high and {shape[1]} px wide; region (y, x, height, width) "
+            f"{(y, x, height, width)} reaches outside it"
+        )
+    return y, x, height, width
+
+
+def list_parts(y: int, x: int, height: int, width: int, side: int) -> list[Part]:
+    """List the parts of a region, px of its level, whose tiles have that side."""
+    parts = []
+    for (row, top, bottom, below), (col, left, right, beside) in product(
+        _overlaps(y, height, side), _overlaps(x, width, side)
+    ):
+        whole = bottom - top == right - left == side
+        parts.append(Part(row, col, None if whole else (top, bottom, left, right), below, beside))
+    return parts
+
+
+def for_each(work: Callable[[Item], object], items: Iterable[Item], workers: int) -> None:
+    """Call `work` with each item, in so many threads; items are taken as they are needed."""
+    if workers < 2:
+        for item in items:
+            work(item)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        try:
+            for _ in in_order_on(executor, 2 * workers + 1, work, items):
+                pass
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
+
+
+def empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
+    """Memory for (height, width, 3) uint8 RGB.
+
+    Raises
+    ------
+    LimitError
+        If there is not as much: a small file may promise a large slide.
+    """
+    try:
+        return np.empty((height, width, 3), np.uint8)
+    except (MemoryError, ValueError) as error:  # ValueError: more than an array can have
+        raise LimitError(f"not enough memory for {height} x {width} px; read a part, or a coarser level") from error
+
+
+def checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """`out` as a plain array, if it can take (height, width, 3) uint8.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if not isinstance(out, np.ndarray) or out.shape != (height, width, 3) or out.dtype != np.uint8:
+        found = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out is {found}, expected a NumPy array {(height, width, 3)} uint8")
+    if not out.flags.writeable:
+        raise ValueError("out cannot be written; pass a copy")
+    if not out.flags.c_contiguous:
+        raise ValueError("out is not contiguous; pass an array of its own, and copy from that")
+    return out.view(np.ndarray)
+
+
+_Overlap = tuple[int, int, int, int]
+"""Index of a tile along one axis of a region, the part of it that is wanted (two), and where that begins there."""
+
+
+def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
+    """Every tile along one axis of a region."""
+    at = start
+    while at < start + length:
+        index = at // side
+        end = min((index + 1) * side, start + length)
+        yield index, at - index * side, end - index * side, at - start
+        at = end

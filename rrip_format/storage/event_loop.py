@@ -1,0 +1,54 @@
+"""The event loop in which all requests to servers run, in a thread of its own; one a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["call", "event_loop", "run"]
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_made: tuple[int, asyncio.AbstractEventLoop] | None = None
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop of this process, which runs; a fork begins its own."""
+    global _made  # noqa: PLW0603
+    with _lock:
+        if _made is None or _made[0] != os.getpid():
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="rrip-requests", daemon=True).start()
+            _made = os.getpid(), loop
+        return _made[1]
+
+
+def _forget_lock() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()  # another thread may have held it while this process was forked
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Wait in any other thread for what a coroutine returns; it is cancelled where the wait is interrupted."""
+    future = asyncio.run_coroutine_threadsafe(coroutine, event_loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+async def call(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:
+    """Await a coroutine in another loop, the one of this module if none is given."""
+    other = loop or event_loop()
+    if other is asyncio.get_running_loop():
+        return await coroutine
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, other))

@@ -1,0 +1,285 @@
+"""One file or one folder of a service: planned requests, many at a time, tried again, of one version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, TypeVar
+
+from ..errors import DamagedError, NotFoundError, StorageError
+from .event_loop import event_loop, run
+from .range_cache import RangeCache
+from .ranges import Merged, Range, plan_ranges
+from .services import Absent, Policy, Reply, Request, Service, Version, replaced, retry
+
+__all__ = ["Remote", "RemoteBytes", "gather_all", "stream"]
+
+T = TypeVar("T")
+
+AT_ONCE = 64
+"""Requests under way, whatever the number of cores: they only wait."""
+
+WINDOW_BYTES = 1 << 26
+"""Bytes that are under way or wait to be decoded."""
+
+_HEAD_BYTES, _TAIL_BYTES = 1 << 12, 1 << 17
+"""Read of a file when it is opened; the end has the index of most slides (spec section 10.1)."""
+
+
+class Remote:
+    """A service, its failures told and tried again; picklable.
+
+    Parameters
+    ----------
+    service : Service
+    policy : Policy
+    """
+
+    def __init__(self, service: Service, policy: Policy) -> None:
+        self.service = service
+        self._policy = policy
+
+    async def get(self, path: str, request: Request) -> Reply:
+        """Read an object or a part of it.
+
+        Raises
+        ------
+        Absent
+            If there is none.
+        StorageError
+            If it cannot be read, or has another version than the one asked for.
+        """
+        return await retry(lambda: self.service.get(path, request), path, self._policy)
+
+    def sizes(self, prefix: str) -> list[tuple[str, int]] | None:
+        """List (path below `prefix`, bytes) of every object there, None where the service has no lists."""
+        return run(retry(lambda: self.service.sizes(prefix), prefix, self._policy))
+
+    def put(self, path: str, file: str) -> None:
+        """Store a local file as an object."""
+        run(retry(lambda: self.service.put(path, file), path, self._policy))
+
+    def put_all(self, files: Sequence[tuple[str, str]]) -> None:
+        """Store (path, local file) of several objects, many at a time."""
+
+        async def put() -> None:
+            await gather_all([retry(lambda p=p, f=f: self.service.put(p, f), p, self._policy) for p, f in files])  # type: ignore[misc]
+
+        run(put())
+
+    def remove(self, path: str) -> None:
+        """Remove an object; it is no error if there is none."""
+        try:
+            run(retry(lambda: self.service.remove(path), path, self._policy))
+        except Absent:
+            return
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Remote, (self.service, self._policy)
+
+
+async def gather_all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await several coroutines, not too many at a time; the first that fails ends all."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def bounded(one: Coroutine[Any, Any, T]) -> T:
+        async with slots:
+            return await one
+
+    tasks = [asyncio.ensure_future(bounded(one)) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def stream(requests: Sequence[tuple[int, Coroutine[Any, Any, T]]]) -> Iterator[tuple[int, T]]:
+    """Yield (position, result) of coroutines as they come, in bounded memory.
+
+    Parameters
+    ----------
+    requests : sequence of (bytes, coroutine)
+        How much memory each result takes.
+    """
+    waiting: dict[Future[T], int] = {}
+    loop, at, held = event_loop(), 0, 0
+    try:
+        while at < len(requests) or waiting:
+            while at < len(requests) and len(waiting) < AT_ONCE and (not waiting or held < WINDOW_BYTES):
+                size, coroutine = requests[at]
+                waiting[asyncio.run_coroutine_threadsafe(coroutine, loop)] = at
+                held, at = held + size, at + 1
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                position = waiting.pop(future)
+                held -= requests[position][0]
+                yield position, future.result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        for _, coroutine in requests[at:]:
+            coroutine.close()
+
+
+class RemoteBytes:
+    """A file of a service, read by ranges; thread-safe, and usable after a fork.
+
+    Opening asks for its first and last bytes, both at once; the answers tell its size. A pickled one asks for nothing.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in errors.
+    remote : Remote
+    path : str
+        Of the file there.
+    cache_mib : float
+        Bytes to keep, MiB.
+    version : Version, optional
+        Of the file if it has been opened before.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file.
+    StorageError
+        If the service does not answer, refuses, or knows no byte ranges.
+    """
+
+    is_remote = True
+
+    def __init__(
+        self, name: str, remote: Remote, path: str, cache_mib: float = 0.0, version: Version | None = None
+    ) -> None:
+        self.name = name
+        self._remote, self._path, self._cache_mib = remote, path, cache_mib
+        self._cache = RangeCache(int(cache_mib * (1 << 20)))
+        self.cache_bytes = self._cache.capacity
+        self._ends: list[tuple[int, bytes]] = []
+        self._version = run(self._open()) if version is None else version
+        self.size = self._version.size or 0
+
+    async def _open(self) -> Version:
+        try:
+            first, last = await asyncio.gather(self._get(Request(0, _HEAD_BYTES)), self._tail())
+            size = first.version.size
+            if size is None:
+                raise StorageError(
+                    f"{self.name}: the server does not tell the size of the file, which byte ranges need"
+                )
+            if last is None:  # not every server knows a range that is counted from the end
+                start = max(0, size - _TAIL_BYTES)
+                last = await self._get(Request(start, size - start, version=first.version)) if size else first
+        except Absent as error:
+            raise NotFoundError(f"{self.name}: there is no such file: {error}", rule=StorageError.rule) from error
+        if first.version.differs(last.version):
+            raise replaced(self.name)
+        self._ends = [(0, first.data), (size - len(last.data), last.data)]
+        return first.version
+
+    async def _tail(self) -> Reply | None:
+        try:
+            return await self._get(Request(None, _TAIL_BYTES))
+        except StorageError:
+            return None
+
+    async def _get(self, request: Request) -> Reply:
+        return await self._remote.get(self._path, request)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes from `offset`."""
+        return self.read_ranges([(offset, length)])[0]
+
+    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Read several ranges, neighbours in one request, all requests at once."""
+        plan = _Plan(self, ranges)
+        if plan.requests:
+            run(self._fetch(plan))
+        return plan.found()
+
+    async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Do the same in the loop of :mod:`.event_loop`."""
+        plan = _Plan(self, ranges)
+        await self._fetch(plan)
+        return plan.found()
+
+    async def _fetch(self, plan: _Plan) -> None:
+        await gather_all([self._fetch_one(plan, merged) for merged in plan.requests])
+
+    async def _fetch_one(self, plan: _Plan, merged: Merged) -> None:
+        plan.take(merged, await self._read_merged(merged))
+
+    async def _read_merged(self, merged: Merged) -> bytes:
+        try:
+            reply = await self._get(Request(merged.offset, merged.length, version=self._version))
+        except Absent as error:  # a FileNotFoundError would be taken for a missing key by readers above
+            raise StorageError(f"{self.name}: is not there any more: {error}") from error
+        if len(reply.data) != merged.length:
+            raise StorageError(
+                f"{self.name}: {len(reply.data)} bytes came where {merged.length} were asked for; does the server know "
+                "ranges?"
+            )
+        if merged.length <= self._cache.capacity // 4:
+            self._cache.add(merged.offset, reply.data)
+        return reply.data
+
+    def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
+        """Yield (position, bytes) of ranges, some at a time, as they arrive, in bounded memory."""
+        plan = _Plan(self, ranges)
+        if plan.parts:
+            yield list(plan.parts.items())
+        requests = [(merged.length, self._read_merged(merged)) for merged in plan.requests]
+        for position, data in stream(requests):
+            yield list(plan.cut(plan.requests[position], data))
+
+    def known(self, offset: int, length: int) -> bytes | None:
+        """Return a range that is here already, None where it has to be asked for."""
+        for start, data in self._ends:
+            if start <= offset and offset + length <= start + len(data):
+                return data[offset - start : offset - start + length]
+        return self._cache.find(offset, length)
+
+    def close(self) -> None:
+        """Forget what is kept; connections are shared."""
+        self._cache.clear()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RemoteBytes, (self.name, self._remote, self._path, self._cache_mib, self._version)
+
+
+class _Plan:
+    """What is there of some ranges, and the requests for the others."""
+
+    def __init__(self, source: RemoteBytes, ranges: Sequence[Range]) -> None:
+        self.ranges = ranges
+        self.parts: dict[int, bytes] = {}
+        wanted = list(ranges)
+        for position, (offset, length) in enumerate(ranges):
+            if min(offset, length) < 0 or offset + length > source.size:
+                raise DamagedError(
+                    f"{source.name}: bytes {offset} … {offset + length} are wanted, but it has only {source.size}: it "
+                    "is truncated, or an offset in it is damaged",
+                    rule="file.range",
+                )
+            data = source.known(offset, length) if length else b""
+            if data is not None:
+                self.parts[position] = data
+                wanted[position] = offset, 0
+        self.requests = plan_ranges(wanted)
+
+    def cut(self, merged: Merged, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield (position, bytes) of the ranges that a request covers."""
+        for position in merged.parts:
+            offset, length = self.ranges[position]
+            yield position, data[offset - merged.offset : offset - merged.offset + length]
+
+    def take(self, merged: Merged, data: bytes) -> None:
+        """Keep what a request has brought."""
+        self.parts.update(self.cut(merged, data))
+
+    def found(self) -> list[bytes]:
+        """Return the bytes of all ranges, when all requests are done."""
+        return [self.parts[position] for position in range(len(self.ranges))]
