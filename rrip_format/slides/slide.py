@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers.base import Container, Place, Tiles, read_icc_profile
+from ..containers.base import Container, read_icc_profile
 from ..containers.opening import open_container
 from ..containers.pictures import AssociatedImages
-from ..errors import RripError
-from ..spec.geometry import Geometry, needed_levels
 from ..storage.access import make_access
 from .levels import Level, fit, list_levels, whole
 from .properties import make_properties
-from .regions import Part, check_region, checked_pixels, empty_pixels, for_each, list_parts
+from .regions import check_region, checked_pixels, empty_pixels, for_each, list_parts
+from .tiles import TileReader
 
 if TYPE_CHECKING:
     import zarr
     from zarr.abc.store import Store
 
-    from ..core.colour import Corner, Window
+    from ..core.colour import Window
 
 __all__ = ["Level", "Slide", "open_slide"]
 
 
-class Slide:
+class Slide(TileReader):
     """An open container; thread-safe, picklable, safe to use after a fork.
 
     Parameters
@@ -58,14 +57,7 @@ class Slide:
         cache_mib: float | None = None,
     ) -> None:
         access = make_access(storage_options, store, cache_mib)
-        self.container = container = source if isinstance(source, Container) else open_container(source, access)
-        self.name = container.name
-        self.metadata = container.metadata
-
-    @property
-    def geometry(self) -> Geometry:
-        """Sizes of every level and its tiles."""
-        return self.metadata.coding.geometry
+        super().__init__(source if isinstance(source, Container) else open_container(source, access))
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -215,41 +207,6 @@ class Slide:
         if not (0 <= row < rows and 0 <= col < cols):
             raise IndexError(f"tile (level {level}, row {row}, column {col}) does not exist")
         return self._decode(level, row, col, window)
-
-    def _places(self, level: int, row: int, col: int) -> list[Place]:
-        """Which stored tiles a tile is made of, none if it is empty."""
-        is_empty = self.metadata.coding.is_empty(level, row, col)
-        return [] if is_empty else [(needed, row, col) for needed in needed_levels(level)]
-
-    def _decode(
-        self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
-    ) -> NDArray[np.uint8]:
-        """RGB of a tile that exists, or of a part of it, put to a place in a picture."""
-        tiles = self.container.read_tiles(self._places(level, row, col))
-        return self._decoded(level, row, col, tiles, window, corner)
-
-    def _decoded(
-        self, level: int, row: int, col: int, tiles: Tiles, window: Window | None, corner: Corner | None = None
-    ) -> NDArray[np.uint8]:
-        """The same of stored tiles that have been read."""
-        from ..family.decode import decode_tile  # which loads the compiled core
-
-        try:
-            return decode_tile(self.metadata.coding, level, row, col, tiles, window, corner)
-        except RripError as error:
-            raise error.within(self.name) from error
-
-    def _put_tile(self, level: int, part: Part, picture: NDArray[np.uint8], tiles: Tiles | None = None) -> None:
-        """Put a part to its place in a picture; of stored tiles, if they have been read already."""
-        corner = picture, part.top, part.left
-        if tiles is None:
-            self._decode(level, part.row, part.col, part.window, corner)
-        else:
-            self._decoded(level, part.row, part.col, tiles, part.window, corner)
-
-    def _put_known(self, level: int, part: Part, picture: NDArray[np.uint8]) -> bool:  # noqa: ARG002
-        """Put a part to its place if nothing has to be read for it; whether that was so."""
-        return False
 
     def read_region(
         self,
