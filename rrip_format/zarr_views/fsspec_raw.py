@@ -17,13 +17,13 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 from ..concurrency.pool import OwnThreads, usable_cores
-from ..containers.base import Container, Place
+from ..containers.base import Container, Place, Tiles
 from ..containers.opening import open_container
 from ..containers.pictures import decode_picture
 from ..errors import FormatError, NotFoundError, RripError, read_only
@@ -31,6 +31,7 @@ from ..extras import needs
 from ..family.decode import decode_tile
 from ..spec.geometry import needed_levels
 from ..spec.zarr_layout import ICC_KEY, dump
+from ..storage.access import make_access
 from .hierarchy import Hierarchy
 
 with needs("remote", "the protocol rrip"):
@@ -68,15 +69,15 @@ class RawHierarchy(Hierarchy):
         rows, cols = coding.geometry.grid(level) if level < coding.geometry.levels else (0, 0)
         return (level, row, col) if row < rows and col < cols and not coding.is_empty(level, row, col) else None
 
-    def read(self, key: str) -> bytes | None:
-        """Return the value of a key, None if there is none; errors as in :meth:`Hierarchy.read`."""
+    def places_of(self, key: str) -> list[Place] | None:
+        """Return the stored tiles that a chunk is decoded from, None for any other key."""
         place = self.locate(key)
-        if place is None:
-            return self.documents.get(key)
-        level, row, col = place
-        tiles = self.container.read_tiles([(needed, row, col) for needed in needed_levels(level)])
+        return None if place is None else [(needed, *place[1:]) for needed in needed_levels(place[0])]
+
+    def value_of(self, places: Sequence[Place], tiles: Tiles) -> bytes:
+        """Decode a chunk from stored tiles; errors as in :meth:`Hierarchy.read`."""
         try:
-            return decode_tile(self.container.metadata.coding, level, row, col, tiles).tobytes()
+            return decode_tile(self.container.metadata.coding, *places[-1], tiles).tobytes()
         except RripError as error:
             raise error.within(self.container.name) from error
 
@@ -127,16 +128,20 @@ def _plain(document: bytes) -> bytes:
 _threads = OwnThreads("rrip-files", usable_cores)
 
 
-def _url(target: str, protocol: str, options: dict[str, Any]) -> str:
-    """Rebuild the URL that fsspec has split into parameters."""
-    options = dict(options)
+def _url(target: str, protocol: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Rebuild the URL that fsspec has split into parameters, and the options of its file system."""
+    options = {name: value for name, value in options.items() if name not in {"asynchronous", "loop"}}
     inner = options.pop("fo", None), options.pop("target_protocol", None), options.pop("target_options", None)
-    if options.keys() - {"asynchronous", "loop"}:
-        raise RripError(
-            f"rrip::{protocol}: options {sorted(options)} are not supported; set them in fsspec.config.conf"
-        )
     url = target if "://" in target else f"{protocol}://{target}" if target else protocol
-    return url if inner[0] is None else f"{url}::{_url(inner[0], inner[1] or 'file', inner[2] or {})}"
+    if inner[0] is None:
+        return url, options
+    rest, below = _url(inner[0], inner[1] or "file", inner[2] or {})
+    if options or below:
+        raise RripError(
+            f"rrip::{protocol}: options {sorted({**options, **below})} of a longer chain are not supported; "
+            "set them in fsspec.config.conf"
+        )
+    return f"{url}::{rest}", {}
 
 
 class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -173,7 +178,7 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         super().__init__(**storage_options)
         if fo is None:
             raise RripError("rrip: the container is not named, expected a URL like rrip::file:///data/slide.rrip.zarr")
-        self._name = _url(str(fo), target_protocol, target_options or {})
+        self._name, self._options = _url(str(fo), target_protocol, target_options or {})
         self._hierarchy: RawHierarchy | None = None
         self._lock = threading.Lock()
 
@@ -182,7 +187,8 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
             if self._hierarchy is None:
                 path = self._name.removeprefix("file://")
                 try:
-                    self._hierarchy = RawHierarchy(open_container(path if "::" not in path else self._name))
+                    access = make_access(self._options or None)
+                    self._hierarchy = RawHierarchy(open_container(path if "::" not in path else self._name, access))
                 except NotFoundError as error:  # readers would take a FileNotFoundError for a missing key
                     raise FormatError(str(error), rule=error.rule) from error
         return self._hierarchy
@@ -200,10 +206,22 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         return await asyncio.get_running_loop().run_in_executor(_threads.executor, call)
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
-        data = await self._run(path, RawHierarchy.read)
+        places = await self._run(path, _places_to_wait_for)
+        if places is None:
+            data = await self._run(path, RawHierarchy.read)
+        else:
+            tiles = await self._fetch(places)
+            data = await self._run(path, lambda hierarchy, _: hierarchy.value_of(places, tiles))
         if data is None:
             raise FileNotFoundError(path)
         return data[start:end]
+
+    async def _fetch(self, places: Sequence[Place]) -> Tiles:
+        """Read stored tiles of a server together with those that others wait for."""
+        try:
+            return await self._opened().container.fetch_tiles(places)
+        except (OSError, LookupError) as error:
+            raise RripError(f"{self._name}: {error}", rule=getattr(error, "rule", None)) from error
 
     async def _info(self, path: str, **_: Any) -> dict[str, Any]:
         found = await self._run(path, _entry)
@@ -231,6 +249,11 @@ class RripFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no ty
         raise read_only(f"{self._name}: an RRIP container")
 
     _pipe_file = _put_file = _cp_file = _rm_file = _rm = _mkdir = _makedirs = _refuse_async
+
+
+def _places_to_wait_for(hierarchy: RawHierarchy, key: str) -> list[Place] | None:
+    """Return the stored tiles of a chunk if a server has them, else None."""
+    return hierarchy.places_of(key) if hierarchy.container.is_remote else None
 
 
 def _entry(hierarchy: RawHierarchy, key: str) -> dict[str, Any] | None:

@@ -72,6 +72,8 @@ def test_s3(service, source, staging, suffix):
     store = rrip_format.RripStore(url, storage_options=service.options)
     assert (np.moveaxis(zarr.open_group(store, mode="r")["0"][:], 0, -1) == source.pixels).all()
     assert (rrip_format.imread(url, storage_options=service.options) == source.pixels).all()
+    raw = zarr.open_group(f"rrip::{url}", mode="r", storage_options={"s3": service.options})["0"]
+    assert (np.moveaxis(raw[:], 0, -1) == source.pixels).all()
     with rrip_format.RripSlide(url, storage_options=service.options) as slide:
         assert (np.asarray(slide.read_region((0, 0), 0, (600, 300)))[..., :3] == source.pixels).all()
 

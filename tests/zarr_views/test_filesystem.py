@@ -180,7 +180,7 @@ def test_what_the_url_must_say(kinds):
     with pytest.raises(RripError, match="the container is not named"):
         fsspec.filesystem("rrip")
     with pytest.raises(RripError, match=r"options \['anon'\]"):
-        fsspec.url_to_fs("rrip::memory://slide.rrip.zarr", memory={"anon": True})
+        fsspec.url_to_fs("rrip::simplecache::memory://slide.rrip.tif", memory={"anon": True})
 
 
 def test_read_only(kinds):
