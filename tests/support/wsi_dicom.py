@@ -163,12 +163,12 @@ def _jpeg2000(part, dataset):
     return out.getvalue()
 
 
-def _by_imagecodecs(name):
+def _by_imagecodecs(name, **options):
     def encode(part, dataset):
         import imagecodecs
 
         pixels = to_ycbcr(part) if dataset.PhotometricInterpretation == "YBR_FULL" else part
-        return getattr(imagecodecs, name)(pixels[..., 0] if part.shape[-1] == 1 else pixels)
+        return getattr(imagecodecs, name)(pixels[..., 0] if part.shape[-1] == 1 else pixels, **options)
 
     return encode
 
@@ -194,7 +194,7 @@ _ENCODE = {
     **dict.fromkeys(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"], native),
     "1.2.840.10008.1.2.5": _rle,
     "1.2.840.10008.1.2.4.50": _jpeg,
-    "1.2.840.10008.1.2.4.70": _by_imagecodecs("ljpeg_encode"),
+    "1.2.840.10008.1.2.4.70": _by_imagecodecs("jpeg8_encode", lossless=True),
     "1.2.840.10008.1.2.4.80": _by_imagecodecs("jpegls_encode"),
     "1.2.840.10008.1.2.4.90": _jpeg2000,
     "1.2.840.10008.1.2.4.91": _jpeg2000,
