@@ -12,7 +12,6 @@ import zlib
 
 import imagecodecs
 import numpy as np
-import openslide
 import pydicom
 import pytest
 from raw_tiff import SHORT, Page, basic_tags, segments_of, write_raw_tiff
@@ -197,9 +196,7 @@ def test_dicom_attributes(seed, tmp_path):
 
 
 def witnesses(path, shape):
-    """What OpenSlide, and pydicom put together here, read."""
-    with contextlib.suppress(openslide.OpenSlideError), openslide.OpenSlide(path) as slide:
-        yield np.asarray(slide.read_region((0, 0), 0, slide.dimensions))[..., :3]
+    """What pydicom reads, put together here; OpenSlide is not asked, which some changed headers end."""
     with contextlib.suppress(Exception):
         dataset = pydicom.dcmread(path)
         frames = pydicom.pixels.pixel_array(dataset).reshape(-1, dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
