@@ -80,6 +80,7 @@ _NUMBERS = {
         |SharedFunctionalGroupsSequence\[0\]\.PixelMeasuresSequence\[0\]\.(PixelSpacing\[[01]\]|SliceThickness
         |SpacingBetweenSlices)""",
     "ome": "PhysicalSize[XYZ]|SignificantBits|Size[XYZCT]",
+    "rrip": "image",
     "vips": """width|height|bands|[xy]offset|[xy]res|bits-per-sample|orientation|n-pages|n-subifds|page-height
         |jpeg-multiscan|palette|palette-bit-depth|interlaced|heif-bitdepth""",
 }
@@ -102,7 +103,7 @@ _PHRASES = {
     "ventana": "ScannerModel|ScanMode|Mode|BuildVersion",
     "zeiss": r"""Information\.Image\.(PixelType|OriginalCompressionMethod|ObjectiveSettings\.ObjectiveRef\.Id)
         |Information\.Instrument\.Objectives\.Objective:\d+\.(Immersion|Manufacturer\.Model)""",
-    "dicom": r"""Manufacturer|ManufacturerModelName|SoftwareVersions|Modality|PhotometricInterpretation
+    "dicom": r"""Manufacturer|ManufacturerModelName|SoftwareVersions(\[\d\])?|Modality|PhotometricInterpretation
         |ImageType\[\d\]|DimensionOrganizationType|BurnedInAnnotation|SpecimenLabelInImage|FocusMethod
         |ExtendedDepthOfField|VolumetricProperties|LossyImageCompressionMethod(\[\d\])?|TransferSyntaxUID|SOPClassUID
         |OpticalPathSequence\[\d+\]\.IlluminationTypeCodeSequence\[\d+\]

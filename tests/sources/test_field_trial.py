@@ -113,7 +113,7 @@ def test_one_bit():
 PLACES = ["with space", "50%25", "a#b", "Ünï 病理", "a::b"]
 
 
-@pytest.mark.parametrize(("name", "place"), zip([*RIGHT, *REFUSED], itertools.cycle(PLACES), strict=False))
+@pytest.mark.parametrize(("name", "place"), list(zip([*RIGHT, *REFUSED], itertools.cycle(PLACES), strict=False)))
 def test_under_other_names_too(name, place, tmp_path, monkeypatch):
     folder = tmp_path / place
     folder.mkdir()
