@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AperioSource", "OpenSlideSource", "detect_vendor"]
 
+LAYERS = ("hamamatsu.NoLayers", "ventana.Z-layers")
+"""Properties that say how many focal planes there are."""
+
 UNSUPPORTED = ("direction attribute", "nsupported", "not supported", "Can't handle", "Couldn't find codec")
 """In messages of OpenSlide about whole slides of a kind that it does not read, such as BIF of newer scanners."""
 
@@ -92,7 +95,7 @@ class OpenSlideSource(Source):
             properties=properties,
             icc_profile=profile,
             reader="openslide",
-            notes=notes,
+            notes=(*notes, *_parts_notes(self._path, properties)),
         )
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -173,6 +176,30 @@ class AperioSource(TiffSource):
         super()._close()
         if self._known is not None:
             self._known.close()
+
+
+def _parts_notes(path: Path, properties: dict[str, str]) -> tuple[str, ...]:
+    """Say which of several regions and focal planes OpenSlide shows; it lets nobody choose."""
+    regions = sum(bool(re.fullmatch(r"openslide\.region\[\d+\]\.x", name)) for name in properties)
+    planes = max([_focal_planes(path), *(positive(properties.get(name)) or 1 for name in LAYERS)])
+    found = []
+    if regions > 1:
+        found.append(f"the source holds {regions} regions, which lie side by side in one picture")
+    if planes > 1:
+        found.append(f"the source holds {planes:g} focal planes, of which OpenSlide shows the nominal one")
+    return tuple(found)
+
+
+def _focal_planes(path: Path) -> int:
+    """Return how many focal planes an NDPI holds in its largest pages, 1 of anything else."""
+    if path.suffix.lower() != ".ndpi":
+        return 1
+    tifffile = load_reader("tifffile")
+    with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
+        pages = [page.aspage() for page in tif.pages]
+        most = max(page.imagewidth * page.imagelength for page in pages)
+        depths = {page.tags.valueof(65424, 0) for page in pages if page.imagewidth * page.imagelength == most}
+        return len(depths)
 
 
 def _told_why(where: str, error: SourceError) -> SourceError:

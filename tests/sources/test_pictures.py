@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import pyvips
@@ -347,3 +349,22 @@ def test_a_sub_ifd_that_leads_nowhere(tmp_path):
     tags = basic_tags(pixels, photometric=2, rows=44) | {330: (LONG, [7_000_000])}
     path = write_raw_tiff(tmp_path / "a.tif", [Page(tags, [pixels.tobytes()])])
     np.testing.assert_array_equal(read(path)[0], pixels)
+
+
+def test_validate_compares_with_the_picture_that_was_chosen(tmp_path):
+    from click.testing import CliRunner
+
+    from rrip_format.cli import main
+
+    path, target = tmp_path / "a.tif", str(tmp_path / "a.rrip.zarr")
+    write(path, (picture(), {}), (OTHER, {}))
+    done = CliRunner().invoke(main, ["convert", str(path), target, "-q", "95"])
+    assert "note: the source holds 2 pictures of 70x44 px" in done.output
+    done = CliRunner().invoke(main, ["convert", str(path), target, "-q", "95", "--image", "1", "--overwrite"])
+    assert (done.exit_code, "note" in done.output) == (0, False)
+    done = CliRunner().invoke(main, ["validate", target, "--source", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output.splitlines()[-1])["source"]["psnr_y"] > 30
+    done = CliRunner().invoke(main, ["convert", str(path), str(tmp_path / "b.rrip.zarr"), "--image", "5"])
+    assert done.exit_code == 1
+    assert not (tmp_path / "b.rrip.zarr").exists()
