@@ -108,6 +108,13 @@ def _attributes(path, syntax, photometric, planar, size):
     dataset.SharedFunctionalGroupsSequence = Sequence([shared])
     optical.OpticalPathIdentifier, optical.ObjectiveLensPower = "1", 40.0
     dataset.OpticalPathSequence = Sequence([optical])
+    origin = Dataset()
+    origin.XOffsetInSlideCoordinateSystem = origin.YOffsetInSlideCoordinateSystem = 0
+    dataset.TotalPixelMatrixOriginSequence = Sequence([origin])
+    dataset.FrameOfReferenceUID, dataset.FocusMethod, dataset.ExtendedDepthOfField = "1.2.826.9.1", "AUTO", "NO"
+    dataset.ImagedVolumeWidth, dataset.ImagedVolumeHeight, dataset.ImagedVolumeDepth = 1, 1, 1
+    dataset.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
+    dataset.LossyImageCompression, dataset.SpecimenLabelInImage = "00", "NO"
     return dataset
 
 
