@@ -80,7 +80,6 @@ _NUMBERS = {
         |SharedFunctionalGroupsSequence\[0\]\.PixelMeasuresSequence\[0\]\.(PixelSpacing\[[01]\]|SliceThickness
         |SpacingBetweenSlices)""",
     "ome": "PhysicalSize[XYZ]|SignificantBits|Size[XYZCT]",
-    "rrip": "image",
     "vips": """width|height|bands|[xy]offset|[xy]res|bits-per-sample|orientation|n-pages|n-subifds|page-height
         |jpeg-multiscan|palette|palette-bit-depth|interlaced|heif-bitdepth""",
 }
