@@ -51,13 +51,6 @@ _LARGE_PX = 64_000_000
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @IMAGE
-@click.option(
-    "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
-)
-@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
-@click.option(
-    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
-)
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
