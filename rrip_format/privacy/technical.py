@@ -102,7 +102,7 @@ _PHRASES = {
     "ventana": "ScannerModel|ScanMode|Mode|BuildVersion",
     "zeiss": r"""Information\.Image\.(PixelType|OriginalCompressionMethod|ObjectiveSettings\.ObjectiveRef\.Id)
         |Information\.Instrument\.Objectives\.Objective:\d+\.(Immersion|Manufacturer\.Model)""",
-    "dicom": r"""Manufacturer|ManufacturerModelName|SoftwareVersions|Modality|PhotometricInterpretation
+    "dicom": r"""Manufacturer|ManufacturerModelName|SoftwareVersions(\[\d\])?|Modality|PhotometricInterpretation
         |ImageType\[\d\]|DimensionOrganizationType|BurnedInAnnotation|SpecimenLabelInImage|FocusMethod
         |ExtendedDepthOfField|VolumetricProperties|LossyImageCompressionMethod(\[\d\])?|TransferSyntaxUID|SOPClassUID
         |OpticalPathSequence\[\d+\]\.IlluminationTypeCodeSequence\[\d+\]

@@ -5,6 +5,7 @@ What is wrong is a ValueError here, which knows nothing of files; the source add
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["decode_jpeg", "decode_jpeg2000"]
+
+
+@cache
+def _imagecodecs() -> Any:
+    return load_reader("imagecodecs")
 
 
 def decode_jpeg(
@@ -59,7 +65,7 @@ def decode_jpeg(
     else:
         space = {1: "GRAYSCALE", 4: "CMYK"}.get(samples, "UNKNOWN")
         spaces = {"colorspace": space, "outcolorspace": space}
-    tile: NDArray[np.uint8] = load_reader("imagecodecs").jpeg8_decode(data, tables=tables, **spaces)
+    tile: NDArray[np.uint8] = _imagecodecs().jpeg8_decode(data, tables=tables, **spaces)
     return tile.reshape(header.height, header.width, samples)
 
 
@@ -91,7 +97,7 @@ def decode_jpeg2000(
     if must_transform and not header.has_transform:
         msg = "a JPEG 2000 tile without the colour transform that its container speaks of"
         raise ValueError(msg)
-    tile: Any = load_reader("imagecodecs").jpeg2k_decode(data)
+    tile: Any = _imagecodecs().jpeg2k_decode(data)
     if tile.dtype != np.uint8 or tile.size != header.height * header.width * samples:
         msg = f"a JPEG 2000 tile decodes to {tile.shape} {tile.dtype}, expected {samples} sample(s) of 8 bits"
         raise ValueError(msg)

@@ -167,7 +167,7 @@ class _Decoder:
 
     def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return RGB of a box."""
-        return read_block((y, x, height, width), (self._rows, self._columns), self._tile)
+        return read_block((y, x, height, width), (self._rows, self._columns), self._decode, self._tile)
 
     def close(self) -> None:
         """Forget decoded tiles: they and this object hold each other."""

@@ -65,6 +65,9 @@ def find_frames(path: Path) -> Frames:
     with path.open("rb") as file, quiet():
         dataset = load_reader("pydicom").dcmread(file, stop_before_pixels=True)
         syntax = str(dataset.file_meta.TransferSyntaxUID)
+        if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
+            msg = f"{path}: found the transfer syntax {syntax}, which is not supported; convert it first"
+            raise SourceError(msg)
         if syntax == DEFLATED:
             whole = load_reader("pydicom").dcmread(path)
             return Frames(dataset, _native(dataset, 0, len(whole.PixelData), path), path, bytes(whole.PixelData))

@@ -14,7 +14,10 @@ __all__ = ["read_block"]
 
 
 def read_block(
-    box: tuple[int, int, int, int], tile_size: tuple[int, int], tile: Callable[[int, int], NDArray[np.uint8]]
+    box: tuple[int, int, int, int],
+    tile_size: tuple[int, int],
+    decode: Callable[[int, int], NDArray[np.uint8]],
+    recall: Callable[[int, int], NDArray[np.uint8]],
 ) -> NDArray[np.uint8]:
     """Return RGB (height, width, 3) of a box.
 
@@ -24,15 +27,19 @@ def read_block(
         y, x, height and width, px.
     tile_size : two int
         Height and width of a tile, px.
-    tile : callable
+    decode : callable
         Called with row and column, returns RGB of that tile, which may be cut at the right and lower border.
+    recall : callable
+        The same with a memory, for tiles that the next box may want too: to keep the others costs fresh memory.
     """
     y, x, height, width = box
     tall, wide = tile_size
     out = np.empty((height, width, 3), np.uint8)
     for row in range(y // tall, (y + height - 1) // tall + 1):
         for column in range(x // wide, (x + width - 1) // wide + 1):
-            _paste(out, tile(row, column), row * tall - y, column * wide - x)
+            top, left = row * tall - y, column * wide - x
+            is_inside = min(top, left) >= 0 and top + tall <= height and left + wide <= width
+            _paste(out, (decode if is_inside else recall)(row, column), top, left)
     return out
 
 

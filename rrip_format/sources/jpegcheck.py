@@ -35,13 +35,13 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
     if height not in heights or width not in widths:
         msg = f"JPEG tile of {height}x{width} px, expected {sorted(heights)} x {sorted(widths)}"
         raise ValueError(msg)
+    if is_sound(data, tables, height, width):
+        return header
     end = data.find(END, header.scan)
     # In entropy-coded data 0xFF is followed by 0 or a restart marker; some writers pad a tile with zeros.
     if end < 0 or data[end + 2 :].strip(b"\0"):
         msg = "JPEG tile ends early" if end >= 0 else "JPEG tile has no end marker"
         raise ValueError(msg)
-    if is_sound(data, tables, height, width):
-        return header
     pyvips = load_reader("pyvips")
     complete = tables[:-2] + data[2:] if tables else data
     try:

@@ -51,8 +51,22 @@ class JpegHeader:
         return len({part[1:] for part in self.components}) > 1
 
 
+_last: tuple[bytes, JpegHeader] | None = None
+"""The bytes up to the first scan of the last stream, and what they say: the tiles of a slide mostly share them."""
+
+
 def parse_header(data: bytes) -> JpegHeader:
     """Read the header of a JPEG stream up to its first scan; `ValueError` where there is none."""
+    global _last  # noqa: PLW0603 - one assignment of a whole value, whichever thread is the last
+    known = _last
+    if known is not None and data.startswith(known[0]):
+        return known[1]
+    header = _parse(data)
+    _last = (data[: header.scan], header)
+    return header
+
+
+def _parse(data: bytes) -> JpegHeader:
     height = width = precision = 0
     components: tuple[tuple[int, int, int], ...] = ()
     jfif, adobe = False, None

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rrip_format.errors import SourceError
+from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, Source, boundary, load_reader, positive
 from rrip_format.sources.color import to_rgb
 from rrip_format.sources.files import digest_files, fingerprint_files
 from rrip_format.sources.icc import fitting_profile
+from rrip_format.sources.kinds import ADVICE
 from rrip_format.sources.tiff import TiffSource
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["AperioSource", "OpenSlideSource", "detect_vendor"]
+
+LAYERS = ("hamamatsu.NoLayers", "ventana.Z-layers")
+"""Properties that say how many focal planes there are."""
+
+UNSUPPORTED = ("direction attribute", "nsupported", "not supported", "Can't handle", "Couldn't find codec")
+"""In messages of OpenSlide about whole slides of a kind that it does not read, such as BIF of newer scanners."""
 
 
 def detect_vendor(path: Path) -> str | None:
@@ -59,8 +66,13 @@ class OpenSlideSource(Source):
         self.where = str(path)
         self._path = path
         self._all_files = files or [path]
-        with boundary(self.where, "OpenSlide cannot open it"):
-            self._slide: Any = load_reader("openslide").OpenSlide(str(path))
+        openslide = load_reader("openslide")
+        try:
+            with boundary(self.where, "OpenSlide cannot open it"):
+                self._slide: Any = openslide.OpenSlide(str(path))
+        except SourceError as error:
+            raise _told_why(self.where, error) from error
+        with boundary(self.where, "OpenSlide cannot describe it"):
             properties = dict(self._slide.properties)
             self.info = self._describe(properties)
 
@@ -83,7 +95,7 @@ class OpenSlideSource(Source):
             properties=properties,
             icc_profile=profile,
             reader="openslide",
-            notes=notes,
+            notes=(*notes, *_parts_notes(self._path, properties)),
         )
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -164,6 +176,38 @@ class AperioSource(TiffSource):
         super()._close()
         if self._known is not None:
             self._known.close()
+
+
+def _parts_notes(path: Path, properties: dict[str, str]) -> tuple[str, ...]:
+    """Say which of several regions and focal planes OpenSlide shows; it lets nobody choose."""
+    regions = sum(bool(re.fullmatch(r"openslide\.region\[\d+\]\.x", name)) for name in properties)
+    planes = max([_focal_planes(path), *(positive(properties.get(name)) or 1 for name in LAYERS)])
+    found = []
+    if regions > 1:
+        found.append(f"the source holds {regions} regions, which lie side by side in one picture")
+    if planes > 1:
+        found.append(f"the source holds {planes:g} focal planes, of which OpenSlide shows the nominal one")
+    return tuple(found)
+
+
+def _focal_planes(path: Path) -> int:
+    """Return how many focal planes an NDPI holds in its largest pages, 1 of anything else."""
+    if path.suffix.lower() != ".ndpi":
+        return 1
+    tifffile = load_reader("tifffile")
+    with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
+        pages = [page.aspage() for page in tif.pages]
+        most = max(page.imagewidth * page.imagelength for page in pages)
+        depths = {page.tags.valueof(65424, 0) for page in pages if page.imagewidth * page.imagelength == most}
+        return len(depths)
+
+
+def _told_why(where: str, error: SourceError) -> SourceError:
+    """Return an error with the reason, where OpenSlide refuses a slide not for damage but for what it does not know."""
+    cause = error.__cause__ or error
+    if not any(mark in str(cause) for mark in UNSUPPORTED):
+        return error
+    return SourceError(f"{where}: {one_line(cause)} is not supported by this version of OpenSlide; {ADVICE}")
 
 
 def _background(text: str) -> tuple[int, int, int]:

@@ -6,8 +6,8 @@ The Orientation tag is applied, to the picture as a whole, as viewers do.
 
 from __future__ import annotations
 
+import os
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +68,11 @@ class TiffSource(Source):
         tifffile = load_reader("tifffile")
         with boundary(self.where, "tifffile cannot open it"):
             self._tif: Any = tifffile.TiffFile(path)
+            self._file = path.open("rb")
             try:
                 self._open(image)
             except BaseException:
+                self._file.close()
                 self._tif.close()
                 raise
 
@@ -114,8 +116,7 @@ class TiffSource(Source):
         load_reader("imagecodecs")
         cache_bytes = CACHE_BYTES["tiles" if layout.is_tiled else "strips"]
         self._tile = lru_cache(maxsize=max(2, cache_bytes // max(tile_bytes, 1)))(self._decode_tile)
-        # Strips run through many blocks: decode each once, while other threads wait, rather than many at a time.
-        self._strip_lock: AbstractContextManager[Any] = nullcontext() if layout.is_tiled else threading.Lock()
+        self._strip_lock = threading.Lock()
 
     def _describe(self, choice: Choice) -> SlideInfo:
         page, name = self._pages[0], choice.picture.name
@@ -159,9 +160,11 @@ class TiffSource(Source):
             planes = np.array(self._mapped[:, y : y + height, x : x + width])
             return samples_to_rgb(np.concatenate(list(planes), axis=-1), self._layout, self.info.background)
         size = (self._layout.tile_height, self._layout.tile_width)
-        return read_block((y, x, height, width), size, self._locked_tile)
+        decode = self._decode_tile if self.is_tiled else self._locked_strip
+        return read_block((y, x, height, width), size, decode, self._tile if self.is_tiled else self._locked_strip)
 
-    def _locked_tile(self, row: int, column: int) -> NDArray[np.uint8]:
+    def _locked_strip(self, row: int, column: int) -> NDArray[np.uint8]:
+        """Return a strip, which runs through many blocks: decoded once, while other threads wait for it."""
         with self._strip_lock:
             return self._tile(row, column)
 
@@ -186,12 +189,17 @@ class TiffSource(Source):
             if 0 in {offset, count}:
                 # check_level let it through, so it is wanted
                 return np.full((height, width, 3), self.info.background, np.uint8)
-            with self._io_lock:
-                self._tif.filehandle.seek(offset)
-                data = self._tif.filehandle.read(count)
+            data = self._read_bytes(offset, count)
             planes.append(decode_segment(page, layout, data, index, height)[:height, :width])
         samples = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
         return samples_to_rgb(samples, layout, self.info.background)
+
+    def _read_bytes(self, offset: int, count: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), count, offset)
+        with self._io_lock:
+            self._file.seek(offset)
+            return self._file.read(count)
 
     def associated(self) -> AssociatedImages:
         """Return readers of the series that are named thumbnail, macro or label (OME-TIFF)."""
@@ -219,6 +227,7 @@ class TiffSource(Source):
         if self._mapped is None:
             self._tile.cache_clear()  # it and this source hold each other
         self._mapped = None
+        self._file.close()
         self._tif.close()
 
 

@@ -21,12 +21,16 @@ _CACHE_MIB = 32
 
 _BUCKET = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+://")
 
+_CHAIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)::")
+_CHAINED = {"rrip", "simplecache", "filecache", "blockcache", "cached", "zip", "tar", "reference", "memory", "file"}
+"""File systems that stand before another one."""
+
 _options: ContextVar[Mapping[str, Any]] = ContextVar("rrip_storage_options", default=MappingProxyType({}))
 
 
 def is_bucket(name: str) -> bool:
     """Whether a target is in a bucket or on a server, whatever there is in the local file system."""
-    return "::" in name or _BUCKET.match(name) is not None
+    return _is_chain(name) or _BUCKET.match(name) is not None
 
 
 def local_name(name: str) -> str:
@@ -59,7 +63,13 @@ def using(storage_options: Mapping[str, Any]) -> Iterator[None]:
 
 def is_url(name: str) -> bool:
     """Whether a name is for fsspec, not for the local file system: not if it is there."""
-    return ("://" in name or "::" in name) and not os.path.lexists(name)
+    return ("://" in name or _is_chain(name)) and not os.path.lexists(name)
+
+
+def _is_chain(name: str) -> bool:
+    """Whether a name is a chain of fsspec; a path may have two colons too, in the name of a folder or file."""
+    found = _CHAIN.match(name)
+    return found is not None and ("://" in name or found.group(1).lower() in _CHAINED)
 
 
 def _cache_mib() -> float:
