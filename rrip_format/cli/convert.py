@@ -40,13 +40,6 @@ _LARGE_PX = 64_000_000
 @takes_settings
 @WORKERS
 @click.option("--scheduler", metavar="ADDRESS", help="Encode on the Dask cluster of this scheduler.")
-@click.option(
-    "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
-)
-@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
-@click.option(
-    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
-)
 @LABEL
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -73,6 +74,8 @@ def test_commands(page):
         program, *arguments = words(command.replace("…", "X")) or [""]
         if program == "python" and arguments[0].startswith("tools/"):
             check_tool(arguments, command)
+        elif program == "python" and arguments[0] == "-m":
+            assert importlib.util.find_spec(arguments[1]), command
         elif program == "rrip" and arguments and not arguments[0].startswith("-") and arguments[0].islower():
             check_options(main.commands[arguments[0]], arguments[1:], command)
         elif program == "pip" and arguments[0] == "install":
