@@ -1,4 +1,4 @@
-"""NumPy, Dask and Zarr arrays as a source."""
+"""A source for NumPy, Dask and Zarr arrays."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["ArraySource"]
 
 
 class ArraySource(Source):
-    """An array in memory, or one that computes or loads what is sliced.
+    """A source that reads an array, in memory or computed block by block.
 
     Parameters
     ----------
     array : array_like
-        uint8 of shape (H, W), (H, W, 3), (H, W, 4) with straight alpha, or (3, H, W). A last axis of 3 or 4 always
-        is the channel axis: an array of shape (3, H, 3) is three rows high, so transpose it if it is not.
+        uint8 of shape (H, W), (H, W, 3), (H, W, 4) with straight alpha, or (3, H, W). A last axis of 3 or 4 is always
+        the channel axis: an array of shape (3, H, 3) is three rows high; transpose it if that is wrong.
 
     Raises
     ------
     SourceError
-        Another shape or data type.
+        If the array has another shape or data type.
 
     Notes
     -----
-    A Dask array is sliced and computed block by block, by the scheduler that is in force. A Zarr array reads missing
-    chunks as its fill value, which is Zarr's rule.
+    A Dask array is computed block by block with the current scheduler. Missing chunks of a Zarr array are read as its
+    fill value, as Zarr specifies.
     """
 
     def __init__(self, array: Any) -> None:
@@ -68,16 +68,16 @@ class ArraySource(Source):
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         area = (slice(y, y + height), slice(x, x + width))
-        # A copy, so that what a caller does to a block never reaches the array.
+        # A copy, so that a caller who changes a block does not change the array.
         block = np.array(self._array[(slice(None), *area) if self._channel_first else area], dtype=np.uint8)
         return to_rgb(np.moveaxis(block, 0, -1) if self._channel_first else block, self.info.background)
 
     def fingerprint(self) -> dict[str, str | int]:
-        """Return name and size; a change of the values is not noticed."""
+        """Return the name and the size; changed values are not noticed."""
         return {"name": "array", "size_bytes": self.info.size_bytes or 0, "mtime_ns": 0}
 
     def digest(self) -> bytes:
-        """Return a random number: what an array holds may change."""
+        """Return random bytes, because the values of an array may change."""
         return os.urandom(32)
 
     def _close(self) -> None:

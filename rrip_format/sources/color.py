@@ -1,4 +1,4 @@
-"""From the 8-bit samples of a source to RGB."""
+"""Convert the 8-bit samples of a source to RGB."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rrip_format.core.colour import LUMA_WEIGHTS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["to_rgb", "ycbcr_to_rgb"]
 
-BT601 = (0.299, 0.587, 0.114)
+_RED, _GREEN, _BLUE = LUMA_WEIGHTS.tolist()
+BT601 = (_RED, _GREEN, _BLUE)
 
 
 def to_rgb(
     samples: NDArray[np.uint8], background: tuple[int, int, int], *, premultiplied: bool = False
 ) -> NDArray[np.uint8]:
-    """Return RGB from gray, gray + alpha, RGB or RGBA.
+    """Convert gray, gray + alpha, RGB or RGBA to RGB.
 
     Parameters
     ----------
     samples : NDArray[uint8]
-        Shape (H, W) or (H, W, S) with S from 1 to 4; of 2 or 4 samples the last is alpha.
+        Shape (H, W) or (H, W, S) with S from 1 to 4; the last of 2 or 4 samples is alpha.
     background : tuple of int
-        RGB under the transparent pixels.
+        RGB behind transparent pixels.
     premultiplied : bool
-        Colour is already multiplied with alpha ("associated" alpha of TIFF).
+        Whether the colours are already multiplied by alpha ("associated" alpha of TIFF).
 
     Returns
     -------
@@ -53,7 +56,7 @@ def ycbcr_to_rgb(
     coefficients: tuple[float, float, float] = BT601,
     reference: tuple[float, float, float, float, float, float] = (0, 255, 128, 255, 128, 255),
 ) -> NDArray[np.uint8]:
-    """Return RGB from YCbCr samples (section 21 of TIFF 6.0; with the defaults also JFIF's).
+    """Convert YCbCr to RGB (TIFF 6.0, section 21; the default arguments are those of JFIF).
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ def ycbcr_to_rgb(
     coefficients : three floats
         Luma coefficients of red, green and blue.
     reference : six floats
-        Codes of black and white of Y, Cb and Cr.
+        Codes of black and white for Y, Cb and Cr (ReferenceBlackWhite).
 
     Returns
     -------
@@ -82,7 +85,7 @@ def ycbcr_to_rgb(
 
 
 def _packed(color: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A contiguous copy, made plane by plane: NumPy takes four times as long for three samples of each pixel."""
+    """Return a contiguous copy, made plane by plane, which is four times as fast as NumPy's own copy."""
     out = np.empty(color.shape, np.uint8)
     for k in range(3):
         out[..., k] = color[..., k]

@@ -1,8 +1,8 @@
-"""What the pixels of a source have gone through: the codec that they are stored with, and earlier ones it tells of.
+"""Find the compressions that the pixels of a source went through, from the first to the one of the file itself.
 
-Looked up in the file beside the reader, from a few tiles, without decoding: JPEG by its tables, JPEG 2000 by its
-wavelet, DICOM by its attributes too, and Aperio by its description, which keeps one line for each time that a slide was
-written (spec section 8.9).
+This inspects a few tiles without decoding them: JPEG by its quantization tables, JPEG 2000 by its wavelet, DICOM also
+by its attributes, and Aperio by the description, which has one line for each time that the slide was written (spec
+section 8.9).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LOADERS: dict[str, tuple[str, bool | None]] = {
     "jxl": ("ISO_18181_1", None),
     "heif": ("HEIF", None),
 }
-"""By the beginning of the name of libvips' loader."""
+"""Codec, and whether it is lossy, by the first letters of libvips' loader."""
 
 _SYNTAXES: dict[str, tuple[str, bool | None]] = {
     **{f"1.2.840.10008.1.2.4.{k}": (JPEG, True) for k in (50, 51)},
@@ -65,22 +65,22 @@ _SYNTAXES: dict[str, tuple[str, bool | None]] = {
     "1.2.840.10008.1.2.5": ("RLE", False),
     "1.2.840.10008.1.2.1.99": ("Deflate", False),
 }
-"""Of DICOM: method, and whether it loses anything; those of one stream may or may not."""
+"""Codec, and whether it is lossy (None if it may be), by the transfer syntax of DICOM."""
 
 _APERIO_CODEC = re.compile(r"\b(JPEG|J2K)/[A-Za-z0-9]{1,12} Q ?= ?(\d{1,3})\b")
 _SEARCHED_BYTES, _DATA_FILES = 1 << 20, 20
 
 _VMS_FILE = re.compile(rb"^ImageFile[^=\r\n]{0,40}=([^\r\n]{1,255})", re.MULTILINE)
-"""A part of level 0 of a VMS."""
+"""The line of a VMS that names a JPEG file of level 0."""
 
 _CODE = re.compile("[A-Z0-9_ ]{1,16}")
-"""A code string of DICOM; anything else may be free text."""
+"""A code string (CS) of DICOM; other values may be free text."""
 
 
 def find_compressions(source: Source) -> tuple[Compression, ...] | None:
-    """Find what the pixels of a source have gone through, oldest first; None where that cannot be told.
+    """Find the compressions that the pixels of a source went through, oldest first; None if unknown.
 
-    Never an error: what cannot be read here is not known.
+    Files that cannot be read raise no error here; their compression is unknown.
     """
     path = source.path
     if path is None:
@@ -92,27 +92,27 @@ def find_compressions(source: Source) -> tuple[Compression, ...] | None:
         with boundary(source.where, "its compression cannot be read"):
             head = head_of(path)
             if is_dicom(head):
-                return _of_dicom(path, info.properties)
+                return _find_in_dicom(path, info.properties)
             if is_tiff(head):
-                return _of_tiff(path, (info.width, info.height))
+                return _find_in_tiff(path, (info.width, info.height))
             if info.reader == "vips":
-                return _of_picture(path, info.properties.get("vips.vips-loader", ""), info.width * info.height)
-            return _of_folder(path)
+                return _find_in_picture(path, info.properties.get("vips.vips-loader", ""), info.width * info.height)
+            return _find_in_data_files(path)
     except RripError:
         return None
 
 
-def _of_tiff(path: Path, size: tuple[int, int]) -> tuple[Compression, ...] | None:
+def _find_in_tiff(path: Path, size: tuple[int, int]) -> tuple[Compression, ...] | None:
     with stored_tiles(path, size) as tiles:
-        told = find_history(tiles.description)  # of our own export, this file's compression included
-        earlier = _earlier_of_aperio(tiles.description) if told is None else told[:-1]
+        told = find_history(tiles.description)  # written by our own export, including this file's compression
+        earlier = _parse_aperio_history(tiles.description) if told is None else told[:-1]
         if tiles.codec == _TIFF_NONE:
             return earlier
         if tiles.codec in _TIFF_JPEG:
             losses = [loss for loss in (read_loss(head, tiles.tables) for head in tiles.heads()) if loss is not None]
-            return (*earlier, _as_jpeg(losses, tiles.ratio))
+            return (*earlier, _combine_losses(losses, tiles.ratio))
         if tiles.codec in _TIFF_JPEG_2000:
-            loses = any(map(_is_irreversible, tiles.heads()))  # what uses the other wavelet may be cut short
+            loses = any(map(_is_irreversible, tiles.heads()))  # the 5-3 wavelet may be truncated, hence lossy too
             return (*earlier, Compression(JPEG_2000, loses or None, None, None, tiles.ratio))
         if tiles.codec in _TIFF_CODECS:
             method, lossy = _TIFF_CODECS[tiles.codec]
@@ -120,8 +120,8 @@ def _of_tiff(path: Path, size: tuple[int, int]) -> tuple[Compression, ...] | Non
         return None
 
 
-def _earlier_of_aperio(description: str) -> tuple[Compression, ...]:
-    """Return compressions before the last, as Aperio's library states them: it puts its line before the others."""
+def _parse_aperio_history(description: str) -> tuple[Compression, ...]:
+    """Return the compressions before the last one; Aperio's library puts the latest line first."""
     if not description.startswith("Aperio"):
         return ()
     found = _APERIO_CODEC.findall(description)
@@ -133,21 +133,21 @@ def _earlier_of_aperio(description: str) -> tuple[Compression, ...]:
 
 
 def _is_irreversible(stream: bytes) -> bool:
-    """Tell whether the COD segment of a JPEG 2000 code stream names the 9-7 wavelet (ISO 15444-1, A.6.1)."""
+    """Return whether the COD segment of a JPEG 2000 code stream names the 9-7 wavelet (ISO 15444-1, A.6.1)."""
     at = stream.find(b"\xff\x52")
     return 0 <= at < len(stream) - 13 and stream[at + 13] == 0
 
 
-def _as_jpeg(losses: list[JpegLoss], ratio: float | None) -> Compression:
-    """Make one entry of what several tiles say: the finest of their qualities."""
+def _combine_losses(losses: list[JpegLoss], ratio: float | None) -> Compression:
+    """Combine the losses of several JPEG tiles into one entry with the highest quality among them."""
     qualities = [loss.quality for loss in losses if loss.quality is not None]
     names = {loss.subsampling for loss in losses}
     lossy = any(loss.lossy for loss in losses) if losses else True
     return Compression(JPEG, lossy, max(qualities, default=None), names.pop() if len(names) == 1 else None, ratio)
 
 
-def _of_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compression, ...] | None:
-    """Return what the attributes list, the last of which the transfer syntax and the stream tell more of."""
+def _find_in_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compression, ...] | None:
+    """Return the compressions that the attributes list; transfer syntax and stream add details to the last one."""
 
     def values(keyword: str) -> list[str]:
         several = [properties.get(f"dicom.{keyword}[{k}]") for k in range(9)]
@@ -169,34 +169,34 @@ def _of_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compression, .
     ratio = said[-1].ratio if same else None
     last = Compression(method, loses, None, None, ratio)
     if method == JPEG and loses:
-        last = _as_jpeg(_jpegs_in(path, b"\xe0\x7f\x10\x00"), ratio)
+        last = _combine_losses(_find_jpeg_losses(path, b"\xe0\x7f\x10\x00"), ratio)
     elif loses is None:
         last = Compression(method, {"00": False, "01": same or None}.get(lossy or ""), None, None, ratio)
     return (*(said[:-1] if same else said), last)
 
 
-def _of_picture(path: Path, loader: str, pixels: int) -> tuple[Compression, ...] | None:
+def _find_in_picture(path: Path, loader: str, pixels: int) -> tuple[Compression, ...] | None:
     ratio = round(3 * pixels / path.stat().st_size, 2)
     if loader.startswith("jpeg"):
         loss = read_loss(path.read_bytes()[:_SEARCHED_BYTES])
-        return (_as_jpeg([loss] if loss else [], ratio),)
+        return (_combine_losses([loss] if loss else [], ratio),)
     found = [codec for name, codec in _LOADERS.items() if loader.startswith(name)]
     return (Compression(*found[0], None, None, ratio),) if found else None
 
 
-def _of_folder(path: Path) -> tuple[Compression, ...] | None:
-    """Return what the JPEG streams in the data files of MIRAX and of Hamamatsu's VMS say; None if there are none."""
+def _find_in_data_files(path: Path) -> tuple[Compression, ...] | None:
+    """Return the compression of the JPEG streams in the data files of a MIRAX or VMS slide; None without any."""
     if path.suffix.lower() == ".mrxs":
         files = sorted(path.with_suffix("").glob("Data*.dat"))
     else:
         names = _VMS_FILE.findall(head_of(path)) if path.suffix.lower() == ".vms" else []
         files = [path.with_name(Path(name.decode("utf-8", "replace")).name) for name in names]
-    losses = [loss for file in files[:_DATA_FILES] if file.is_file() for loss in _jpegs_in(file, b"")]
-    return (_as_jpeg(losses, None),) if losses else None
+    losses = [loss for file in files[:_DATA_FILES] if file.is_file() for loss in _find_jpeg_losses(file, b"")]
+    return (_combine_losses(losses, None),) if losses else None
 
 
-def _jpegs_in(path: Path, after: bytes) -> list[JpegLoss]:
-    """Return what the first JPEG streams say that lie in a file behind some bytes."""
+def _find_jpeg_losses(path: Path, after: bytes) -> list[JpegLoss]:
+    """Return the losses of the first JPEG streams in a file, searched from the bytes `after` onwards."""
     with path.open("rb") as file:
         data = file.read(8 * _SEARCHED_BYTES)
     at, found = max(data.find(after), 0), list[JpegLoss]()

@@ -1,4 +1,4 @@
-"""DICOM files in a folder: which are whole-slide images, and which of them belong together."""
+"""Find the DICOM whole-slide images in a folder and the files that belong together."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Instance:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep to itself what pydicom finds odd, such as text that is too long for its kind."""
+    """Silence the warnings of pydicom, for example about text that is too long for its type."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def read_dataset(path: Path, tags: list[str] | None = None) -> Any:
-    """Read the attributes of a file without its pixels, all or some; `SourceError` where it is damaged."""
+    """Read all or some attributes of a file, without its pixels; `SourceError` if it is damaged."""
     pydicom = load_reader("pydicom")
     try:
         with quiet():
@@ -58,13 +58,13 @@ def read_dataset(path: Path, tags: list[str] | None = None) -> Any:
 
 
 def find_instances(path: Path) -> list[Instance]:
-    """Return the whole-slide instances that a path names, in the order of series and instance numbers.
+    """Return the whole-slide instances that a path names, sorted by series and instance number.
 
     Parameters
     ----------
     path : Path
-        A folder: all in it, and all that a DICOMDIR in it refers to; other files are passed over. A DICOMDIR is its
-        folder. Another file: all of its series, in its folder.
+        A folder selects all its files and those that a DICOMDIR in it lists; other files are ignored. A DICOMDIR
+        selects its folder, any other file all files of its series in the same folder.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _is_directory(dataset: Any) -> bool:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """Return the files in a folder, hidden ones left out, and those that its DICOMDIR refers to."""
+    """Return the files in a folder, except hidden ones, and the files that its DICOMDIR lists."""
     try:
         files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
     except OSError as error:
@@ -124,7 +124,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _look(file: Path, *, strict: bool) -> tuple[Any, Instance] | None:
-    """Return a whole-slide instance and its place in the order; None for any other file, or one that is damaged."""
+    """Return the sort key and the instance of a whole-slide file; None for any other or damaged file."""
     try:
         if not is_dicom(head_of(file)):
             return None

@@ -1,4 +1,4 @@
-"""The planes of DICOM whole-slide images: which frame of which file is which tile of which picture."""
+"""Map the frames of DICOM files to the tiles of pictures (focal planes and optical paths)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from rrip_format.sources.pictures import Picture
 __all__ = ["SMALL", "Plane", "list_pictures", "list_planes"]
 
 SMALL = {"LABEL": "label", "OVERVIEW": "macro", "THUMBNAIL": "thumbnail"}
-"""Kinds of instances beside the slide, and what they are called in a container."""
+"""Names of associated images by the kind of their instance."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One picture of an instance: where in which file each of its tiles is.
+    """One picture of an instance, with the file and frame of each of its tiles.
 
     Attributes
     ----------
     frames : tuple of Frames
-        Of the files of a concatenation, or of the only one.
+        Frames of each file of a concatenation, or of the only file.
     tiles : dict
-        (row, column) to (file, frame).
+        From (row, column) of a tile to (index of the file, index of the frame).
     path_number : int
-        Which optical path.
+        Index of the optical path.
     is_sparse : bool
-        Tiles that are not there are background.
+        Whether absent tiles are background.
     """
 
     frames: tuple[Frames, ...]
@@ -39,7 +39,7 @@ class Plane:
 
 
 def list_pictures(instances: list[Instance], where: str) -> list[Picture]:
-    """Return what could be the slide: each focal plane and optical path of each volume image."""
+    """Return the pictures that could be the slide: each focal plane and optical path of each volume image."""
     groups: dict[str, list[Instance]] = {}
     for instance in instances:
         if instance.kind in SMALL:
@@ -53,7 +53,7 @@ def list_pictures(instances: list[Instance], where: str) -> list[Picture]:
 
 
 def list_planes(group: list[Instance], name: str) -> list[Picture]:
-    """Return the pictures in one instance, or in the files of one concatenation."""
+    """Return the pictures in one instance, or in all files of one concatenation."""
     frames = [find_frames(instance.path) for instance in group]
     frames.sort(key=lambda part: int(part.dataset.get("ConcatenationFrameOffsetNumber") or 0))
     first = frames[0].dataset
@@ -92,7 +92,7 @@ _Tiles = dict[tuple[int, int], tuple[int, int]]
 def _full(
     first: Any, places: list[tuple[int, int]], grid: tuple[int, int], where: str
 ) -> list[tuple[str, int, _Tiles]]:
-    """Return planes whose frames come in order: optical paths, focal planes, rows, columns (PS3.3, C.7.6.17.3)."""
+    """Return the planes of TILED_FULL, ordered by optical path, focal plane, row, column (PS3.3, C.7.6.17.3)."""
     paths = int(first.get("NumberOfOpticalPaths") or len(first.get("OpticalPathSequence") or []) or 1)
     depth = int(first.get("TotalPixelMatrixFocalPlanes") or 1)
     each = grid[0] * grid[1]
@@ -113,7 +113,7 @@ def _full(
 def _sparse(
     frames: list[Frames], places: list[tuple[int, int]], size: tuple[int, int], grid: tuple[int, int], where: str
 ) -> list[tuple[str, int, _Tiles]]:
-    """Return planes whose frames say where they belong."""
+    """Return the planes of TILED_SPARSE, whose frames carry their positions."""
     positions = [group for part in frames for group in part.dataset.get("PerFrameFunctionalGroupsSequence") or []]
     if len(positions) != len(places):
         msg = f"{where}: {len(places)} frames and {len(positions)} positions of frames; get another copy"

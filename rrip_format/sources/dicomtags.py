@@ -1,4 +1,4 @@
-"""DICOM attributes as properties, in OpenSlide's names: ``dicom.PixelSpacing[0]``, sequences by index."""
+"""List DICOM attributes as properties with OpenSlide's names: ``dicom.PixelSpacing[0]``, sequences by index."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_LENGTH, MAX_DEPTH, MAX_ITEMS = 10_000, 8, 100
 
 
 def flat_properties(dataset: Any) -> dict[str, str]:
-    """Return all attributes that have a name and are text or numbers, those of the file's header too."""
+    """Return all named attributes that are text or numbers, including those of the file header."""
     found: dict[str, str] = {}
     _collect(dataset.file_meta, "dicom.", 0, found)
     _collect(dataset, "dicom.", 0, found)

@@ -1,4 +1,4 @@
-"""Which files a source on disk consists of, and whether they are there."""
+"""Check, read and hash the files of a source on disk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HEAD_BYTES = 1 << 16
 
 
 def locate(path: Path) -> None:
-    """Check that there is something to open, a file with bytes in it or a folder.
+    """Check that a path is a file that is not empty, or a folder.
 
     Raises
     ------
     SourceNotFoundError
-        Nothing there.
+        If the path does not exist.
     SourceError
-        Nothing in it, no right to read it, or neither file nor folder.
+        If the file is empty, cannot be read, or is no regular file.
     """
     if path.is_dir():
         return
@@ -40,7 +40,7 @@ def locate(path: Path) -> None:
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first 64 KiB of a file; `SourceError` where it cannot be read."""
+    """Return the first 64 KiB of a file; `SourceError` if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
@@ -50,12 +50,12 @@ def head_of(path: Path) -> bytes:
 
 
 def is_dicom(head: bytes) -> bool:
-    """Tell whether a file begins as DICOM Part 10, whatever its preamble says: that may be the header of a TIFF."""
+    """Return whether a file is DICOM Part 10; its preamble may also be the header of a TIFF."""
     return head[128:132] == b"DICM"
 
 
 def fingerprint_files(path: Path, files: list[Path] | None = None) -> dict[str, str | int]:
-    """Return the name of a slide, and size and latest change of all its files together."""
+    """Return the name of a slide, the total size of its files and the time of their latest change."""
     try:
         stats = [file.stat() for file in files or [path]]
     except OSError as error:
@@ -69,7 +69,7 @@ def fingerprint_files(path: Path, files: list[Path] | None = None) -> dict[str, 
 
 
 def digest_files(path: Path, files: list[Path] | None = None) -> bytes:
-    """Return the SHA-256 over the bytes of all files of a slide, in their order."""
+    """Return one SHA-256 of the contents of all files of a slide, in order."""
     digest = hashlib.sha256()
     try:
         for member in files or [path]:

@@ -1,4 +1,4 @@
-"""Whether an ICC profile fits the RGB pixels beside it, and inks to sRGB through theirs."""
+"""Check whether an ICC profile fits RGB pixels, and convert CMYK to sRGB."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["colour_space", "fitting_profile", "inks_to_srgb"]
 
 
 def colour_space(profile: bytes | None) -> str | None:
-    """Return the data colour space of a profile, as ``"RGB"``, ``"GRAY"``, ``"CMYK"``; None where it is no profile."""
+    """Return the data colour space of a profile, such as ``"RGB"``, ``"GRAY"``, ``"CMYK"``; None if invalid."""
     if profile is None or len(profile) < 128 or profile[36:40] != b"acsp":
         return None
     return profile[16:20].decode("latin-1").strip()
 
 
 def fitting_profile(profile: bytes | None) -> tuple[bytes | None, tuple[str, ...]]:
-    """Return a profile if it describes RGB, otherwise None and a note that says what was left out."""
+    """Return the profile if it describes RGB, otherwise None and a note for the user."""
     if not profile:
         return None, ()
     space = colour_space(profile)
@@ -33,7 +33,7 @@ def fitting_profile(profile: bytes | None) -> tuple[bytes | None, tuple[str, ...
 
 
 def inks_to_srgb(samples: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
-    """Return sRGB of CMYK samples (H, W, 4), 255 being full ink, through their profile."""
+    """Convert CMYK samples (H, W, 4), where 255 is full ink, to sRGB with their ICC profile."""
     pyvips = load_reader("pyvips")
     image = pyvips.Image.new_from_array(np.ascontiguousarray(samples)).copy(interpretation="cmyk")
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)

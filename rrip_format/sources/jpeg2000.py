@@ -1,4 +1,4 @@
-"""What the header of a JPEG 2000 stream says: size, components, and whether the decoder makes RGB of them."""
+"""Read size, components and colour space from the header of a JPEG 2000 stream."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Jpeg2000Header:
 
     @property
     def colour(self) -> str | None:
-        """In which colours decoded samples are, ``"RGB"``, ``"YCBCR"`` or None where the stream does not tell."""
+        """The colour space of the decoded samples: ``"RGB"``, ``"YCBCR"``, or None if the stream does not say."""
         if self.has_transform or self.colour_space in {SRGB, SYCC}:
             return "RGB"
         return "YCBCR" if self.is_subsampled else None
 
 
 def parse_jpeg2000(data: bytes) -> Jpeg2000Header:
-    """Read the headers of a code stream or JP2 file; `ValueError` where there are none."""
+    """Read the header of a code stream or JP2 file; `ValueError` if there is none."""
     space, palette, at = None, False, 0
     if data.startswith(SIGNATURE):
         space, palette, at = _boxes(data)
@@ -70,7 +70,7 @@ def parse_jpeg2000(data: bytes) -> Jpeg2000Header:
 
 
 def _has_transform(data: bytes, at: int) -> bool:
-    """Tell from the marker COD, somewhere behind `at`, whether the components are transformed."""
+    """Find the marker segment COD after offset `at` and return whether the components are transformed."""
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != START_OF_TILE:
         if data[at + 1] == COD:
             return data[at + 8 : at + 9] == b"\x01"
@@ -80,7 +80,7 @@ def _has_transform(data: bytes, at: int) -> bool:
 
 
 def _boxes(data: bytes) -> tuple[int | None, bool, int]:
-    """Return colour space, whether there is a palette, and the offset of the code stream of a JP2 file."""
+    """Return the colour space of a JP2 file, whether it has a palette, and the offset of its code stream."""
     space, palette = None, False
     at = 0
     while at + 8 <= len(data):

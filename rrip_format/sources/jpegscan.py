@@ -1,8 +1,8 @@
-"""A fast look at a JPEG tile that tells whether any decoder reads it without a complaint.
+"""Check quickly whether a JPEG tile decodes without warnings.
 
-libjpeg fills up what is damaged and warns, and the decoders that are fast enough here do not pass the warning on. So
-the codes of the scan are read once more, strictly, without making coefficients of them. What is not an ordinary
-baseline JPEG is in doubt, not wrong: others have to judge it then.
+libjpeg fills damaged areas with gray and warns, but the fast decoders used here do not report that warning. So the
+Huffman codes of the scan are read once more, strictly, without decoding coefficients. Other JPEGs than ordinary
+baseline ones are neither accepted nor rejected here; a slower decoder checks them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["is_sound"]
 
 
 def is_sound(data: bytes, tables: bytes | None, height: int, width: int) -> bool:
-    """Whether a JPEG surely is whole and decodes without a warning.
+    """Return whether a JPEG certainly is complete and decodes without a warning.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def is_sound(data: bytes, tables: bytes | None, height: int, width: int) -> bool
     Returns
     -------
     bool
-        False also where nothing is wrong, but something is unusual: another kind of JPEG, fill bytes, several scans.
+        False also for an intact but unusual JPEG: another process, fill bytes, several scans.
     """
     if not data:
         return False

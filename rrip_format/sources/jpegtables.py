@@ -1,4 +1,4 @@
-"""What a JPEG stream's own header says of how much it lost: quality, and subsampling of chroma."""
+"""Estimate from the header of a JPEG stream how much it lost: quality and chroma subsampling."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _DQT, _SOS, _NOT_FRAMES = 0xDB, 0xDA, {0xC4, 0xC8, 0xCC}
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 _LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}
 _NAMES = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
-"""By how many luma samples lie on one of chroma, across and down."""
+"""Names of subsampling by the number of luma samples per chroma sample, horizontally and vertically."""
 
 
 @dataclass(frozen=True, slots=True)
 class JpegLoss:
-    """How much a JPEG stream lost.
+    """How much information a JPEG stream lost.
 
     Parameters
     ----------
     lossy : bool
         False for the lossless processes of T.81.
     quality : int or None
-        On libjpeg's scale, from the luma table; None where there is none.
+        On libjpeg's scale, from the luma table; None without a table.
     subsampling : str or None
-        ``4:2:0`` and the like; None of gray.
+        Such as ``4:2:0``; None for gray.
     """
 
     lossy: bool
@@ -39,7 +39,7 @@ class JpegLoss:
 
 
 def read_loss(data: bytes, tables: bytes | None = None) -> JpegLoss | None:
-    """Read the header of a JPEG stream as far as `data` goes; None where that is none.
+    """Read the losses from the header of a JPEG stream, as far as `data` goes; None if it is no JPEG.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def read_loss(data: bytes, tables: bytes | None = None) -> JpegLoss | None:
 
 
 def _walk(data: bytes, steps: dict[int, NDArray[np.int64]]) -> tuple[int, list[tuple[int, int, int]]] | None:
-    """Collect tables in `steps`; return the frame's marker and, of each component, sampling factors and table."""
+    """Add quantization tables to `steps`; return the frame's marker and each component's sampling factors and table."""
     frame, at = None, 2
     while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -84,7 +84,7 @@ def _walk(data: bytes, steps: dict[int, NDArray[np.int64]]) -> tuple[int, list[t
 
 
 def _collect(body: bytes, steps: dict[int, NDArray[np.int64]]) -> None:
-    """Put the tables of a DQT segment, raster order, where their numbers say."""
+    """Store the tables of a DQT segment, in raster order, under their numbers."""
     at = 0
     while at < len(body):
         wide, number = body[at] >> 4, body[at] & 15

@@ -1,4 +1,4 @@
-"""Kinds of files that are known and not supported, by their first bytes or their suffix."""
+"""Recognize known file types that are not supported, by their first bytes or their extension."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypisom", "MP4 video"),
     (4, b"ftypmp42", "MP4 video"),
 )
-"""Offset, bytes and name of kinds that no reader here has."""
+"""Offset, first bytes and name of unsupported file types."""
 
 PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 file (JP2)"),
@@ -45,7 +45,7 @@ PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BM", "BMP"),
     (4, b"ftyp", "a file of the MPEG-4 family (HEIC, AVIF, video)"),
 )
-"""Of pictures that some builds of libvips read."""
+"""Offset, first bytes and name of image types that only some builds of libvips read."""
 
 SUFFIXES = {
     ".czi": "Zeiss CZI",
@@ -83,13 +83,13 @@ SUFFIXES = {
     ".mhd": "MetaImage",
     ".iris": "Iris file",
 }
-"""Of files whose bytes are not looked at, or say too little."""
+"""Names of unsupported file types that are recognized by their extension."""
 
 ADVICE = "export it as OME-TIFF, DICOM or a pyramidal TIFF with the vendor's program or Bio-Formats"
 
 
 def check_kind(path: Path, head: bytes) -> None:
-    """Raise `SourceError` where a file is of a known kind that no reader here has.
+    """Raise `SourceError` if a file has a known type that no reader supports.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def check_kind(path: Path, head: bytes) -> None:
 
 
 def check_picture(path: Path, head: bytes) -> None:
-    """Raise `SourceError` where a file that libvips does not open is a picture of a kind that this build lacks."""
+    """Raise `SourceError` if a file that libvips cannot open has an image type missing from this build."""
     name = _name(PICTURES, head)
     if name is not None:
         msg = f"{path}: {name} is not supported by this build of libvips; convert it to PNG or TIFF"
@@ -122,7 +122,7 @@ def _name(kinds: tuple[tuple[int, bytes, str], ...], head: bytes) -> str | None:
 
 
 def _is_picture(head: bytes) -> bool:
-    """Tell whether a file with the suffix of something else begins as a picture or TIFF."""
+    """Return whether the content is a picture or TIFF, whatever the extension says."""
     return head[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG"} or head[:3] == b"\xff\xd8\xff"
 
 

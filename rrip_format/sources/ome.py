@@ -1,4 +1,4 @@
-"""The few facts of OME-XML that a conversion needs: pixel size, objective, microscope, which channels are colours."""
+"""Read pixel size, objective, microscope and colour channels from OME-XML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MICROMETRES |= {"in": 25400.0, "mil": 25.4}
 
 @dataclass(frozen=True)
 class OmeFacts:
-    """Pixel size in micrometres, nominal magnification, microscope maker and the attributes they were read from."""
+    """Pixel size in micrometres, nominal magnification, microscope maker, and the attributes they come from."""
 
     mpp_x: float | None
     mpp_y: float | None
@@ -33,20 +33,21 @@ FLUORESCENCE = ("Fluor", "EmissionWavelength", "ExcitationWavelength")
 
 @dataclass(frozen=True)
 class OmeImage:
-    """Name and channels, as their attributes, of one ``Image`` element."""
+    """Name and channels of one ``Image`` element; a channel is the dict of its attributes."""
 
     name: str = ""
     channels: list[dict[str, str]] = field(default_factory=list)
 
     def channel_names(self) -> str:
-        """Return the names of the channels, for a message."""
+        """Return the names of the channels, for error messages."""
         return ", ".join(channel.get("Name", "unnamed") for channel in self.channels) or "without description"
 
     def rgb_order(self) -> tuple[int, int, int] | None:
-        """Return which channels are red, green and blue; None where nothing says that three are those.
+        """Return the indices of the red, green and blue channels; None unless the file identifies them.
 
-        Names tell, or colours (as integers of R, G, B, A) of channels without a name of their own, or that all three
-        are of transmitted light, as converters of brightfield slides write it. Nothing does if one is fluorescent.
+        Channels are identified by their names, by the colours (integers of R, G, B, A) of channels without proper
+        names, or because all three are of transmitted light, as converters of brightfield slides write it. A file with
+        a fluorescent channel is not RGB.
         """
         if len(self.channels) != 3 or any(key in channel for channel in self.channels for key in FLUORESCENCE):
             return None
@@ -68,7 +69,7 @@ class OmeImage:
 
 
 def _primary(text: str | None) -> int | None:
-    """Return 0, 1, 2 of a colour that is pure red, green or blue."""
+    """Return 0, 1 or 2 for pure red, green or blue, None for any other colour."""
     try:
         colour = int(text or "") & 0xFFFFFFFF
     except ValueError:
@@ -77,7 +78,7 @@ def _primary(text: str | None) -> int | None:
 
 
 def parse_images(text: str, where: str) -> list[OmeImage]:
-    """Read name and channels of all images of OME-XML; `SourceError` as :func:`parse_ome`."""
+    """Read the name and channels of all images in OME-XML; raises as :func:`parse_ome`."""
     return [
         OmeImage(image.get("Name", ""), [dict(channel.attrib) for channel in image.findall("{*}Pixels/{*}Channel")])
         for image in _parse(text, where).findall("{*}Image")
@@ -85,21 +86,21 @@ def parse_images(text: str, where: str) -> list[OmeImage]:
 
 
 def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:
-    """Read the facts of one image from OME-XML.
+    """Read pixel size, objective and microscope of one image from OME-XML.
 
     Parameters
     ----------
     text : str
         The OME-XML document.
     image_index : int
-        Which ``Image`` element, 0 first.
+        Index of the ``Image`` element, 0 first.
     where : str
-        Path, for the message of an error.
+        Path, for error messages.
 
     Raises
     ------
     SourceError
-        Not well-formed, or with a DOCTYPE: OME-XML has none, and entities of a foreign file may explode.
+        If the text is not well-formed, or has a DOCTYPE, which OME-XML never needs and which could hold an entity bomb.
     """
     root = _parse(text, where)
     images = root.findall("{*}Image")
@@ -117,7 +118,7 @@ def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:
 
 
 def _parse(text: str, where: str) -> ET.Element:
-    """Return the root of OME-XML, or raise `SourceError`."""
+    """Parse OME-XML and return its root; `SourceError` if it is invalid."""
     if "<!DOCTYPE" in text.upper():
         msg = f"{where}: its OME-XML declares a DOCTYPE, expected none; remove it from the ImageDescription"
         raise SourceError(msg)
@@ -130,13 +131,13 @@ def _parse(text: str, where: str) -> ET.Element:
 
 
 def _micrometres(attributes: dict[str, str], key: str) -> float | None:
-    """Return a length in micrometres; None for ``pixel``, ``reference frame`` and other units without a length."""
+    """Return a length in micrometres; None for units that are no length, such as ``pixel``."""
     value, unit = positive(attributes.get(key)), MICROMETRES.get(attributes.get(f"{key}Unit", "µm"))
     return None if value is None or unit is None else value * unit
 
 
 def _magnification(root: ET.Element, image: ET.Element) -> float | None:
-    """Return the nominal magnification of the image's objective, or of the only one there is."""
+    """Return the nominal magnification of the image's objective, or of the only objective in the file."""
     objectives = root.findall("{*}Instrument/{*}Objective")
     settings = image.find("{*}ObjectiveSettings")
     if settings is not None:

@@ -1,4 +1,4 @@
-"""The eight ways in which a stored picture may have to be turned (Orientation of TIFF and EXIF)."""
+"""Apply the eight values of the tag Orientation (TIFF and EXIF)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["TURNS", "Turn"]
 
 
 class Turn(NamedTuple):
-    """From a stored picture to the one that is shown: transpose, then flip upside down, then left to right."""
+    """The steps from the stored to the displayed picture: transpose, flip upside down, flip left to right."""
 
     transposes: bool
     flips_rows: bool
     flips_columns: bool
 
     def stored_box(self, shown: tuple[int, int], y: int, x: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """Return y, x, height and width in the stored picture of a box of the one of (height, width) `shown`."""
+        """Return the box (y, x, height, width) of the stored picture that is shown in a box of the displayed one."""
         if self.flips_rows:
             y = shown[0] - y - height
         if self.flips_columns:
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
         return (x, y, width, height) if self.transposes else (y, x, height, width)
 
     def show(self, block: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn a block of the stored picture, (H, W, …)."""
+        """Turn a block (H, W, …) of the stored picture into the displayed one."""
         if self.transposes:
             block = np.swapaxes(block, 0, 1)
         return block[:: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1]
@@ -44,4 +44,4 @@ TURNS = {
     7: Turn(True, True, True),
     8: Turn(True, True, False),
 }
-"""By the value of the tag."""
+"""Turns by the value of the tag."""

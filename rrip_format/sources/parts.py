@@ -1,6 +1,7 @@
-"""Slides of several files: what stands for the slide, and which files hold its pixels.
+"""Find the files of slides that consist of several files.
 
-What stands for a slide often is a small picture itself: read alone, it would pass for the slide.
+The file that a user names is often a small picture itself, which would pass for the slide if the other files were
+ignored.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ VMS_OPTIONAL = ("optimisationfile", "macroimage")
 
 
 def find_slide(path: Path) -> list[Path]:
-    """Return the files of the slide that a file stands for, the one to open first.
+    """Return the files of a slide, the one to open first.
 
     Parameters
     ----------
     path : Path
-        The slide, or a link to it: workflow managers make links without what belongs beside them, so that this is
-        looked for beside the link first and then beside its end.
+        The slide, or a link to it. Workflow managers link one file without the files beside it, so those are looked for
+        beside the link first, then beside the file it points to.
 
     Raises
     ------
     SourceError
-        What holds the pixels is missing, with its name.
+        If a file that holds pixels is missing; the message names it.
     """
     places = list(dict.fromkeys([path, path.resolve()]))
     suffixes = [place.suffix.lower() for place in places]
@@ -55,12 +56,12 @@ def find_slide(path: Path) -> list[Path]:
 
 
 def mirax_of_folder(path: Path) -> Path | None:
-    """Return the MIRAX slide whose folder this is, as the path of its ``.mrxs``; None where it is no such folder."""
+    """Return the ``.mrxs`` file of a MIRAX data folder; None if the folder is not one."""
     return path.with_name(f"{path.name}.mrxs") if (path / "Slidedat.ini").is_file() else None
 
 
 def _mirax_files(path: Path) -> tuple[list[Path], Path | None]:
-    """Return the files of the data folder of a ``.mrxs``, and what is missing of it."""
+    """Return the files in the data folder of a ``.mrxs``, and the first missing one, if any."""
     folder = path.with_suffix("")
     index = folder / "Slidedat.ini"
     if not index.is_file():
@@ -73,7 +74,7 @@ def _mirax_files(path: Path) -> tuple[list[Path], Path | None]:
 
 
 def _vms_files(path: Path) -> tuple[list[Path], Path | None]:
-    """Return the files that a Hamamatsu VMS or VMU lists, and which of them is missing."""
+    """Return the files that a Hamamatsu VMS or VMU lists, and the first missing one, if any."""
     files, lost = [], None
     for section in _read_ini(path).values():
         for key, name in section.items():
@@ -87,7 +88,7 @@ def _vms_files(path: Path) -> tuple[list[Path], Path | None]:
 
 
 def _read_ini(path: Path) -> dict[str, dict[str, str]]:
-    """Return sections of key and value of an ini file, nothing where it cannot be read as one."""
+    """Return the sections of an ini file as dicts; empty if it cannot be parsed."""
     ini = configparser.ConfigParser(strict=False, interpolation=None)
     try:
         ini.read_string(path.read_bytes().decode("utf-8-sig", "replace"))

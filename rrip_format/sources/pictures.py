@@ -1,9 +1,9 @@
-"""Which picture of a file is the slide: one rule, said aloud, and a way to choose another.
+"""Choose which picture of a file is the slide.
 
-**The largest picture is the slide, whatever comes first. Of several of that size the first is read, and a note says how
-many there are**: focal planes, time points, regions, scenes, series. Labels, macro images, thumbnails, masks and the
-coarser levels of a pyramid are not candidates. Several gray pictures of one size are refused unless one is chosen,
-because they may as well be channels.
+**The slide is the largest picture, wherever it is in the file. If several pictures have that size, the first is read
+and a note says how many there are** (focal planes, time points, regions, scenes, series). Labels, macro images,
+thumbnails, masks and the coarser levels of a pyramid are never chosen. Several gray pictures of the same size may be
+channels, so one of them must be named.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Picture:
     Attributes
     ----------
     name : str
-        As the file calls it, or what it is.
+        Its name in the file, or a description.
     width, height : int
         Pixels, as stored.
     parts : tuple
-        What the reader needs: the page, or three pages that are red, green and blue.
+        Passed to the reader: the page, or the pages of red, green and blue.
     is_gray : bool
-        One sample a pixel.
+        Whether it has one sample per pixel.
     doubt : str or None
-        Why it is not read without being chosen.
+        Why it is read only if the user names it.
     """
 
     name: str
@@ -44,21 +44,22 @@ class Picture:
 
     @property
     def area(self) -> int:
-        """Pixels."""
+        """Number of pixels."""
         return self.width * self.height
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The picture that is read.
+    """The picture that was chosen.
 
     Attributes
     ----------
     picture : Picture
+        The picture itself.
     number : int
-        Its place among the file's pictures.
+        Its index among the pictures of the file, 0 first.
     notes : tuple of str
-        For the user.
+        Notes for the user.
     """
 
     picture: Picture
@@ -72,16 +73,16 @@ def choose_picture(pictures: Sequence[Picture], image: int | str | None, where: 
     Parameters
     ----------
     pictures : sequence of Picture
-        In the file's order.
+        In file order.
     image : int or str, optional
-        Number (0 first) or name of the one that the user wants.
+        Number (0 first) or name of the picture that the user wants.
     where : str
-        Path, for errors.
+        Path, for error messages.
 
     Raises
     ------
     SourceError
-        There is no such picture, or none that can be read without being chosen.
+        If there is no such picture, or the user has to name one.
     """
     if not pictures:
         msg = f"{where}: holds no picture; name another file"
@@ -115,7 +116,7 @@ def choose_picture(pictures: Sequence[Picture], image: int | str | None, where: 
 
 
 def _find(pictures: Sequence[Picture], image: int | str, where: str) -> int:
-    """Return the number of the picture of that number or name."""
+    """Return the index of the picture with this number or name."""
     text = str(image)
     if text.isdecimal() and int(text) < len(pictures):
         return int(text)

@@ -1,6 +1,6 @@
-"""The stored tiles or strips of the picture in a TIFF that is read: their codec, their headers, and which are missing.
+"""Inspect the stored tiles or strips of a TIFF page: codec, first bytes, missing ones.
 
-Looked at beside the reader, for what a container says of its source; no pixel comes from here.
+A container records these facts about its source; pixels are read elsewhere.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from rrip_format.sources.tiffcheck import is_tiff
 __all__ = ["HEADER_BYTES", "SAMPLED_TILES", "StoredTiles", "count_missing_tiles", "stored_tiles"]
 
 SAMPLED_TILES, HEADER_BYTES = 5, 1 << 16
-"""Tiles that are looked at, spread over the page, and how much of each at most."""
+"""Number of tiles that are inspected, spread over the page, and the most bytes of each."""
 
 
 class StoredTiles:
-    """Tiles or strips of one page of an open TIFF.
+    """The tiles or strips of one page of an open TIFF.
 
     Attributes
     ----------
     codec : int
-        TIFF's number of the compression.
+        Value of the tag Compression.
     description : str
         The tag ImageDescription.
     tables : bytes or None
         The tag JPEGTables.
     ratio : float or None
-        Bytes of raw 8-bit RGB to stored bytes.
+        Bytes of the uncompressed 8-bit RGB divided by stored bytes.
     missing : int
-        Tiles without data.
+        Number of tiles without data.
     """
 
     def __init__(self, tif: Any, page: Any) -> None:
@@ -49,7 +49,7 @@ class StoredTiles:
         self.ratio = round(3 * page.imagewidth * page.imagelength / total, 2) if total else None
 
     def heads(self) -> Iterator[bytes]:
-        """Yield the beginnings of a few tiles; of Hamamatsu's NDPI the one header that its strips have in common."""
+        """Yield the first bytes of a few tiles; for Hamamatsu NDPI the one header that all strips share."""
         common = getattr(self._page, "jpegheader", None)
         if common:
             yield common
@@ -63,7 +63,7 @@ class StoredTiles:
 
 @contextmanager
 def stored_tiles(path: Path, size: tuple[int, int]) -> Iterator[StoredTiles]:
-    """Open those of the page of a TIFF that has a width and a height, or of its largest page where there is none."""
+    """Open the tiles of the page of the given width and height, or of the largest page if none has that size."""
     with load_reader("tifffile").TiffFile(path) as tif:
         pages = [page.aspage() for page in tif.pages]
         fitting = [page for page in pages if {page.imagewidth, page.imagelength} == set(size)]
@@ -71,7 +71,7 @@ def stored_tiles(path: Path, size: tuple[int, int]) -> Iterator[StoredTiles]:
 
 
 def count_missing_tiles(source: Source) -> int:
-    """Count the tiles of a source that have no data; 0 where that cannot be told."""
+    """Count the tiles of a source that have no data; 0 if that is unknown."""
     path = source.path
     if path is None:
         return 0

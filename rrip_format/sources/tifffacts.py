@@ -1,4 +1,4 @@
-"""Pixel size and objective of a TIFF, as its writers note them: in tags, and in words of Aperio, ImageJ and others."""
+"""Read pixel size and objective of a TIFF from its tags and from the descriptions of Aperio, ImageJ and others."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, MAKE = 282, 283, 296, 271
 IMAGEJ_UNITS = MICROMETRES | {"micron": 1.0, "microns": 1.0, "micrometer": 1.0, "inch": 25400.0}
 NUMBER = r"([-+0-9.,eE]+)"
 KEYED = {name: re.compile(rf"\|\s*{name}\s*=\s*{NUMBER}\s*(?:\||$|[\r\n])") for name in ("MPP", "AppMag")}
-"""``|AppMag = 40|MPP = 0.2573``, which Aperio began and Motic and others write too."""
+"""Keys such as ``|AppMag = 40|MPP = 0.2573``, written by Aperio, Motic and others."""
 QPI_POWER = re.compile(
     r"<(?:NominalMagnification|Magnification)>\s*([0-9.]+)\s*[xX]?\s*<|<Objective(?:Name)?>[^<]*?\b([0-9.]+)\s*[xX]\b"
 )
 QPI_MPP = re.compile(r"<PixelSizeMicrons>\s*([0-9.eE+-]+)\s*<")
 VIPS = re.compile(r"<name>openslide\.([a-z-]+)</name>\s*<value[^>]*>([^<]*)</value>")
-"""Properties that libvips keeps in the description of what it saves."""
+"""Properties that libvips writes into the description of its files."""
 
 
 def tag_facts(page: Any) -> OmeFacts:
-    """Return what a page says of pixel size and objective; print resolutions are left out.
+    """Return pixel size and objective of a page, without the resolutions of printers.
 
-    What a writer notes in words comes before the resolution tags, which many fill with the resolution of a printer.
+    Except in files of PerkinElmer, the description takes precedence over the resolution tags, which many programs fill
+    with the resolution of a printer.
     """
     text = (page.description or "").replace("\0", "")
     make = page.tags.valueof(MAKE)
@@ -50,13 +51,13 @@ def tag_facts(page: Any) -> OmeFacts:
 
 
 def _keyed(text: str, name: str) -> float | None:
-    """Return the number of a key; some write it with a decimal comma."""
+    """Return the number behind a key such as ``MPP``; some programs write a decimal comma."""
     found = KEYED[name].search(text)
     return positive(found.group(1).replace(",", ".")) if found else None
 
 
 def _resolution(page: Any, text: str) -> tuple[float | None, float | None]:
-    """Return micrometres per pixel, x and y, of the resolution tags, whose unit ImageJ has in the description."""
+    """Return micrometres per pixel (x, y) of the resolution tags; ImageJ writes their unit into the description."""
     length = MICROMETRES_PER_UNIT.get(page.tags.valueof(RESOLUTION_UNIT, 2))
     is_imagej = text.startswith("ImageJ=")
     if is_imagej and (unit := re.search(r"^unit=(.*?)\s*$", text, re.MULTILINE)):

@@ -1,7 +1,7 @@
-"""How the samples of a TIFF page lie in its tiles or strips, and what they mean; or why it is not read.
+"""Read from the tags of a TIFF page how its samples are stored and what they mean, or why it is not supported.
 
-TIFF 6.0 with Technical Note 2, and libtiff where those say nothing. Only what is certain is read: extra samples of
-unknown kind are not alpha, a missing tag is not guessed, and of inks there must be a profile.
+The rules are those of TIFF 6.0 with Technical Note 2, and of libtiff where those say nothing. Nothing is guessed: extra
+samples of unknown kind are not alpha, a missing tag is an error, and CMYK needs an ICC profile.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from rrip_format.errors import SourceError
+from rrip_format.sources.color import BT601
 from rrip_format.sources.icc import colour_space
 
 if TYPE_CHECKING:
@@ -22,15 +23,15 @@ __all__ = ["CCITT", "CODES", "JPEG", "JPEG_2000", "NO_COMPRESSION", "PICTURES", 
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 COLOURS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
-"""Samples that are colour, by photometric interpretation."""
+"""Number of colour samples by photometric interpretation."""
 
 NO_COMPRESSION, JPEG, APERIO_YCBCR = 1, 7, 33003
 CODES = {5, 8, 32773, 32946, 34925, 34926, 50000}
-"""LZW, Deflate, PackBits, LZMA, Zstandard: compressions of bytes."""
+"""Compressions of plain bytes: LZW, Deflate, PackBits, LZMA, Zstandard."""
 CCITT = {2, 3, 4}
 JPEG_2000 = {33003, 33004, 33005, 34712}
 PICTURES = {22610, 34887, 34927, 34933, 34934, 50001, 50002, 52546}
-"""JPEG XR, LERC, WebP, PNG, JPEG XL: codecs of pictures that say nothing of other colours than gray and RGB."""
+"""Image codecs that store gray or RGB only: JPEG XR, LERC, WebP, PNG, JPEG XL."""
 WITH_PREDICTOR = CODES - {32773}
 
 PREMULTIPLIED, STRAIGHT = 1, 2
@@ -38,40 +39,41 @@ STRUCTURE = {
     *(254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325),
     *(332, 334, 338, 339, 347, 529, 530, 531, 532, 32997, 32998),
 }
-"""Tags that decide on pixels."""
+"""Tags that change how pixels are decoded."""
 
 
 @dataclass(frozen=True)
 class PageLayout:
-    """What a page's tags say of its samples.
+    """How the samples of a TIFF page are stored.
 
     Attributes
     ----------
     width, height : int
         Pixels, as stored.
     tile_width, tile_height : int
-        Of a tile; a strip is as wide as the page.
+        Pixels of a tile; a strip is as wide as the page.
     is_tiled : bool
+        False for strips.
     compression, photometric : int
-        TIFF's codes.
+        Values of the tags Compression and PhotometricInterpretation.
     bits : int
-        1, 2, 4 or 8 a sample.
+        Bits per sample: 1, 2, 4 or 8.
     samples : int
-        Stored for each pixel.
+        Samples per pixel.
     colours : int
-        The first of them, which are colour.
+        Number of colour samples, which come first.
     alpha : int or None
-        Index of the sample that is alpha.
+        Index of the alpha sample.
     premultiplied : bool
-        The colours are multiplied with alpha.
+        Whether the colours are multiplied by alpha.
     planes : int
-        1, or `samples` where each lies by itself.
+        1 if samples are interleaved, `samples` if each has its own plane.
     predictor : int
-        1 none, 2 horizontal differencing.
+        1 for none, 2 for horizontal differencing.
     reversed_bits : bool
-        FillOrder is 2.
+        Whether FillOrder is 2.
     subsampling : (int, int)
-        Of chroma, horizontal and vertical, where samples are YCbCr and not JPEG; else (1, 1).
+        Horizontal and vertical chroma subsampling of YCbCr outside JPEG; else (1, 1).
     coefficients, reference : tuple of float
         YCbCrCoefficients and ReferenceBlackWhite.
     palette : NDArray[uint8] or None
@@ -79,7 +81,7 @@ class PageLayout:
     inks : bytes or None
         ICC profile of CMYK samples.
     notes : tuple of str
-        What a user should know.
+        Notes for the user.
     """
 
     width: int
@@ -106,31 +108,31 @@ class PageLayout:
 
     @property
     def rows(self) -> int:
-        """Tiles or strips from top to bottom."""
+        """Number of tiles or strips from top to bottom."""
         return -(-self.height // self.tile_height)
 
     @property
     def columns(self) -> int:
-        """Tiles from left to right, 1 of strips."""
+        """Number of tiles from left to right; 1 for strips."""
         return -(-self.width // self.tile_width)
 
     @property
     def stored_samples(self) -> int:
-        """Samples a pixel in one tile."""
+        """Number of samples per pixel in one tile."""
         return 1 if self.planes > 1 else self.samples
 
     def row_bytes(self) -> int:
-        """Bytes of one row of an unpacked tile."""
+        """Return the number of bytes in one row of an uncompressed tile."""
         return -(-self.tile_width * self.stored_samples * self.bits // 8)
 
 
 def name_of(code: Any) -> str:
-    """Return the name of a compression or photometric interpretation, as tifffile has it, or its number."""
+    """Return tifffile's name of a compression or photometric interpretation, or its number."""
     return str(getattr(code, "name", code))
 
 
 def page_layout(page: Any, where: str) -> PageLayout:
-    """Read the tags of a page; `SourceError` with the reason where it is not read."""
+    """Read the tags of a page; `SourceError` with the reason if the page is not supported."""
     problem = _problem(page)
     if problem is not None:
         msg = f"{where}: found {problem}, expected 8-bit gray, RGB or RGBA; convert it first"
@@ -160,7 +162,7 @@ def page_layout(page: Any, where: str) -> PageLayout:
         predictor=int(page.predictor) if page.compression in WITH_PREDICTOR else 1,
         reversed_bits=page.fillorder == 2,
         subsampling=_subsampling(page) if plain_ycbcr else (1, 1),
-        coefficients=_rationals(page, 529, (0.299, 0.587, 0.114)),  # type: ignore[arg-type]
+        coefficients=_rationals(page, 529, BT601),  # type: ignore[arg-type]
         reference=_rationals(page, 532, (0, 255, 128, 255, 128, 255)),
         palette=_palette(page.colormap) if photometric == PALETTE else None,
         inks=profile if photometric == SEPARATED else None,
@@ -169,12 +171,12 @@ def page_layout(page: Any, where: str) -> PageLayout:
 
 
 def _problem(page: Any) -> str | None:
-    """Return what of a page is not read, None where all is."""
+    """Return why a page is not supported, None if it is."""
     return _tag_problem(page) or _sample_problem(page) or _storage_problem(page)
 
 
 def _tag_problem(page: Any) -> str | None:
-    """Return which tag is damaged, absent or out of range: a reader that guesses shows something else then."""
+    """Return which tag is damaged, absent or out of range; readers that guess would show wrong pixels."""
     codes = _codes(page)
     lost = sorted((set(codes) & STRUCTURE) - {tag.code for tag in page.tags})
     twice = sorted({code for code in codes if code in STRUCTURE and codes.count(code) > 1})
@@ -196,7 +198,7 @@ def _tag_problem(page: Any) -> str | None:
 
 
 def _codes(page: Any) -> list[int]:
-    """Return the codes of all entries in the directory of a page, those that tifffile could not read too."""
+    """Return the codes of all directory entries of a page, including those that tifffile could not read."""
     layout, file = page.parent.tiff, page.parent.filehandle
     file.seek(page.offset)
     order: Literal["big", "little"] = "big" if page.parent.byteorder == ">" else "little"
@@ -206,7 +208,7 @@ def _codes(page: Any) -> list[int]:
 
 
 def _sample_problem(page: Any) -> str | None:
-    """Return why samples of such a kind are not read."""
+    """Return why this kind of samples is not supported, None if it is."""
     photometric, samples = page.photometric, page.samplesperpixel
     if photometric not in COLOURS:
         return f"photometric {name_of(photometric)}, which is not supported"
@@ -233,7 +235,7 @@ def _sample_problem(page: Any) -> str | None:
 
 
 def _storage_problem(page: Any) -> str | None:
-    """Return why samples that are stored in such a way are not read."""
+    """Return why this way to store samples is not supported, None if it is."""
     compression, name = page.compression, f"compression {name_of(page.compression)}"
     plain = compression in CODES | {NO_COMPRESSION}
     if not plain and compression not in {JPEG, *JPEG_2000, *PICTURES, *CCITT}:
@@ -256,7 +258,7 @@ def _storage_problem(page: Any) -> str | None:
 
 
 def _ycbcr_problem(page: Any, *, plain: bool) -> str | None:
-    """Return why YCbCr samples are not read."""
+    """Return why these YCbCr samples are not supported, None if they are."""
     if not plain and page.compression not in {JPEG, *JPEG_2000}:
         return f"photometric YCBCR with compression {name_of(page.compression)}"
     if page.planarconfig == 2:
@@ -268,7 +270,7 @@ def _ycbcr_problem(page: Any, *, plain: bool) -> str | None:
         return f"YCbCrSubSampling {across}, {down}"
     if plain and page.predictor == 2 and (across, down) != (1, 1):
         return "Predictor 2 of subsampled YCBCR"
-    if not min(_rationals(page, 529, (0.299, 0.587, 0.114))) > 0:
+    if not min(_rationals(page, 529, BT601)) > 0:
         return "YCbCrCoefficients that are not positive"
     return None
 
@@ -280,7 +282,7 @@ def _subsampling(page: Any) -> tuple[int, int]:
 
 
 def _rationals(page: Any, code: int, default: tuple[float, ...]) -> tuple[float, ...]:
-    """Return as many rational numbers as there are in `default`, which is for an absent or damaged tag."""
+    """Return the rational numbers of a tag; `default` if it is absent, damaged or of another length."""
     value = page.tags.valueof(code)
     if not isinstance(value, tuple) or len(value) != 2 * len(default):
         return default
@@ -289,7 +291,7 @@ def _rationals(page: Any, code: int, default: tuple[float, ...]) -> tuple[float,
 
 
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return RGB of each index; a map whose entries all are below 256 is one of 8 bits, as libtiff takes it."""
+    """Return RGB for each index; if all entries are below 256 they are 8-bit values, as libtiff assumes."""
     entries = np.asarray(colormap).T.astype(np.uint32)
     rgb: NDArray[np.uint8] = (entries if entries.max(initial=0) < 256 else entries >> 8).astype(np.uint8)
     return rgb

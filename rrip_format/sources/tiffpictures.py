@@ -1,4 +1,4 @@
-"""The pictures in a TIFF: its pages, sub-pages, and the planes and channels that OME-XML makes of them."""
+"""List the pictures in a TIFF: pages, sub-pages, and the planes and channels of OME-XML."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["is_small_picture", "list_pictures"]
 
 REDUCED, MASK = 1, 4
 SMALL = ("label", "macro", "thumbnail", "overview")
-"""What the pictures beside a slide are called, in the words of vendors."""
+"""Vendors' names of the associated images of a slide."""
 MAX_PAGES = 100_000
 
 
 def list_pictures(tif: Any, where: str) -> list[Picture]:
-    """Return what could be the slide, in the order of the file, for :func:`.choose_picture`."""
+    """Return the pictures that could be the slide, in file order, for :func:`.choose_picture`."""
     if tif.is_ome:
         return _ome_pictures(tif, where)
     pages = [page for page in _all_pages(tif.pages) if not page.subfiletype & MASK and page.photometric != 4]
     full = [page for page in pages if not page.subfiletype & REDUCED and not is_small_picture(page.description)]
     if pages and pages[0].description.startswith("Aperio") and any(page.is_tiled for page in full):
-        full = [page for page in full if page.is_tiled]  # in strips it has the small pictures
+        full = [page for page in full if page.is_tiled]  # Aperio stores the associated images in strips
     found = [
         Picture(f"page {page.index}", int(page.imagewidth), int(page.imagelength), (page,), page.samplesperpixel == 1)
         for page in full or pages
@@ -36,7 +36,7 @@ def list_pictures(tif: Any, where: str) -> list[Picture]:
 
 
 def _all_pages(pages: Any, depth: int = 0) -> Iterator[Any]:
-    """Give pages and, behind each, its SubIFDs: in DNG and TIFF/EP those hold the picture."""
+    """Yield each page, followed by its SubIFDs, which hold the picture in DNG and TIFF/EP."""
     for number, page in enumerate(pages):
         if number >= MAX_PAGES:
             return
@@ -47,7 +47,7 @@ def _all_pages(pages: Any, depth: int = 0) -> Iterator[Any]:
 
 
 def is_small_picture(description: str) -> bool:
-    """Tell from the description of a page whether it says that it is a label, macro image or thumbnail."""
+    """Return whether the description of a page names it a label, macro image or thumbnail."""
     text = description.strip()
     if text.lower() in SMALL:
         return True
@@ -58,7 +58,7 @@ def is_small_picture(description: str) -> bool:
 
 
 def _without_virtual_planes(tif: Any, picture: Picture) -> Picture:
-    """Say of an ImageJ stack, which has one page for all its planes, that it holds more."""
+    """Mark the picture of an ImageJ stack as doubtful, because its one page holds several planes."""
     facts = (tif.imagej_metadata or {}) if tif.is_imagej else {}
     planes, channels = facts.get("images", 1), facts.get("channels", 1)
     if not isinstance(planes, int) or planes <= 1 or not picture.is_gray:
@@ -82,7 +82,7 @@ def _ome_pictures(tif: Any, where: str) -> list[Picture]:
 
 
 def _planes(tif: Any, level: Any, image: OmeImage, name: str, where: str) -> list[Picture]:
-    """Return each plane of an image as a picture; three gray channels that are red, green and blue make one."""
+    """Return each plane of an image as a picture; red, green and blue channels are combined into one."""
     pages: list[Any] = [None if page is None else page.aspage() for page in level.pages]
     first = pages[0]
     for page in pages:

@@ -1,7 +1,7 @@
-"""From the stored bytes of a tile or strip to RGB.
+"""Decode the stored bytes of a tile or strip to RGB.
 
-Sizes are exact: a strip that holds more or less than its tags say is damaged, or was written for other tags. What is
-wrong is a ValueError here, which knows nothing of files; the source adds path and block.
+Sizes are exact: a strip with more or fewer bytes than its tags demand is damaged, or was written with other tags.
+Errors are `ValueError` here; the source adds the path and the block.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 __all__ = ["decode_segment", "samples_to_rgb"]
 
 PADDING = 3
-"""Bytes behind the samples of an uncompressed strip that pass as alignment."""
+"""Most bytes behind the samples of an uncompressed strip that are accepted as alignment."""
 
 
 def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, height: int) -> NDArray[np.uint8]:
-    """Return the samples of one tile or strip.
+    """Decode one tile or strip.
 
     Parameters
     ----------
     page : tifffile.TiffPage
     layout : PageLayout
-        Of that page.
+        Layout of that page.
     data : bytes
-        As stored.
+        Stored bytes of the tile.
     index : int
-        Which tile or strip.
+        Index of the tile or strip.
     height : int
-        Rows of it that are inside the image.
+        Number of its rows inside the image.
 
     Returns
     -------
     NDArray[uint8]
-        (rows, tile_width, stored samples), at least `height` rows and whole ones; of JPEG and JPEG 2000 with three
-        colours RGB.
+        Shape (rows, tile_width, stored samples), with at least `height` rows. JPEG and JPEG 2000 with three colours
+        are returned as RGB.
     """
     heights, widths = {layout.tile_height, height}, {layout.tile_width}
     samples, compression = layout.stored_samples, layout.compression
@@ -80,7 +80,7 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
 
 
 def _decompress(layout: PageLayout, data: bytes, heights: set[int]) -> bytes:
-    """Return the bytes of a tile or strip: as many as one of the allowed heights takes, and no other number."""
+    """Decompress a tile or strip, and check that it has the size of one of the allowed heights."""
     sizes = {_stored_bytes(layout, height) for height in heights}
     if layout.reversed_bits:
         data = load_reader("imagecodecs").bitorder_decode(data)
@@ -106,7 +106,7 @@ def _stored_bytes(layout: PageLayout, height: int) -> int:
 
 
 def _unpack(raw: bytes, layout: PageLayout) -> NDArray[np.uint8]:
-    """Return samples of 8 bits, (rows, tile_width, stored samples), from packed ones; subsampled chroma is repeated."""
+    """Unpack samples to 8 bits, (rows, tile_width, stored samples), and repeat subsampled chroma."""
     data = np.frombuffer(raw, np.uint8)
     if layout.subsampling != (1, 1):
         return _spread_chroma(data, layout)
@@ -122,7 +122,7 @@ def _unpack(raw: bytes, layout: PageLayout) -> NDArray[np.uint8]:
 
 
 def _spread_chroma(data: NDArray[np.uint8], layout: PageLayout) -> NDArray[np.uint8]:
-    """Return YCbCr from data units of section 21: the luma of a block of pixels, then its Cb and Cr."""
+    """Return YCbCr from the data units of TIFF 6.0, section 21: the luma of a block, then its Cb and Cr."""
     across, down = layout.subsampling
     columns = -(-layout.tile_width // across)
     units = data.reshape(-1, columns, across * down + 2)
@@ -135,7 +135,7 @@ def _spread_chroma(data: NDArray[np.uint8], layout: PageLayout) -> NDArray[np.ui
 def samples_to_rgb(
     samples: NDArray[np.uint8], layout: PageLayout, background: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return RGB (H, W, 3) of all samples of a block (H, W, S); alpha is composited on the background."""
+    """Convert all samples (H, W, S) of a block to RGB (H, W, 3), with alpha composited on the background."""
     colour = samples[..., : layout.colours]
     if layout.palette is not None:
         colour = layout.palette[colour[..., 0]]

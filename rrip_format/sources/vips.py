@@ -1,8 +1,8 @@
-"""PNG, JPEG and whatever else libvips opens as an image.
+"""A source for PNG, JPEG and the other image formats of libvips.
 
-Accepted are 8 bits per sample: gray, gray + alpha, RGB, RGBA; libvips expands palettes and 1- to 4-bit PNG to these.
-CMYK becomes sRGB, through the embedded profile where there is one, else through the one that libvips has. 16-bit and
-float images are refused: how to map them to 8 bits is the owner's decision. EXIF orientation is applied.
+Gray, gray + alpha, RGB and RGBA with 8 bits per sample are accepted; libvips expands palettes and 1- to 4-bit PNG to
+these. CMYK is converted to sRGB with the embedded profile, or else with the profile of libvips. 16-bit and float images
+are rejected, because only their owner can decide how to map them to 8 bits. EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ MAX_PAGES = 1000
 
 
 class VipsSource(Source):
-    """An image file through pyvips.
+    """A source that reads an image file with pyvips.
 
     Parameters
     ----------
     path : Path
         The image. libvips decodes it once, into memory or, above 100 MB, into a temporary file.
     image : int or str, optional
-        Which of several pages, as :func:`.choose_picture` has it.
+        The page to read, as for :func:`.choose_picture`.
 
     Raises
     ------
     SourceError
-        libvips does not know the file, warns of damage, or finds samples of another kind.
+        If libvips cannot read the file, warns of damage, or finds another kind of samples.
     """
 
     def __init__(self, path: Path, *, image: int | str | None = None) -> None:
@@ -52,7 +52,7 @@ class VipsSource(Source):
         self._path = path
         self._pyvips = load_reader("pyvips")
         head = head_of(path)
-        # JPEG has no checksum: a warning is all that tells of lost data. Other formats warn of trifles in metadata.
+        # JPEG has no checksum, so a warning is the only sign of lost data. Other formats warn about trivial metadata.
         self._fails_on = "warning" if head.startswith(b"\xff\xd8\xff") else "error"
         try:
             with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
@@ -69,12 +69,12 @@ class VipsSource(Source):
         self.info = self._describe(number, notes)
 
     def _load(self, **options: int) -> Any:
-        # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
+        # Opened as a source, not by name: libvips caches by name and would return the pixels of a replaced file.
         self._stream: Any = self._pyvips.Source.new_from_file(self.where)
         return self._pyvips.Image.new_from_source(self._stream, "", access="random", fail_on=self._fails_on, **options)
 
     def _choose(self, image: int | str | None) -> tuple[int, tuple[str, ...]]:
-        """Return the page to read; pages of different sizes follow the same rule as the pictures of a slide."""
+        """Choose the page to read, by the rule of :func:`.choose_picture` if there are several."""
         first = self._load()
         count = first.get("n-pages") if first.get_typeof("n-pages") else 1
         if count == 1 and image is None:
@@ -125,7 +125,7 @@ class VipsSource(Source):
         return fingerprint_files(self._path)
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of the bytes of all member files."""
+        """Return the SHA-256 of the contents of the file."""
         return digest_files(self._path)
 
     def _close(self) -> None:
@@ -133,14 +133,14 @@ class VipsSource(Source):
 
 
 def _ink_notes(image: Any) -> tuple[str, ...]:
-    """Say of CMYK without a profile whose colours are meant."""
+    """Return a note about the colours of CMYK without a profile."""
     if image.interpretation != "cmyk" or image.get_typeof("icc-profile-data"):
         return ()
     return ("CMYK without an ICC profile: its colours are those of the profile that libvips has for inks",)
 
 
 def _to_srgb(image: Any) -> Any:
-    """Return a CMYK image as sRGB without profile, turned as it is shown."""
+    """Convert a CMYK image to sRGB, turned upright and without its profile."""
     image = image.autorot()
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True)
