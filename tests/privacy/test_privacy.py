@@ -361,7 +361,7 @@ def test_strip_without_pillow_leaves_a_macro_image_out(tmp_path, monkeypatch):
 def test_resuming_another_wish_is_not_taken_for_done(testdata, tmp_path):
     source, target = testdata("field-trial/identifiers/aperio_ids.svs"), tmp_path / "a.rrip.zarr"
     assert run("convert", source, target, "--keep-identifiers").exit_code == 0
-    assert "is there already" in run("convert", source, target, "--keep-identifiers", "--resume").stdout
+    assert "exists already" in run("convert", source, target, "--keep-identifiers", "--resume").stdout
     result = run("convert", source, target, "--resume")
     assert result.exit_code == 1
     assert "already exists" in result.stderr
