@@ -223,7 +223,7 @@ def test_quality_source_is_the_number(tmp_path):
     assert run("convert", tmp_path / "a.jpg", tmp_path / "c.rrip.tif", "-q", "source").exit_code == 0
     assert (tmp_path / "a.rrip.tif").read_bytes() == (tmp_path / "c.rrip.tif").read_bytes()
     assert (
-        "is there already"
+        "exists already"
         in run("convert", tmp_path / "a.jpg", tmp_path / "c.rrip.tif", "-q", "source", "--resume").stdout
     )
 
