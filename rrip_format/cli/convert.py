@@ -16,7 +16,7 @@ import click
 from ..errors import RripError, printable
 from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from .ending import complain, fail, handle_sigterm, with_notes
-from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, PixelSize, takes_settings
+from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:

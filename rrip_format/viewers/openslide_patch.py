@@ -7,26 +7,19 @@ which would show level 2 of a damaged TIFF file as the slide.
 
 from __future__ import annotations
 
-import os
-import zipfile
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
+from ..containers.recognition import is_container
 from ..extras import needs
-from ..spec.tiff_layout import ENTRY, HEADER, Tag
 from ..storage.access import is_url
 from .openslide_api import RripSlide
 
 with needs("openslide", "patch_openslide"):
     import openslide
 
-__all__ = ["OpenSlidePatch", "PatchedSlide", "is_container", "patch_openslide"]
-
-_MOST_TAGS = 4096
-"""Of a first IFD that is looked through for the tag of a container."""
-
-_ROOT_MARK = b'"rrip"'
+__all__ = ["OpenSlidePatch", "PatchedSlide", "patch_openslide"]
 
 
 class PatchedSlide(RripSlide, openslide.OpenSlide):  # type: ignore[misc]  # openslide has no types
@@ -43,35 +36,6 @@ class _Subclassed(PatchedSlide):
 def _reopen(cls: type, name: str) -> Any:
     with patch_openslide():
         return cls(name)
-
-
-def is_container(path: object) -> bool:
-    """Whether a path claims to be a container, damaged or not; a URL always does, for OpenSlide opens none."""
-    try:
-        name = os.fsdecode(path)  # type: ignore[arg-type]  # any other type is for OpenSlide to refuse
-        if is_url(name):
-            return True
-        if os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
-            with open(os.path.join(name, "zarr.json"), "rb") as root:  # noqa: PTH118, PTH123
-                return _ROOT_MARK in root.read()
-        with open(name, "rb") as file:  # noqa: PTH123
-            magic = file.read(4)
-            if magic[:2] == b"PK":
-                with zipfile.ZipFile(file) as archive:
-                    return _ROOT_MARK in archive.read("zarr.json")
-            return magic == b"II+\0" and _has_our_tag(file)
-    except (OSError, TypeError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, EOFError):
-        return False
-
-
-def _has_our_tag(file: Any) -> bool:
-    """Whether the first IFD of a BigTIFF has the metadata of a container, without a look at anything else."""
-    file.seek(HEADER.size - 8)
-    file.seek(int.from_bytes(file.read(8), "little"))
-    count = min(int.from_bytes(file.read(8), "little"), _MOST_TAGS)
-    entries = file.read(count * ENTRY.size)
-    whole = entries[: len(entries) // ENTRY.size * ENTRY.size]
-    return any(tag == Tag.RRIP_METADATA for tag, *_ in ENTRY.iter_unpack(whole))
 
 
 class OpenSlidePatch:
@@ -146,7 +110,8 @@ def _plain_new(cls: type, *_: Any, **__: Any) -> Any:
 
 def _new(cls: type, filename: Any = None, *_: Any, **__: Any) -> Any:
     """Make a slide of the class that a path asks for; Python then calls its ``__init__``."""
-    if issubclass(cls, PatchedSlide) or not is_container(filename):
+    is_ours = is_container(filename) or (isinstance(filename, str) and is_url(filename))  # OpenSlide opens no URL
+    if issubclass(cls, PatchedSlide) or not is_ours:
         return object.__new__(cls)
     if cls is openslide.OpenSlide:
         return object.__new__(PatchedSlide)
