@@ -9,13 +9,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..containers.base import total_bytes
 from ..containers.writer import ContainerWriter, check_room, check_target, open_writer
 from ..errors import RripError, SourceError, shown
+from ..second_reader.check import NOT_ASKED, SecondOpinion, check_source
 from ..sources import Source, open_source
 from ..spec.geometry import Geometry
 from ..spec.metadata import Metadata
@@ -56,6 +57,8 @@ class Conversion:
         Value that was reached for the target of the settings, on a sample.
     notes : tuple of str
         How the source was read, where that needs a word: which of several pictures, what was left out.
+    second_opinion : SecondOpinion
+        Which other library read the same pixels, or why none did.
     """
 
     path: str
@@ -71,6 +74,7 @@ class Conversion:
     steps: Steps | None
     reached: float | None
     notes: tuple[str, ...] = ()
+    second_opinion: SecondOpinion = NOT_ASKED
 
 
 def convert(
@@ -87,6 +91,7 @@ def convert(
     label: bool = False,
     keep_identifiers: bool = False,
     image: int | str | None = None,
+    second_opinion: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -123,6 +128,8 @@ def convert(
     image : int or str, optional
         Number (0 first) or name of the picture to convert, where a source holds several; the largest if not given.
         What `source` is open for already cannot be changed.
+    second_opinion : bool
+        Compare dimensions, orientation and colour of some blocks with what another library reads, before any work.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -142,7 +149,7 @@ def convert(
     SourceNotFoundError
         If there is no such source; it is a ``FileNotFoundError``.
     SourceError
-        If the source cannot be read completely, or is damaged.
+        If the source cannot be read completely, or is damaged, or another library reads something else.
     DamagedError
         If a tile that is read back differs from what was written.
     RripError
@@ -159,6 +166,7 @@ def convert(
     with nullcontext(source) if isinstance(source, Source) else open_source(source, image=image) as opened:
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
+        opinion = check_source(opened) if second_opinion else NOT_ASKED
         check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
             open_writer(target.absolute(), overwrite=overwrite, resume=resume) as writer,
@@ -183,7 +191,7 @@ def convert(
                     writer.resumable = False
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 metadata = make_metadata(opened, plan, wanted, run.empty)
-                return _finish(opened, plan, run, writer, metadata, target)
+                return replace(_finish(opened, plan, run, writer, metadata, target), second_opinion=opinion)
 
 
 def _chosen(settings: Settings | None, quality: int | None) -> Settings:

@@ -103,7 +103,7 @@ def test_public_names_are_these():
 
 SIGNATURES = {
     "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, "
-    "keep_identifiers, image, progress)",
+    "keep_identifiers, image, second_opinion, progress)",
     "export": "(source, target, *, quality, label, keep_identifiers, workers, overwrite, progress)",
     "imread": "(path, level, *, region)",
     "info": "(path)",
