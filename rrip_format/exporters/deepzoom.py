@@ -73,7 +73,13 @@ def _save(job: ExportJob, rgb: NDArray[np.uint8], path: Path) -> None:
 
 def _write_attachments(job: ExportJob, folder: Path) -> None:
     about = job.about
-    properties = {"name": about.source_name, "mpp": about.mpp, "objective": about.objective, "vendor": about.vendor}
+    properties: dict[str, object] = {
+        "name": about.source_name,
+        "mpp": about.mpp,
+        "objective": about.objective,
+        "vendor": about.vendor,
+    }
+    properties["properties"] = dict(sorted(about.properties.items()))
     (folder / "properties.json").write_text(json.dumps(properties, ensure_ascii=False, indent=2), "utf-8")
     if job.icc_profile:
         (folder / "icc_profile.icc").write_bytes(job.icc_profile)
