@@ -90,7 +90,7 @@ _HOW = """\
 
 
 def _features(summary: dict[str, Json]) -> str:
-    """The section about features, empty where none were measured."""
+    """Return the section about features, empty where none were measured."""
     found = summary["features"]
     if found is None:
         return ""

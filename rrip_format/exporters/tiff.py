@@ -39,8 +39,8 @@ Form = Literal["tiff", "ome", "svs"]
 def write_tiff(job: ExportJob, path: Path, form: Form) -> None:
     """Write every level as JPEG tiles, finest first, then the associated images, one strip each.
 
-    In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL recognise; in OME-TIFF they are SubIFDs of
-    the first page, as its specification has it. An Aperio slide has its thumbnail as the second page, in strips.
+    In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL recognise; in OME-TIFF they are SubIFDs
+    of the first page, as its specification requires. An Aperio slide has its thumbnail as the second page, in strips.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ from ..errors import LimitError, one_line
 from ..sources.base import Source
 from ..sources.files import head_of, is_dicom
 from ..sources.tiffcheck import is_tiff
-from . import dicom, pillow, tiff, vips
+from . import dicom, openslide, pillow, tiff, vips
 from .base import Area, Image, SecondReader, UnableError
 
 __all__ = ["FIRST_NAMES", "close_all", "open_second"]
 
 FIRST_NAMES = {"openslide": "OpenSlide", "tifffile": "tifffile", "vips": "libvips", "pydicom": "pydicom"}
 """How messages call the reader of a source."""
+
+OPENSLIDE = FIRST_NAMES["openslide"]
 
 Opener = Callable[[], list[SecondReader]]
 
@@ -39,14 +42,18 @@ def open_second(source: Source) -> list[SecondReader]:
     UnableError
         None of those that know files of that kind is another one, is installed and reads this one; why is its message.
     """
-    reasons, info = [], source.info
+    reasons: list[str] = []
+    info = source.info
     for opener in _openers(source):
         try:
             readers = opener()
             if info.vendor in _OVERLAPPING and (readers[0].height, readers[0].width) != (info.height, info.width):
                 close_all(readers)
                 raise UnableError(f"its tiles overlap, and {readers[0].name} does not place them")
-            return [*readers, Channels(readers)] if len(readers) == 3 else readers
+            if readers[0].name == OPENSLIDE and (readers[0].height, readers[0].width) != (info.height, info.width):
+                close_all(readers)  # of several series it may have opened another one
+                raise UnableError("OpenSlide opens another picture")
+            return [*readers, *_all_orders(readers)] if len(readers) == 3 else readers
         except UnableError as error:
             reasons.append(str(error))
         except MemoryError as error:
@@ -62,26 +69,38 @@ def _openers(source: Source) -> Iterator[Opener]:
     """Yield what may read the file, best first.
 
     OpenSlide, libvips and Pillow all read TIFF through libtiff, which takes the colours of JPEG tiles from the tags
-    alone: what two of them agree on may be wrong. So tifffile stands against these, and Pillow's reading of tags and of
-    single JPEG tiles against tifffile.
+    alone: what two of them agree on may be wrong. So tifffile checks these, and a parser of our own with Pillow's
+    reading of single tiles checks tifffile.
     """
     info, path = source.info, Path(source.where)
+    path = path.parent if path.name == "DICOMDIR" else path
     if info.reader not in FIRST_NAMES:
         return
     background = info.background
+    size = (info.height, info.width) if "rrip.image" in info.properties else None  # someone chose a picture
     head = head_of(path) if path.is_file() else b""
     if is_dicom(head) or path.is_dir():
-        if info.reader != "pydicom":
-            yield lambda: dicom.open_dicom(path, background)
+        yield lambda: dicom.open_dicom(path, size, background)
+        if info.reader != "openslide":
+            yield lambda: openslide.open_slide(path, background, has_colour=False)
     elif is_tiff(head):
-        if info.reader != "tifffile":
-            yield lambda: tiff.open_tiff(path, background)
         if info.reader == "tifffile":
-            yield lambda: pillow.open_tiff(path, background)
+            yield lambda: pillow.open_tiff(path, size, background)
+            if info.vendor == "aperio" and size is None:  # JPEG 2000 of two kinds of its own
+                yield lambda: openslide.open_slide(path, background)
+        else:
+            yield lambda: tiff.open_tiff(path, size, background)
         if info.reader != "vips":
-            yield lambda: vips.open_tiff(path, background)
+            yield lambda: vips.open_tiff(path, size, background)
     elif info.reader == "vips":
+        if info.image:
+            raise UnableError("only the first picture of a file is read again")
         yield lambda: pillow.open_picture(path, background)
+
+
+def _all_orders(readers: list[SecondReader]) -> list[SecondReader]:
+    """Return three pictures as the channels of one; which is red is in OME-XML, and is not checked here."""
+    return [Channels(list(order)) for order in permutations(readers)]
 
 
 class Channels(SecondReader):

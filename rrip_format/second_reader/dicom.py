@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .base import Image, SecondReader, UnableError, load_second, over_background
+from .picture_tile import decode_tile
 from .tiles import TiledReader
 
 __all__ = ["open_dicom"]
@@ -25,11 +26,14 @@ _TAGS = [
     "ConcatenationFrameOffsetNumber",
     "PerFrameFunctionalGroupsSequence",
     "TotalPixelMatrixFocalPlanes",
+    "PhotometricInterpretation",
 ]
+_JPEG = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
+"""Transfer syntaxes of JPEG baseline and extended."""
 
 
-def open_dicom(path: Path, background: tuple[int, int, int]) -> list[SecondReader]:
-    """Open the largest image of the series of a file, or of a folder; `UnableError` where pydicom does not."""
+def open_dicom(path: Path, size: tuple[int, int] | None, background: tuple[int, int, int]) -> list[SecondReader]:
+    """Open the largest image of the series of a file or folder, or that of a size; `UnableError` if there is none."""
     pydicom = load_second("pydicom")
     folder = path if path.is_dir() else path.parent
     files = [file for file in sorted(folder.iterdir()) if file.is_file()]
@@ -39,8 +43,10 @@ def open_dicom(path: Path, background: tuple[int, int, int]) -> list[SecondReade
     volumes = [(file, header) for file, header in volumes if _is_volume(header)]
     if not volumes:
         raise UnableError("pydicom finds no image of a slide in it")
-    size = max(int(header.TotalPixelMatrixColumns) for _, header in volumes)
-    finest = [(file, header) for file, header in volumes if int(header.TotalPixelMatrixColumns) == size]
+    most = size or max(map(_size, [header for _, header in volumes]))
+    finest = [(file, header) for file, header in volumes if _size(header) == most]
+    if not finest:
+        raise UnableError("pydicom finds no image of that size")
     if len(finest) > 1 or int(finest[0][1].get("TotalPixelMatrixFocalPlanes", 1)) > 1:
         raise UnableError("its finest level is in several files or planes, which are not put together here")
     return [_Frames(*finest[0], background)]
@@ -57,6 +63,10 @@ def _header(pydicom: Any, file: Path) -> Any:
         return None
 
 
+def _size(header: Any) -> tuple[int, int]:
+    return int(header.TotalPixelMatrixRows), int(header.TotalPixelMatrixColumns)
+
+
 def _is_volume(header: Any) -> bool:
     return "TotalPixelMatrixColumns" in header and "VOLUME" in header.get("ImageType", ())
 
@@ -69,6 +79,9 @@ class _Frames(TiledReader):
     def __init__(self, file: Path, header: Any, background: tuple[int, int, int]) -> None:
         self._file, self._background = file, background
         self._pixels = load_second("pydicom.pixels").pixel_array
+        self._photometric = header.get("PhotometricInterpretation")
+        is_jpeg = header.file_meta.get("TransferSyntaxUID") in _JPEG
+        self._dataset = load_second("pydicom").dcmread(file) if is_jpeg else None  # their markers tell the colours
         high, wide = int(header.Rows), int(header.Columns)
         height, width = int(header.TotalPixelMatrixRows), int(header.TotalPixelMatrixColumns)
         super().__init__(height, width, high, wide)
@@ -78,8 +91,16 @@ class _Frames(TiledReader):
         frame = self._frames.get((row, col))
         if frame is None:
             return np.full((*self._side, 3), self._background, np.uint8)
-        samples: Image = self._pixels(self._file, index=frame)
-        return over_background(samples[..., None] if samples.ndim == 2 else samples, self._background)
+        if self._dataset is not None:
+            encaps = load_second("pydicom.encaps")
+            data = encaps.get_frame(self._dataset.PixelData, frame, number_of_frames=len(self._frames))
+            samples = decode_tile(data.rstrip(b"\0"), None, is_rgb=self._photometric == "RGB")
+        else:
+            samples = self._pixels(self._file, index=frame)
+        samples = samples[..., None] if samples.ndim == 2 else samples
+        if self._photometric == "MONOCHROME1":
+            samples = 255 - samples
+        return over_background(samples, self._background)
 
 
 def _places(header: Any, high: int, wide: int, across: int) -> dict[tuple[int, int], int]:

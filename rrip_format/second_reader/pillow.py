@@ -23,6 +23,7 @@ _PICTURES = {7, 34712, 34927, 50001}
 
 _MIN_IS_WHITE, _RGB = 0, 2
 _PHOTOMETRICS = {0, 1, 2, 6}
+_YCBCR, _JPEG_2000 = 6, 34712
 
 
 class _Tiles(TiledReader):
@@ -62,11 +63,12 @@ def orientation_of(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def open_tiff(path: Path, background: tuple[int, int, int]) -> list[SecondReader]:
-    """Open the largest pages of a TIFF whose tiles are pictures: JPEG, JPEG 2000 or WebP; else `UnableError`."""
-    pages = [tags for _, tags in largest_pages(path)]
+def open_tiff(path: Path, size: tuple[int, int] | None, background: tuple[int, int, int]) -> list[SecondReader]:
+    """Open the largest pages of a TIFF, or those of a size; `UnableError` if tiles are no JPEG, JPEG 2000 or WebP."""
+    pages = [tags for _, tags in largest_pages(path, size)]
     for tags in pages:
         plain = tags.get(284, (1,))[0] == 1 and tags.get(277, (1,))[0] in {1, 3} and 338 not in tags
+        plain = plain and (tags.get(259), tags.get(262)) != ((_JPEG_2000,), (_YCBCR,))
         if tags.get(259, (1,))[0] not in _PICTURES or tags.get(262, (-1,))[0] not in _PHOTOMETRICS or not plain:
             raise UnableError("its tiles are no pictures that Pillow decodes")
     return [_Tiles(path, tags, background) for tags in pages]

@@ -10,8 +10,9 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from .base import MOST_PLANES, Area, Image, SecondReader, UnableError, load_second, over_background
+from .base import Area, Image, SecondReader, UnableError, load_second, over_background
 from .picture_tile import decode_tile
+from .tags import choose_pages
 from .tiles import TiledReader
 
 __all__ = ["open_tiff"]
@@ -22,12 +23,14 @@ _JPEG_2000 = {33003, 33004, 33005, 34712}
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 
 
-def open_tiff(path: Path, background: tuple[int, int, int]) -> list[SecondReader]:
+def open_tiff(path: Path, size: tuple[int, int] | None, background: tuple[int, int, int]) -> list[SecondReader]:
     """Open the largest picture; all that are as large, such as the planes of a stack.
 
     Parameters
     ----------
     path : Path
+    size : (int, int) or None
+        Height and width of the pages to open instead, px.
     background : (int, int, int)
         RGB where the file has no data.
 
@@ -46,9 +49,8 @@ def open_tiff(path: Path, background: tuple[int, int, int]) -> list[SecondReader
         if tif.is_scn:
             return [_Regions(tif, background)]
         pages = [page.aspage() for page in tif.pages]
-        most = max(page.imagewidth * page.imagelength for page in pages)
-        largest = [page for page in pages if page.imagewidth * page.imagelength == most]
-        return [_Page(tif, page, background) for page in largest[:MOST_PLANES]]
+        chosen = choose_pages([(page.imagelength, page.imagewidth) for page in pages], size)
+        return [_Page(tif, pages[number], background) for number in chosen]
     except BaseException:
         tif.close()
         raise

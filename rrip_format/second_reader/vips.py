@@ -14,13 +14,34 @@ from .tops import TopReader
 
 __all__ = ["open_tiff"]
 
-_PREMULTIPLIED, _STRAIGHT = 1, 2
+_RGB, _YCBCR, _JPEG = 2, 6, 7
+_UNKNOWN, _STRAIGHT = 0, 2
+_SAMPLES = {2: 3, 5: 4, 6: 3}
+"""Samples of a pixel by photometric, where it is not one."""
+_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
+"""None, CCITT, LZW, JPEG, Deflate and PackBits: others are not in every libtiff, which leaves their tiles black."""
 
 
-def open_tiff(path: Path, background: tuple[int, int, int]) -> list[SecondReader]:
-    """Open the largest pages of a TIFF; `UnableError` where libvips does not, or gives other than 8-bit samples."""
+def open_tiff(path: Path, size: tuple[int, int] | None, background: tuple[int, int, int]) -> list[SecondReader]:
+    """Open the largest pages of a TIFF, or those of a size; `UnableError` where libvips gives no 8-bit samples."""
     pyvips = load_second("pyvips")
-    return [_open_page(pyvips, path, page, tags, background) for page, tags in largest_pages(path)]
+    pages = largest_pages(path, size)
+    for number, tags in pages:
+        _check(number, tags)
+    return [_open_page(pyvips, path, number or 0, tags, background) for number, tags in pages]
+
+
+def _check(number: int | None, tags: TiffTags) -> None:
+    """Raise `UnableError` for what libvips decodes to black, or to samples that it leaves as they are."""
+    compression, photometric, extra = tags.get(259, (1,))[0], tags.get(262, (-1,))[0], tags.get(338, ())
+    if number is None:
+        raise UnableError("libvips does not count pages in SubIFDs")
+    if compression not in _COMPRESSIONS or (photometric == _YCBCR and compression != _JPEG):
+        raise UnableError(f"libvips gives no RGB of compression {compression} with photometric {photometric}")
+    if extra and (photometric != _RGB or extra not in {(_UNKNOWN,), (_STRAIGHT,)}):
+        raise UnableError("libvips gives extra samples in ways of its own")
+    if tags.get(277, (1,))[0] != _SAMPLES.get(photometric, 1) + len(extra):
+        raise UnableError("its number of samples is none that libvips is asked to read")
 
 
 def _open_page(pyvips: Any, path: Path, page: int, tags: TiffTags, background: tuple[int, int, int]) -> SecondReader:
@@ -50,17 +71,17 @@ class _Colour:
 
     def __init__(self, image: Any, tags: TiffTags, background: tuple[int, int, int]) -> None:
         extra = tags.get(338, ())
-        alpha = extra[0] if extra and extra[0] in {_PREMULTIPLIED, _STRAIGHT} else None
+        alpha = extra[0] if extra and extra[0] == _STRAIGHT else None
         self.is_print = image.interpretation == "cmyk"
         self._kept = (3 if image.bands >= 3 else 1) + (alpha is not None)
-        self._background, self._premultiplied = background, alpha == _PREMULTIPLIED
+        self._background = background
 
     def rgb(self, image: Any) -> Image:
         """Return the pixels of an image."""
         if self.is_print:
             image = image.colourspace("srgb")
         samples = np.frombuffer(image.write_to_memory(), np.uint8).reshape(image.height, image.width, image.bands)
-        return over_background(samples[..., : self._kept], self._background, premultiplied=self._premultiplied)
+        return over_background(samples[..., : self._kept], self._background)
 
 
 class _Tiled(SecondReader):
