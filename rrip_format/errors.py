@@ -41,6 +41,7 @@ __all__ = [
     "NotFoundError",
     "ReadOnlyError",
     "RripError",
+    "SecondOpinionError",
     "SourceError",
     "SourceNotFoundError",
     "StorageError",
@@ -162,6 +163,10 @@ class SourceNotFoundError(SourceError, FileNotFoundError):
     """There is no slide or image to convert."""
 
     errno = errno.ENOENT  # no file name: Python would put its own message in the place of ours
+
+
+class SecondOpinionError(SourceError):
+    """Two libraries read different pictures from one source, so one of them is wrong."""
 
 
 class StorageError(RripError, OSError):

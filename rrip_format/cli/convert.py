@@ -48,6 +48,11 @@ _LARGE_PX = 64_000_000
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
 @STORAGE
+@click.option(
+    "--second-opinion/--no-second-opinion",
+    default=True,
+    help="Compare some blocks with what another library reads first. [second-opinion]",
+)
 @AS_JSON
 def convert(
     *,
@@ -209,7 +214,7 @@ def _convert(
     reached = "" if done.reached is None else f", {kind} {done.reached:.2f} on a sample"
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
     resumed = f", {done.resumed_families} of {done.families} families resumed" if done.resumed_families else ""
-    size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}"
+    size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}; {done.second_opinion}"
     click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
     _warn(dest)
 

@@ -31,6 +31,12 @@ __all__ = ["evaluate"]
     default=True,
     help="Measure SSIMULACRA2, which takes most time.",
 )
+@click.option(
+    "--features",
+    metavar="MODULE:FUNCTION",
+    help="Measure how far features of patches move: a function from (n, side, side, 3) uint8 to (n, d).",
+)
+@click.option("--patch", type=click.IntRange(min=1), default=224, show_default=True, help="Side of such a patch, px.")
 @takes_settings
 @STORAGE
 @AS_JSON
@@ -44,6 +50,8 @@ def evaluate(
     offset: int,
     codecs: str | None,
     ssimulacra2: bool,
+    features: str | None,
+    patch: int,
     given: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -66,6 +74,8 @@ def evaluate(
             offset=offset,
             codecs=None if codecs is None else [key.strip() for key in codecs.split(",")],
             ssimulacra2=ssimulacra2,
+            features=features,
+            patch=patch,
             progress=progress,
         )
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else format_summary(summary))

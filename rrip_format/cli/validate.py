@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..integrity.comparison import Comparison
     from ..integrity.findings import Finding
     from ..integrity.validation import Depth
+    from ..second_reader.check import SecondOpinion
 
 __all__ = ["validate"]
 
@@ -51,7 +53,7 @@ def validate(
     from ..integrity.findings import Tally
     from ..integrity.validation import find_problems
 
-    tally, compared = Tally(), None
+    tally, compared, opinion = Tally(), None, None
 
     def add(finding: Finding) -> None:
         tally.add(finding)
@@ -63,7 +65,7 @@ def validate(
             for finding in find_problems(path, depth, workers=workers, progress=progress):
                 add(finding)
         if source is not None:
-            compared = _compare(path, source, workers=workers, quiet=as_json, add=add)
+            compared, opinion = _compare(path, source, workers=workers, quiet=as_json, add=add)
     except RripError as error:  # not about the content of the container
         fail(str(error), 2)
     errors, warnings = tally.of("error"), tally.of("warning")
@@ -71,6 +73,7 @@ def validate(
     if as_json:
         found = {"path": path, "depth": depth, "valid": code == 0, "errors": errors, "warnings": warnings}
         found |= {"rules": dict(tally.counts), "source": None if compared is None else compared.to_json()}
+        found |= {"second_opinion": None if opinion is None else asdict(opinion)}
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         for line in tally.lines():
@@ -79,6 +82,8 @@ def validate(
         click.echo(printable(f"{path}: {verdict} at depth {depth}, {errors} errors, {warnings} warnings"))
         if compared is not None:
             click.echo(str(compared))
+        if opinion is not None:
+            click.echo(printable(f"of the source, {opinion}"))
     sys.exit(code)
 
 
@@ -98,21 +103,29 @@ def _reading(path: str) -> dict[str, Any]:
 
 def _compare(
     path: str, source: str, *, workers: int | None, quiet: bool, add: Callable[[Finding], None]
-) -> Comparison | None:
-    """Compare a container with its source; return None if it cannot be opened, or has another size."""
+) -> tuple[Comparison | None, SecondOpinion | None]:
+    """Compare a container with its source, and that with what another library reads.
+
+    The comparison is None if the container cannot be opened or has another size, the second opinion if it differs.
+    """
     from ..containers.opening import open_container
-    from ..integrity.comparison import check_size, compare
+    from ..integrity.comparison import check_reading, check_size, compare
+    from ..integrity.findings import Finding
     from ..sources import open_source
 
     with open_source(source, **_reading(path)) as opened:
+        said = check_reading(opened)
+        if isinstance(said, Finding):
+            add(said)
+        opinion = None if isinstance(said, Finding) else said
         try:
             container = open_container(path)
         except RripError:
-            return None
+            return None, opinion
         with closing(container):
             finding = check_size(container, opened)
             if finding is not None:
                 add(finding)
-                return None
+                return None, opinion
             with progress_bar("comparing", quiet=quiet) as progress:
-                return compare(container, opened, workers=workers, progress=progress)
+                return compare(container, opened, workers=workers, progress=progress), opinion

@@ -16,6 +16,7 @@ from ..containers.creating import check_room, check_target, open_writer
 from ..containers.opening import total_bytes
 from ..containers.writer import ContainerWriter
 from ..errors import RripError, SourceError
+from ..second_reader.check import NOT_ASKED, SecondOpinion, check_source
 from ..sources import Source, open_source
 from ..spec.geometry import Geometry
 from ..spec.metadata import Compression, Metadata
@@ -63,10 +64,8 @@ class Conversion:
         How the pixels of the source had been compressed before, oldest first; None where that is not known.
     notes : tuple of str
         How the source was read, where that needs a word: which of several pictures, what was left out.
-    quality : int
-        Of the settings; where the source's own was wanted, that.
-    compressions : tuple of Compression, or None
-        What the pixels of the source had gone through, oldest first; None where that is not known.
+    second_opinion : SecondOpinion
+        Which other library read the same pixels, or why none did.
     """
 
     path: str
@@ -84,6 +83,7 @@ class Conversion:
     quality: int
     compressions: tuple[Compression, ...] | None
     notes: tuple[str, ...] = ()
+    second_opinion: SecondOpinion = NOT_ASKED
 
 
 def convert(
@@ -103,6 +103,7 @@ def convert(
     missing_tiles: Literal["error", "background"] | None = None,
     mpp: float | tuple[float, float] | None = None,
     objective: float | None = None,
+    second_opinion: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Convert a slide, an image or an array to an RRIP container.
@@ -148,6 +149,8 @@ def convert(
         Micrometres per pixel (x, y), in place of what the source says.
     objective : float, optional
         Nominal magnification, in place of what the source says.
+    second_opinion : bool
+        Compare dimensions, orientation and colour of some blocks with what another library reads, before any work.
     progress : callable, optional
         Called with (families done, families in all).
 
@@ -167,7 +170,7 @@ def convert(
     SourceNotFoundError
         If there is no such source; it is a ``FileNotFoundError``.
     SourceError
-        If the source cannot be read completely, or is damaged.
+        If the source cannot be read completely, or is damaged, or another library reads something else.
     DamagedError
         If a tile that is read back differs from what was written.
     RripError
@@ -186,6 +189,7 @@ def convert(
             settings = replace(settings, quality=own_quality(opened))
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
+        opinion = check_source(opened) if second_opinion else NOT_ASKED
         check_room(name, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
             open_writer(_absolute(name), overwrite=overwrite, resume=resume, verify=verify) as writer,
@@ -211,7 +215,7 @@ def convert(
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 run.write_overviews()
                 metadata = make_metadata(opened, plan, wanted, run.empty)
-                return _finish(opened, plan, run, writer, metadata, name)
+                return replace(_finish(opened, plan, run, writer, metadata, name), second_opinion=opinion)
 
 
 def _absolute(name: str) -> str:

@@ -19,11 +19,13 @@ from ..storage.workplace import as_target_error
 from ..tuning.settings import Settings
 from .baseline import DEEP_ZOOMS, check_scratch, container_sizes, deep_zoom_sizes, savings
 from .environment import environment
+from .features import DEFAULT_PATCH, Features, load_features, measure_features
 from .metrics import has_ssimulacra2
 from .plots import plot_decoding, plot_level
 from .rate_distortion import LEVELS, Progress
 from .report import format_report, format_summary
 from .run import Measurement, measure_source, method_keys
+from .sample import choose
 from .tables import bd_json, curves_json, decoding_json, write_samples
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ def evaluate(
     offset: int = 0,
     codecs: Sequence[str] | None = None,
     ssimulacra2: bool = True,
+    features: Features | str | None = None,
+    patch: int = DEFAULT_PATCH,
     progress: Progress = None,
 ) -> dict[str, Json]:
     """Measure a slide, image or array and write a report.
@@ -121,6 +125,10 @@ def evaluate(
         Some of :func:`method_keys`; by default all.
     ssimulacra2 : bool
         Measure SSIMULACRA2, which takes three quarters of the time.
+    features : callable or "module:function", optional
+        Function from patches, (n, side, side, 3) uint8, to their features, (n, d); measure how far these move too.
+    patch : int
+        Side of such a patch, px.
     progress : callable, optional
         Called with (tiles done, tiles in all).
 
@@ -137,15 +145,23 @@ def evaluate(
         If the folder cannot be created or written, or the temporary folder has no room for raw pixels.
     SourceError
         If the source cannot be read.
+    RripError
+        If the function of features cannot be imported, fails, or returns something else.
     """
     load_module("matplotlib.figure", "evaluate", "evaluating")
     refuse_bucket(out)
     settings, out = settings or Settings(), Path(out)
+    if isinstance(features, str):
+        features = load_features(features)
     with open_source(source) as opened:
         _make(out)
         whole = families is None or opened.info.width * opened.info.height <= _WHOLE_PIXELS
         if whole:
             check_scratch(opened.info.height, opened.info.width)
+        drift = None
+        if features is not None:  # first, because a function that fails should fail at once
+            sample = choose(opened, settings.tile, families, seed, offset)
+            drift = measure_features(opened, sample, settings, features, patch)
         found = measure_source(
             opened,
             settings,
@@ -169,6 +185,7 @@ def evaluate(
             "bd": bd_json(found),
             "decode_ms_per_megapixel": decoding_json(found),
             "curves": curves_json(found),
+            "features": drift,
             "environment": environment(),
             "report": str(out / "report.md"),
         }

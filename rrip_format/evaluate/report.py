@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .features import format_features
 from .metrics import METRICS
 from .rate_distortion import LEVELS
 from .tables import markdown_table
@@ -88,6 +89,21 @@ _HOW = """\
 """
 
 
+def _features(summary: dict[str, Json]) -> str:
+    """Return the section about features, empty where none were measured."""
+    found = summary["features"]
+    if found is None:
+        return ""
+    header = ["level", "codec", "bytes", "cosine, mean", "95 %", "of patches", "L2, mean", "95 %", "of patches"]
+    sides = ", ".join(f"{level['patches']} of {level['side']} px of L{name}" for name, level in found["levels"].items())
+    return (
+        f"## Features\n\nHow far the features of a patch move when it is stored; patches: {sides}. *Cosine* is 1 - the "
+        "cosine of the angle between the features before and after, *L2* the length of their difference; *of patches* "
+        "is the mean as a share of the median distance between different patches of this slide. Bytes are those of all "
+        f"three levels of the families.\n\n{markdown_table(header, format_features(found))}\n\n"
+    )
+
+
 def _how(summary: dict[str, Json]) -> str:
     left_out = [f"- Left out: {name}: {why}.\n" for name, why in summary["left_out"].items()]
     return _HOW.format(**summary["measured"]) + "".join(left_out)
@@ -133,7 +149,7 @@ Relative to the JPEG 4:2:0 pyramid; negative is smaller. Compare within a column
 
 ![size against decode time](size-decode-time.png)
 
-## Method
+{features}## Method
 
 {how}
 ## Machine and versions
@@ -157,6 +173,7 @@ def format_report(summary: dict[str, Json]) -> str:
         levels="\n\n".join(levels),
         bd_quality=_bd_quality_table(summary),
         decoding=_decode_table(summary),
+        features=_features(summary),
         how=_how(summary),
         machine=_machine(summary),
     )
@@ -170,12 +187,17 @@ def format_summary(summary: dict[str, Json]) -> str:
         if found and found["bd_rate"] is not None:
             rates.append(f"{metric.key} {found['bd_rate']:+.1f} %")
     sizes, measured = summary["pyramids"], summary["measured"]
+    drifts = "".join(
+        f"  features, {row[0]}, {row[1]}: cosine {row[3]}, L2 {row[6]} ({row[8]} of that between patches)\n"
+        for row in (format_features(summary["features"]) if summary["features"] else [])
+    )
     return (
         f"{summary['source']['name']}: {measured['families']} of {measured['of']} families\n"
         f"  container {sizes['rrip']['total']:,} bytes, Deep Zoom Q 90 {sizes['deep_zoom']['total']:,} bytes "
         f"({measured['pyramids_of']})\n"
         f"  {_source_line(summary)}\n"
         f"  bytes at equal quality against a JPEG 4:2:0 pyramid, level 0: {', '.join(rates)}\n"
+        f"{drifts}"
         f"  {measured['caution']}\n"
         f"  {summary['report']}"
     )

@@ -81,6 +81,7 @@ def _write_attachments(job: ExportJob, folder: Path) -> None:
         "vendor": about.vendor,
     }
     properties["compressions"] = [compression.to_json() for compression in job.history]
+    properties["properties"] = dict(sorted(about.properties.items()))
     (folder / "properties.json").write_text(json.dumps(properties, ensure_ascii=False, indent=2), "utf-8")
     if job.icc_profile:
         (folder / "icc_profile.icc").write_bytes(job.icc_profile)

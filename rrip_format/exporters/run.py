@@ -1,4 +1,4 @@
-"""Export a container to formats that need no RRIP software: pyramidal TIFF, OME-TIFF and Deep Zoom."""
+"""Export a container to formats that need no RRIP software: pyramidal TIFF, OME-TIFF, SVS and Deep Zoom."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ __all__ = ["export"]
 
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _TIFF_SUFFIXES = (".tif", ".tiff")
+_SVS_SUFFIX = ".svs"
 _DEEPZOOM_SUFFIX = ".dzi"
 
 
@@ -43,15 +44,16 @@ def export(
 ) -> int:
     """Write all levels of a slide as an ordinary image file.
 
-    Only a few tiles at a time are in memory. Pixel size, ICC profile and thumbnail are copied.
+    Only a few tiles at a time are in memory. Pixel size, objective, ICC profile, thumbnail and properties
+    are copied.
 
     Parameters
     ----------
     source : str or path-like
         Path or URL of a container.
     target : str or path-like
-        ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.dzi``: Deep Zoom, a
-        file and a folder of tiles. It appears when it is complete.
+        ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.svs``: TIFF in the
+        layout of an Aperio slide. ``*.dzi``: Deep Zoom, a file and a folder of tiles. It appears when it is complete.
     quality : int
         JPEG quality, 1 … 100; from 90 on chroma is not subsampled.
     label : bool
@@ -112,7 +114,8 @@ def _write(job: ExportJob, path: Path) -> None:
     if path.name.endswith(_DEEPZOOM_SUFFIX):
         write_deepzoom(job, path)
     else:
-        write_tiff(job, path, ome=path.name.endswith(_OME_SUFFIXES))
+        is_ome, is_svs = path.name.endswith(_OME_SUFFIXES), path.name.endswith(_SVS_SUFFIX)
+        write_tiff(job, path, "ome" if is_ome else "svs" if is_svs else "tiff")
 
 
 def _pictures(slide: Slide, *, label: bool) -> dict[str, NDArray[np.uint8]]:
@@ -137,8 +140,8 @@ def _check(target: Path, *, overwrite: bool) -> None:
     """Raise an error for a target that cannot be written, before anything is read."""
     if target.name.endswith(EXTENSIONS):
         raise TargetError(f"{target}: has the extension of RRIP containers; use 'rrip convert' to write those")
-    if not target.name.endswith((*_TIFF_SUFFIXES, _DEEPZOOM_SUFFIX)):
-        raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff or .dzi")
+    if not target.name.endswith((*_TIFF_SUFFIXES, _SVS_SUFFIX, _DEEPZOOM_SUFFIX)):
+        raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff, .svs or .dzi")
     if not target.parent.is_dir():
         raise TargetError(f"{target.parent}: there is no such folder; create it first")
     if target.is_dir():

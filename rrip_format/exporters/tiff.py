@@ -1,10 +1,10 @@
-"""Write ordinary pyramidal TIFF and OME-TIFF with tifffile."""
+"""Write ordinary pyramidal TIFF, OME-TIFF and the layout of Aperio slides with tifffile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..concurrency.pool import in_order_on
 from ..extras import needs
-from ..spec.metadata import history_text
+from ..slides.slide import Level
+from .descriptions import describe_aperio, describe_ome, describe_tiff
 from .tiles import ExportJob, export_side, level_grid
 
-__all__ = ["write_tiff"]
+__all__ = ["Form", "write_tiff"]
 
 _CLASSIC_BYTES = 1 << 31
 """Size of raw pixels up to which a classic TIFF is written; JPEG then stays far below its limit of 4 GiB."""
@@ -26,34 +27,71 @@ _BUFFER_BYTES = 1 << 25
 _REDUCED = 1
 """NewSubfileType of a smaller version of another picture."""
 
+_APERIO_KINDS = {"label": 1, "macro": 9}
+"""NewSubfileType of associated images in an Aperio slide."""
 
-def write_tiff(job: ExportJob, path: Path, *, ome: bool) -> None:
+_THUMBNAIL = 1024
+"""Longest side of the thumbnail that an Aperio slide has, px, where the container has none."""
+
+Form = Literal["tiff", "ome", "svs"]
+
+
+def write_tiff(job: ExportJob, path: Path, form: Form) -> None:
     """Write every level as JPEG tiles, finest first, then the associated images, one strip each.
 
     In an ordinary TIFF the levels are pages, which OpenSlide, libvips and GDAL recognise; in OME-TIFF they are SubIFDs
-    of the first page, as its specification requires.
+    of the first page, as its specification requires. An Aperio slide has its thumbnail as the second page, in strips.
+
+    Parameters
+    ----------
+    job : ExportJob
+    path : Path
+    form : {"tiff", "ome", "svs"}
     """
     with needs("convert", "writing TIFF"):
         import imagecodecs  # noqa: F401  (tifffile encodes with it)
         import tifffile
-    levels = job.slide.levels
+    levels, pictures = job.slide.levels, dict(job.pictures)
     pixels = sum(3 * level.width * level.height for level in levels)
-    with tifffile.TiffWriter(path, bigtiff=pixels > _CLASSIC_BYTES, ome=ome) as tiff:
+    side = export_side(job.slide.geometry)
+    with tifffile.TiffWriter(path, bigtiff=pixels > _CLASSIC_BYTES) as tiff:
         for level in levels:
             options = _options(job, level.mpp)
             if level.index:
                 options["subfiletype"] = _REDUCED
-            elif ome:
-                options |= {"subifds": len(levels) - 1, "metadata": _ome(job)}
-            else:
-                options["description"] = history_text(job.history)
-            side = export_side(job.slide.geometry)
+            elif form == "ome":
+                sizes = {name: picture.shape[:2] for name, picture in pictures.items()}
+                options["description"] = describe_ome(job, sizes)
+                options["subifds"] = len(levels) - 1
+            elif form == "tiff":
+                options["description"] = describe_tiff(job.about, job.history)
+            if form == "svs":
+                options["subfiletype"] = 0
+                options["description"] = _aperio_level(job, level)
             shape = level.height, level.width, 3
             tiff.write(_tiles(job, level.index), shape=shape, dtype="uint8", tile=(side, side), **options)
-        for name, picture in job.pictures.items():
+            if form == "svs" and level.index == 0:
+                small = pictures.pop("thumbnail", None)
+                small = job.slide.thumbnail(_THUMBNAIL) if small is None else small
+                what = f"-> {small.shape[1]}x{small.shape[0]} -"
+                described = describe_aperio(job.slide.geometry.shape(0), job.about, what)
+                tiff.write(small, rowsperstrip=small.shape[0], **_options(job, None), description=described)
+        for name, picture in pictures.items():
             options = _options(job, None)
-            options |= {"metadata": {"axes": "YXS", "Name": name}} if ome else {"description": name}
+            if form == "svs":
+                options["description"] = describe_aperio(picture.shape[:2], None, name)
+                options["subfiletype"] = _APERIO_KINDS.get(name, _REDUCED)
+            elif form == "tiff":
+                options["description"] = name
             tiff.write(picture, rowsperstrip=picture.shape[0], **options)
+
+
+def _aperio_level(job: ExportJob, level: Level) -> bytes:
+    """Return the description of a level in an Aperio slide."""
+    side, (height, width) = export_side(job.slide.geometry), job.slide.geometry.shape(0)
+    smaller = f" -> {level.width}x{level.height}" if level.index else ""
+    what = f"[0,0 {width}x{height}] ({side}x{side}){smaller} JPEG/YCC Q={job.quality}"
+    return describe_aperio((height, width), job.about, what, () if level.index else job.history)
 
 
 def _options(job: ExportJob, mpp: tuple[float, float] | None) -> dict[str, Any]:
@@ -73,16 +111,6 @@ def _options(job: ExportJob, mpp: tuple[float, float] | None) -> dict[str, Any]:
     if job.icc_profile:
         options["iccprofile"] = job.icc_profile
     return options
-
-
-def _ome(job: ExportJob) -> dict[str, Any]:
-    """Return OME's description of the slide."""
-    about = job.about
-    found: dict[str, Any] = {"axes": "YXS", "Name": about.source_name}
-    for axis, size in zip("XY", about.mpp or (), strict=False):
-        found |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    found["Description"] = history_text(job.history)
-    return found
 
 
 def _tiles(job: ExportJob, level: int) -> Iterator[NDArray[np.uint8]]:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from ..concurrency.pool import in_order
 from ..containers.base import Container
 from ..core.colour import LUMA_WEIGHTS
-from ..errors import RripError
+from ..errors import RripError, SecondOpinionError
 from ..extras import needs
+from ..second_reader.check import SecondOpinion, check_source
 from ..slides.slide import Slide
 from ..sources import Source
 from ..tuning.sampling import read_families
 from .findings import Finding
 
-__all__ = ["Comparison", "check_size", "compare"]
+__all__ = ["Comparison", "check_reading", "check_size", "compare"]
 
 Image = NDArray[np.uint8]
 
@@ -118,6 +119,14 @@ def check_size(container: Container, source: Source) -> Finding | None:
         return None
     found, wanted = (f"{size.width} x {size.height} px" for size in (geometry, info))
     return Finding("source.size", "0/zarr.json", f"level 0 has {found}", expected=f"{wanted}, the size of {info.name}")
+
+
+def check_reading(source: Source) -> SecondOpinion | Finding:
+    """Ask another library for a few blocks of a slide: what it says, or what is wrong where it reads something else."""
+    try:
+        return check_source(source)
+    except SecondOpinionError as error:
+        return Finding("source.reading", "", str(error))
 
 
 def compare(
