@@ -13,8 +13,8 @@ from conftest import tissue
 from kinds import ICC, MPP
 
 import rrip_format
+from rrip_format.containers.creating import open_writer
 from rrip_format.containers.opening import open_container
-from rrip_format.containers.writer import open_writer
 from rrip_format.exporters.run import export
 from rrip_format.family.jpeg import encode
 from rrip_format.second_reader.check import check_source
