@@ -33,8 +33,10 @@ def info(
     ----------
     path : str, path-like or store
         Path or URL of a folder, zip archive or TIFF file, or a store with a container at its root.
-    storage_options, store
-        As those of :func:`rrip_format.open`.
+    storage_options : mapping, optional
+        Options of the file system of a URL, as for :func:`rrip_format.open`.
+    store : obstore or Zarr store, optional
+        Store in which the path is a key, as for :func:`rrip_format.open`.
 
     Returns
     -------

@@ -33,8 +33,10 @@ def imread(
         0 is the finest.
     region : (y, x, height, width), optional
         Rectangle in px of that level; the whole level if not given.
-    storage_options, store
-        As those of :func:`rrip_format.open`.
+    storage_options : mapping, optional
+        Options of the file system of a URL, as for :func:`rrip_format.open`.
+    store : obstore or Zarr store, optional
+        Store in which the path is a key, as for :func:`rrip_format.open`.
 
     Returns
     -------

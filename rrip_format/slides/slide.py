@@ -35,8 +35,12 @@ class Slide(TileReader):
     source : path, URL, store or Container
         A folder, a zip archive, a TIFF file, local or remote; a Zarr or obstore store with a container at its root; or
         what has been opened already.
-    storage_options, store, cache_mib
-        As those of :func:`open_slide`.
+    storage_options : mapping, optional
+        Options of the file system of a URL, as for :func:`rrip_format.open`.
+    store : obstore or Zarr store, optional
+        Store in which the path is a key, as for :func:`rrip_format.open`.
+    cache_mib : float, optional
+        Cache of a remote container, MiB, as for :func:`rrip_format.open`.
 
     Attributes
     ----------

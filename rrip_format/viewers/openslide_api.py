@@ -85,8 +85,12 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     ----------
     filename : str or path-like
         Path or URL of a container: a folder, a zip archive or a TIFF file.
-    storage_options, store, cache_mib
-        As those of :func:`rrip_format.open`.
+    storage_options : mapping, optional
+        Options of the file system of a URL, as for :func:`rrip_format.open`.
+    store : obstore or Zarr store, optional
+        Store in which the path is a key, as for :func:`rrip_format.open`.
+    cache_mib : float, optional
+        Cache of a remote container, MiB, as for :func:`rrip_format.open`.
 
     Raises
     ------

@@ -47,8 +47,12 @@ class RripStore(Store):
     zarr_format : int
         3: the hierarchy of the Zarr binding. 2: the same levels as NGFF 0.4, whose chunks the numcodecs codec
         ``rrip`` decodes.
-    storage_options, store, cache_mib
-        As those of :func:`rrip_format.open`.
+    storage_options : mapping, optional
+        Options of the file system of a URL, as for :func:`rrip_format.open`.
+    store : obstore or Zarr store, optional
+        Store in which the path is a key, as for :func:`rrip_format.open`.
+    cache_mib : float, optional
+        Cache of a remote container, MiB, as for :func:`rrip_format.open`.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import BRIEF, slide_image, tile_path
+from conftest import BRIEF, slide_image, tile_path, tissue
 from kinds import serve
 from pages import ALL, GUIDES, REPOSITORY, Block, blocks, words
 
@@ -48,6 +48,13 @@ def made(tmp_path_factory) -> SimpleNamespace:
     tiles = {"tile": (256, 256), "compression": "jpeg", "photometric": "ycbcr", "subsampling": (1, 1)}
     tifffile.imwrite(folder / "slide.svs", slide_image(), **tiles, description=about, metadata=None)
     shutil.copy(folder / "slide.svs", folder / "S12-3456.svs")
+    with tifffile.TiffWriter(folder / "stack.tif") as writer:
+        for seed in range(3):
+            writer.write(tissue(150, 200, seed), photometric="rgb", metadata=None)
+    with tifffile.TiffWriter(folder / "slide.ome.tif", ome=True) as writer:
+        for seed in range(2):
+            named = {"axes": "YXS", "Name": f"Region {seed + 1}"}
+            writer.write(tissue(150, 200, seed), photometric="rgb", metadata=named)
     rrip_format.convert(folder / "slide.svs", folder / "slide.rrip.zarr", BRIEF, workers=1)
     for kind in ("zarr.zip", "tif"):
         invoke(["convert", str(folder / "slide.rrip.zarr"), str(folder / f"slide.rrip.{kind}")])

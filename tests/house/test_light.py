@@ -36,7 +36,13 @@ def test_reading_imports_no_package_of_an_extra():
 
 def test_what_is_hidden_is_what_extras_bring():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    modules = {"openslide-python": "openslide", "pillow": "PIL", "scikit-image": "skimage"}
+    modules = {
+        "openslide-python": "openslide",
+        "pillow": "PIL",
+        "scikit-image": "skimage",
+        "bioio-base": "bioio_base",
+        "large-image": "large_image",
+    }
     indirect = {"openslide-bin", "pyvips-binary", "rrip-format"}
     extras = {
         name: {line.partition(">")[0].partition("[")[0] for line in lines}

@@ -25,22 +25,27 @@ VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors" / "containers
 EXTRAS = {
     "PIL",
     "aiohttp",
+    "bioio_base",
     "bjontegaard",
     "dask",
     "distributed",
     "fsspec",
     "imagecodecs",
+    "large_image",
     "matplotlib",
     "napari",
+    "obstore",
     "openslide",
     "pooch",
     "pydicom",
     "pyvips",
     "requests",
+    "s3fs",
     "scipy",
     "skimage",
     "ssimulacra2",
     "tifffile",
+    "xarray",
 }
 ZARRS_OWN = {"fsspec"}
 """What Zarr imports by itself where it is installed."""
