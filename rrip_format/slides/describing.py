@@ -33,8 +33,8 @@ def info(
     ----------
     path : str, path-like or store
         Path or URL of a folder, zip archive or TIFF file, or a store with a container at its root.
-    storage_options, store
-        As those of :func:`rrip_format.open`.
+    storage_options, store : mapping and store, optional
+        As for :func:`rrip_format.open`.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def _label_pictures(slide: Slide) -> Iterator[str]:
 
 
 def _sizes(slide: Slide) -> list[tuple[str, int]] | None:
-    """Keys and sizes of all that is stored; None for a folder on a server that has no lists."""
+    """Return the keys and sizes of all that is stored; None for a remote folder that cannot be listed."""
     try:
         found = list(slide.container.sizes())
     except StorageError:

@@ -85,8 +85,8 @@ class RripSlide(openslide.AbstractSlide):  # type: ignore[misc]  # as above
     ----------
     filename : str or path-like
         Path or URL of a container: a folder, a zip archive or a TIFF file.
-    storage_options, store, cache_mib
-        As those of :func:`rrip_format.open`.
+    storage_options, store, cache_mib : mapping, store and float, optional
+        As for :func:`rrip_format.open`.
 
     Raises
     ------

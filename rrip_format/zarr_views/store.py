@@ -47,8 +47,8 @@ class RripStore(Store):
     zarr_format : int
         3: the hierarchy of the Zarr binding. 2: the same levels as NGFF 0.4, whose chunks the numcodecs codec
         ``rrip`` decodes.
-    storage_options, store, cache_mib
-        As those of :func:`rrip_format.open`.
+    storage_options, store, cache_mib : mapping, store and float, optional
+        As for :func:`rrip_format.open`.
 
     Raises
     ------
