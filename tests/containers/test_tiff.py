@@ -311,7 +311,7 @@ BAD = {
     "classic TIFF": (lambda t: t.put(2, 42, form="H"), FormatError, "little-endian BigTIFF"),
     "big-endian": (lambda t: t.data.__setitem__(slice(4), b"MM\0+"), FormatError, "little-endian BigTIFF"),
     "odd offset size": (lambda t: t.put(4, 4, form="H"), FormatError, "little-endian BigTIFF"),
-    "never finished": (lambda t: t.put(8, 0), FormatError, "not written to the end"),
+    "never finished": (lambda t: t.put(8, 0), FormatError, "writing was not finished"),
     "first IFD outside": (lambda t: t.put(8, 1 << 62), DamagedError, "truncated"),
     "first IFD in the header": (lambda t: t.put(8, 8), DamagedError, "first IFD"),
     "first IFD in a tile": (lambda t: t.put(8, 1000), RripError, "."),
