@@ -385,7 +385,7 @@ def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_pat
     monkeypatch.setattr(
         f"rrip_format.{'conversion.pipeline' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
     )
-    with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to what its encoder expects"):
+    with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to the pixels that its encoder expects"):
         rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)
     assert not (tmp_path / "a.rrip.tif").exists()
     rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1, verify=False)

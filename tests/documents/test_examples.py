@@ -48,6 +48,10 @@ def made(tmp_path_factory) -> SimpleNamespace:
     tiles = {"tile": (256, 256), "compression": "jpeg", "photometric": "ycbcr", "subsampling": (1, 1)}
     tifffile.imwrite(folder / "slide.svs", slide_image(), **tiles, description=about, metadata=None)
     shutil.copy(folder / "slide.svs", folder / "S12-3456.svs")
+    with tifffile.TiffWriter(folder / "stack.tif") as stack, tifffile.TiffWriter(folder / "slide.ome.tif") as ome:
+        for number in (1, 2, 3):
+            stack.write(slide_image(), photometric="rgb", metadata=None)
+            ome.write(slide_image(), photometric="rgb", metadata={"Name": f"Region {number}"})
     rrip_format.convert(folder / "slide.svs", folder / "slide.rrip.zarr", BRIEF, workers=1)
     for kind in ("zarr.zip", "tif"):
         invoke(["convert", str(folder / "slide.rrip.zarr"), str(folder / f"slide.rrip.{kind}")])
