@@ -1,1 +1,1 @@
-"""One protocol of containers, and its three bindings: Zarr in a folder or a zip archive, and BigTIFF."""
+"""Read and write containers: Zarr in a folder or a zip archive, and BigTIFF, behind one interface."""

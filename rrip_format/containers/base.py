@@ -1,6 +1,6 @@
-"""What holds a slide: one small protocol, and what its three bindings share (spec sections 9 and 10).
+"""The interface of all containers, and what the three bindings share (spec sections 9 and 10).
 
-Nothing above this module knows whether tiles come from a folder, a zip archive, a TIFF file or a server.
+Code that uses this interface need not know whether tiles come from a folder, a zip archive, a TIFF file or a server.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ..errors import ChecksumError, FormatError, LimitError, NotFoundError, StorageError
 from ..spec.attachments import ICC_NAME, attachment_checksum, attachment_title, known_attachments
+from ..spec.geometry import Place
 from ..spec.limits import check_limit
 from ..spec.metadata import Metadata, parse_metadata
 
@@ -33,28 +34,25 @@ __all__ = [
 ]
 
 _MAX_DIGITS = 400
-"""Of a whole number in JSON; those of the metadata have 16 (spec section 8.1)."""
-
-Place = tuple[int, int, int]
-"""Level, row and column of a tile."""
-
+"""Most digits of a whole number in JSON; those of the metadata have 16 (spec section 8.1)."""
 
 Tiles = list[bytes | None]
-"""Stored tiles in the order in which they were asked for, unchecked, None where there is none."""
+"""Stored tiles in the requested order, unchecked; None for absent ones."""
 
 
 class Container(ABC):
-    """A slide's stored tiles and what belongs to them; thread-safe, picklable, safe to use after a fork.
+    """The stored tiles of a slide and everything that belongs to them; thread-safe, picklable, fork-safe.
 
     Attributes
     ----------
     name : str
         Path or URL.
     metadata : Metadata
+        Contents of the object ``rrip`` (spec section 8).
     is_remote : bool
-        Whether reading waits for a server; then ask for many tiles at once.
+        Whether reading waits for a server, so that many tiles should be requested at once.
     is_file : bool
-        Whether all of it is one file, in which :meth:`locate` finds tiles.
+        Whether it is a single file, in which :meth:`locate` finds tiles.
     has_documents : bool
         Whether it has ``zarr.json`` documents, which :meth:`document` reads.
     """
@@ -67,53 +65,53 @@ class Container(ABC):
     is_remote: bool
 
     def read_tile(self, level: int, row: int, col: int) -> bytes | None:
-        """A stored tile, unchecked, None where there is none.
+        """Read a stored tile without checking it; None if it does not exist.
 
         Raises
         ------
         StorageError, DamagedError
-            If its bytes cannot be had.
+            If the tile cannot be read.
         """
         return self.read_tiles([(level, row, col)])[0]
 
     @abstractmethod
     def read_tiles(self, places: Sequence[Place]) -> Tiles:
-        """Several tiles, at the same time where that is faster."""
+        """Read several tiles, concurrently where that is faster."""
 
     def tile_sizes(self, places: Sequence[Place]) -> list[int | None]:
-        """Bytes of several tiles, None where there is none; of a server they are not read for that."""
+        """Return the sizes of tiles in bytes, None for absent ones; remote tiles are not read for that."""
         return [None if tile is None else len(tile) for tile in self.read_tiles(places)]
 
     async def fetch_tiles(self, places: Sequence[Place]) -> Tiles:
-        """The same in any event loop; of a local container it does not wait."""
+        """Read several tiles from any event loop; local containers are read synchronously."""
         return self.read_tiles(places)
 
     def stream_tiles(self, groups: Sequence[Sequence[Place]]) -> Iterator[tuple[int, Tiles]]:
-        """(position, tiles) of groups of places, each as soon as it is whole, in any order and in bounded memory."""
+        """Yield (position, tiles) of groups of tiles as each is complete, in any order and bounded memory."""
         for position, places in enumerate(groups):
             yield position, self.read_tiles(places)
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:  # noqa: ARG002
-        """(offset, length) of a stored tile in the file, None where there is none.
+        """Return (offset, length) of a stored tile in the file; None if it does not exist.
 
         Raises
         ------
         StorageError
-            If the container is no single file.
+            If the container is not a single file.
         """
-        raise StorageError(f"{self.name}: is no single file; Zarr reads it without references")
+        raise StorageError(f"{self.name}: is not a single file; Zarr reads it without references")
 
     def document(self, key: str) -> bytes | None:  # noqa: ARG002
-        """A ``zarr.json`` as it is stored, None where there is none."""
+        """Read a stored ``zarr.json``; None if it does not exist."""
         return None
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """(rule, key, what was found) of what readers pass over and a validator does not."""
+        """Yield (rule, key, what was found) of faults that readers ignore but a validator reports."""
         yield from ()
 
     @abstractmethod
     def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or the JPEG file of an associated image; None if there is none.
+        """Read the ICC profile or the JPEG file of an associated image; None if it does not exist.
 
         Raises
         ------
@@ -123,7 +121,7 @@ class Container(ABC):
 
     @abstractmethod
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything that is stored; tiles have their Zarr keys, whatever the container.
+        """Yield (key, bytes) of everything that is stored; tiles have Zarr keys in every kind of container.
 
         Raises
         ------
@@ -132,7 +130,7 @@ class Container(ABC):
         """
 
     def make_store(self) -> Store | None:
-        """A read-only Zarr store of what is stored, None where that is no Zarr hierarchy."""
+        """Make a read-only Zarr store of the container; None if it is not a Zarr hierarchy."""
         return None
 
     @abstractmethod
@@ -141,12 +139,12 @@ class Container(ABC):
 
 
 def read_attachment(container: Container, name: str) -> bytes:
-    """An attachment that the metadata list (spec section 8.7).
+    """Read an attachment that the metadata list (spec section 8.7).
 
     Raises
     ------
     ChecksumError
-        If it is not there or not the listed one.
+        If it is missing, or differs from the listed one.
     """
     what, data = f"{container.name}: {attachment_title(name)}", container.attachment(name)
     if data is None:
@@ -161,25 +159,25 @@ def read_attachment(container: Container, name: str) -> bytes:
 
 
 def read_icc_profile(container: Container) -> bytes | None:
-    """The ICC profile that the metadata list, None if they list none; errors as in :func:`read_attachment`."""
+    """Read the ICC profile; None if the metadata list none. Raises as :func:`read_attachment`."""
     return read_attachment(container, ICC_NAME) if ICC_NAME in container.metadata.attachments else None
 
 
 def read_associated(container: Container) -> dict[str, bytes]:
-    """JPEG files of the associated images that the metadata list; errors as in :func:`read_attachment`."""
+    """Read the JPEG files of all listed associated images. Raises as :func:`read_attachment`."""
     names = known_attachments(container.metadata.attachments)
     return {name: read_attachment(container, name) for name in names if name != ICC_NAME}
 
 
 def load_json(data: bytes, what: str) -> Any:
-    """Parse JSON that comes from a file, in memory and time that the limits bound (spec section 12).
+    """Parse JSON from a file within the limits of memory and time (spec section 12).
 
     Raises
     ------
     FormatError
-        If it is no JSON in UTF-8.
+        If it is not JSON in UTF-8.
     LimitError
-        If it has too many bytes or values, or they are nested too deeply.
+        If it has too many bytes or values, or is nested too deeply.
     """
     check_limit("metadata_bytes", len(data), what, rule="limit.metadata")
     check_limit("metadata_marks", sum(map(data.count, (b",", b"[", b"{", b'"', b"\\"))), what, rule="limit.metadata")
@@ -199,14 +197,14 @@ def load_json(data: bytes, what: str) -> Any:
 
 
 def _parse_int(digits: str) -> int:
-    """A whole number, unless it is so long that a few of them would take seconds."""
+    """Parse a whole number; reject very long ones, because a few of them would take seconds."""
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"a number has {len(digits)} digits")
     return int(digits)
 
 
 def parse_root(data: bytes | None, name: str) -> Metadata:
-    """The metadata in the root's ``zarr.json`` (spec section 9.2)."""
+    """Parse the metadata in the ``zarr.json`` of the root (spec section 9.2)."""
     if data is None:
         raise FormatError(
             f"{name}: has no zarr.json, so it is not an RRIP container or an incomplete one", rule="metadata.absent"
@@ -220,12 +218,12 @@ def parse_root(data: bytes | None, name: str) -> Metadata:
 
 
 def reopen(open_again: Callable[[str], Container], name: str, uuid: UUID) -> Container:
-    """Open a local container again, in another process.
+    """Open a local container again in another process.
 
     Raises
     ------
     StorageError
-        If another one has taken its place, or nothing.
+        If it was replaced or removed.
     """
     try:
         container = open_again(name)
@@ -238,7 +236,7 @@ def reopen(open_again: Callable[[str], Container], name: str, uuid: UUID) -> Con
 
 
 def restore(kind: type[Container], state: dict[str, Any]) -> Container:
-    """Make a remote container of what another process knows of it, without a request."""
+    """Recreate a remote container in another process from its pickled state, without a request."""
     container = kind.__new__(kind)
     container.__dict__.update(state)
     return container

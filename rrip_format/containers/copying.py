@@ -1,4 +1,4 @@
-"""From one kind of container to another: tiles are copied byte for byte, never decoded (spec section 10.9)."""
+"""Copy a container to another kind of container; tiles are copied byte for byte (spec section 10.9)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from .writer import ContainerWriter
 __all__ = ["Stripping", "transmux"]
 
 _BATCH = 96
-"""Tiles that are read at once and held in memory."""
+"""Tiles that are read together and held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stripping:
-    """What a copy leaves out, if anything: what may identify a patient (spec section 8.8).
+    """Identifying information that a copy keeps; the rest of it is removed (spec section 8.8).
 
     Parameters
     ----------
     label : bool
-        Keep images that show the label, or may show it.
+        Whether images are kept that show the label, or may show it.
     identifiers : bool
-        Keep the name of the source and all properties.
+        Whether the name of the source and all properties are kept.
     """
 
     label: bool = False
@@ -55,17 +55,18 @@ def transmux(
     Parameters
     ----------
     source : path or URL
+        The container to copy.
     target : path or URL
-        Its extension says which kind; it appears when it is complete.
+        The copy; its extension selects the kind of container. It appears when it is complete.
     overwrite : bool
         Replace a container at the target.
     verify : bool
-        Read every tile back, and compare.
+        Read every tile back and compare it.
     strip : Stripping, optional
-        Leave out what may identify a patient; a macro image that cannot be looked at, because Pillow is not installed,
-        too. Tiles and UUID stay.
+        Remove information that may identify a patient; without Pillow also any macro image, because it cannot be
+        checked. Tiles and UUID stay.
     progress : callable, optional
-        Called with (tiles done, tiles in all).
+        Called with (tiles done, number of tiles).
 
     Returns
     -------
@@ -75,9 +76,9 @@ def transmux(
     Raises
     ------
     DamagedError
-        If a tile of the source is missing or damaged: damage is not copied. Or if one does not read back as written.
+        If a tile of the source is missing or damaged, or a written tile does not read back unchanged.
     TargetError
-        If the target cannot be written, or is there and `overwrite` is not set.
+        If the target cannot be written, or exists and `overwrite` is not set.
     """
     container = open_container(source, Access().without_cache())
     try:
@@ -111,11 +112,11 @@ def _check(writer: ContainerWriter, written: list[tuple[Span, bytes]]) -> None:
     writer.flush()
     for span, tile in written:
         if span.read() != tile:
-            raise DamagedError(f"{span.path} does not read back as it was written; look at the disk")
+            raise DamagedError(f"{span.path} does not read back as it was written; check the disk")
 
 
 def _tiles(container: Container) -> Iterator[list[tuple[Place, bytes | None]]]:
-    """(place, checked tile or None where it is empty) of every tile, some at a time."""
+    """Yield batches of (place, checked tile) of all tiles; None stands for an empty one."""
     coding = container.metadata.coding
     places = file_order(coding.geometry)
     while batch := list(islice(places, _BATCH)):

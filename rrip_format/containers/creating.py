@@ -1,4 +1,4 @@
-"""The writer that fits a target, and what keeps a target from being written (spec section 9.5)."""
+"""Choose the writer for a target, and check that the target can be written (spec section 9.5)."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from .writer import ContainerWriter, ZarrWriter
 __all__ = ["check_room", "check_target", "open_writer"]
 
 _ENTRY_BYTES = 46 + 12
-"""Most bytes of a member in the directory of an archive, besides its name: beyond 2 GiB its offset takes 12 more."""
+"""Most bytes of a directory entry besides the name; offsets beyond 2 GiB take 12 bytes more."""
 
 _REST_BYTES = 1 << 13
-"""More than what documents, attachments and the end of the directory take in it."""
+"""Bytes reserved in the directory for documents, attachments and the end record."""
 
 
 def check_target(target: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Refuse a target that cannot be written, before any work is done.
+    """Raise `TargetError` if a target cannot be written, before any work is done.
 
     Parameters
     ----------
     target : path or URL
-        Of a bucket.
+        A local path, or a URL in a bucket.
     overwrite : bool
-        Whether a container may be there.
+        Whether an existing container may be replaced.
 
     Raises
     ------
     TargetError
-        If its extension is unknown, its folder is missing or not writable, something is there and `overwrite` is not
-        set, or what is there is not an RRIP container.
+        If its extension is unknown, its folder is missing or not writable, it exists and `overwrite` is not set, or it
+        exists and is not an RRIP container.
     """
     name = local_name(os.fsdecode(target))
     if is_bucket(name):
@@ -59,13 +59,13 @@ def _check_name(name: str, title: object) -> None:
 
 
 def _check_bucket(url: str, *, overwrite: bool) -> None:
-    """Refuse a target in a bucket; nothing is known of whether it may be written until it is."""
+    """Check a target in a bucket; whether it can be written is known only after writing."""
     _check_name(name_in(url), url)
     remote, path = connect_target(url)
     try:
         found = is_there(remote, f"{path}/zarr.json" if url.rstrip("/").endswith(FOLDER) else path)
     except StorageError as error:
-        raise TargetError(f"{url}: cannot be looked at: {error}") from error
+        raise TargetError(f"{url}: cannot find out whether it exists: {error}") from error
     if found and not overwrite:
         raise TargetError(f"{url}: already exists; remove it or pass --overwrite")
     if found:
@@ -80,7 +80,7 @@ def _check_bucket(url: str, *, overwrite: bool) -> None:
 def _check_local(target: Path, *, overwrite: bool) -> None:
     _check_name(target.name, target)
     if "\0" in str(target):
-        raise TargetError(f"{str(target)!r}: a name cannot have a zero character")
+        raise TargetError(f"{str(target)!r}: the name contains a null character; choose another name")
     if not os.path.isdir(target.parent):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
         raise TargetError(f"{target.parent}: no such folder; make it first")
     if not os.access(target.parent, os.W_OK):
@@ -96,19 +96,19 @@ def _check_local(target: Path, *, overwrite: bool) -> None:
 def check_room(
     target: str | os.PathLike[str], geometry: Geometry, is_empty: Callable[[int, int, int], bool] | None = None
 ) -> None:
-    """Refuse an archive of so many members that readers would refuse its directory, before any work is done.
+    """Raise `TargetError` if a zip archive would have more members than readers accept, before any work is done.
 
     Parameters
     ----------
     target : path or URL
     geometry : Geometry
     is_empty : callable, optional
-        Whether the tile at a level, row and column is not stored; none is taken for empty where that is not known yet.
+        Whether the tile at a level, row and column is empty; by default no tile is assumed to be.
 
     Raises
     ------
     TargetError
-        If its directory might have more bytes than readers accept (spec section 12).
+        If its directory may be larger than readers accept (spec section 12).
     """
     if not os.fsdecode(target).rstrip("/").endswith(ZIP):
         return
@@ -120,13 +120,13 @@ def check_room(
                 room -= _ENTRY_BYTES + len(tile_key(level, *place))
             if room < 0:
                 raise TargetError(
-                    f"{target}: an archive of so many tiles may need a directory of more than {most} bytes, which "
-                    f"readers refuse; write a folder ({FOLDER}) or a TIFF file ({TIFF[0]}) instead"
+                    f"{target}: a zip archive of so many tiles may need a directory larger than {most} bytes, which "
+                    f"readers reject; write a folder ({FOLDER}) or a TIFF file ({TIFF[0]}) instead"
                 )
 
 
 def _is_container(target: Path) -> bool:
-    """Whether a target is what this package writes, damaged or not, so that replacing it loses nothing else."""
+    """Return whether a target was written by this package, even if damaged, so that it may be replaced."""
     try:
         open_container(target).close()
     except NewerFormatError:
@@ -139,7 +139,7 @@ def _is_container(target: Path) -> bool:
 
 
 def _has_our_traces(target: Path) -> bool:
-    """Whether a folder or zip archive that does not open has an ``rrip`` attribute, or a tile as its first member."""
+    """Return whether a damaged folder has an ``rrip`` attribute, or a damaged archive begins with a tile."""
     try:
         with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
             data = file.read(limit("metadata_bytes") if target.is_dir() else 1 << 8)
@@ -154,20 +154,20 @@ def _has_our_traces(target: Path) -> bool:
 def open_writer(
     target: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False, verify: bool = True
 ) -> ContainerWriter:
-    """The writer that fits a target's extension.
+    """Open the writer that matches a target's extension.
 
     Parameters
     ----------
     target : path or URL
         ``*.rrip.zarr``, ``*.rrip.zarr.zip``, ``*.rrip.tif``, ``*.rrip.tiff`` or ``*.rrip``; it appears when it is
-        complete. What is for a bucket is made in a local folder, and sent then
+        complete. A container for a bucket is written to a local folder and uploaded at the end
         (:class:`~rrip_format.storage.bucket.BucketPlace`).
     overwrite : bool
-        Replace a container that is already there, once the new one is complete.
+        Replace an existing container once the new one is complete.
     resume : bool
-        Keep what an interrupted run has left, for the caller to look at, instead of removing it.
+        Keep the files of an interrupted run for the caller, instead of removing them.
     verify : bool
-        Read back what is sent to a bucket.
+        Read back everything that is uploaded to a bucket.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def open_writer(
         place = Workplace(Path(name), overwrite=overwrite)
     target = place.target
     try:
-        if not (resume and read_journal(place.journal)):  # what no journal speaks of may be of another slide
+        if not (resume and read_journal(place.journal)):  # files without a journal may be of another slide
             with as_target_error(target):
                 place.clear()
         if target.name.endswith((*TIFF, SEALED)):

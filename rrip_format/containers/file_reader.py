@@ -1,4 +1,4 @@
-"""What the readers of containers in one file share: many tiles planned together, of several callers at a time too."""
+"""What the readers of single-file containers share: tile reads are merged, also those of concurrent callers."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .order import BLOCK_PX
 __all__ = ["FileContainer"]
 
 _WAIT_SECONDS = 0.002
-"""How long the first of several callers waits for the others."""
+"""Seconds that the first of several callers waits for the others."""
 
 _MANY, _MOMENT_SECONDS = 6, 0.5
-"""Where so many tiles near each other are wanted within a moment, their neighbours are read too."""
+"""Neighbours are read too after this many tiles near each other were requested within this many seconds."""
 
 _LEAST_CACHE = 1 << 22
-"""Bytes that have to be kept for that to be of use."""
+"""Smallest cache, bytes, with which reading neighbours is useful."""
 
 _MOST_OVERVIEWS = 64
-"""Tiles of an overview level that are read together, at most."""
+"""Most tiles of an overview level that are read together."""
 
 
 class FileContainer(Container):
@@ -50,7 +50,7 @@ class FileContainer(Container):
 
     @abstractmethod
     def range_of(self, place: Place) -> Range | None:
-        """Return the bytes to read for a tile, None where there is none.
+        """Return the byte range to read for a tile; None if the tile does not exist.
 
         Raises
         ------
@@ -59,11 +59,11 @@ class FileContainer(Container):
         """
 
     def tile_in(self, place: Place, data: bytes) -> bytes:  # noqa: ARG002
-        """Return the stored tile in the bytes that :meth:`range_of` has named."""
+        """Extract the stored tile from the bytes of :meth:`range_of`."""
         return data
 
     def read_tiles(self, places: Sequence[Place]) -> Tiles:
-        """Several tiles, neighbours in one request where the file is remote."""
+        """Read several tiles; neighbours share a request if the file is remote."""
         ranges = [self.range_of(place) for place in places]
         return self._cut(places, ranges, self._source.read_ranges(_there(ranges)))
 
@@ -75,7 +75,7 @@ class FileContainer(Container):
         ]
 
     async def fetch_tiles(self, places: Sequence[Place]) -> Tiles:
-        """The same in any event loop, together with what others ask for at that moment."""
+        """Read several tiles from any event loop, merged with the reads of other callers at that moment."""
         if not self.is_remote:
             return self.read_tiles(places)
         if self._gatherer is None or self._gatherer.process != os.getpid():
@@ -83,7 +83,7 @@ class FileContainer(Container):
         return await call(self._gatherer.fetch(places))
 
     def stream_tiles(self, groups: Sequence[Sequence[Place]]) -> Iterator[tuple[int, Tiles]]:
-        """(position, tiles) of groups of places, each as soon as it is whole."""
+        """Yield (position, tiles) of groups of tiles as each is complete."""
         if not self.is_remote:
             yield from super().stream_tiles(groups)
             return
@@ -110,7 +110,7 @@ class FileContainer(Container):
         self._source.close()
 
     def _state(self) -> dict[str, Any]:
-        """What another process needs to know of a remote container to open it without a request."""
+        """Return the pickled state of a remote container, with which it opens without a request."""
         return {**self.__dict__, "_gatherer": None}
 
 
@@ -122,9 +122,9 @@ _Caller = tuple[Sequence[Place], "asyncio.Future[Tiles]"]
 
 
 class _Gatherer:
-    """Makes one plan of what several callers ask for within a moment, as Zarr asks for chunks one by one.
+    """Merges the reads of callers within a short time, because Zarr asks for chunks one by one.
 
-    All of it happens in the loop of :mod:`rrip_format.storage.event_loop`.
+    All methods run in the loop of :mod:`rrip_format.storage.event_loop`.
     """
 
     def __init__(self, container: FileContainer, source: ByteSource) -> None:
@@ -137,7 +137,7 @@ class _Gatherer:
         self._recent: dict[tuple[int, int], float] = {}
 
     async def fetch(self, places: Sequence[Place]) -> Tiles:
-        """Read tiles, None where there is none."""
+        """Read tiles; None for absent ones."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Tiles] = loop.create_future()
         self._waiting.append((places, future))
@@ -152,18 +152,18 @@ class _Gatherer:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, callers: list[_Caller]) -> None:
-        """Read for all callers at once; where that fails, for each alone, so that each has its own error."""
+        """Read for all callers at once; if that fails, for each alone, so that each gets its own error."""
         places = [place for asked, _ in callers for place in asked]
         neighbours = self._neighbours(places) if places else []
         if neighbours:
-            async with self._turn:  # what is on its way for some may be what the next ones want
+            async with self._turn:  # the next callers may want what is being read for these
                 callers = await self._answer_all(callers, neighbours)
         elif len(callers) > 1:
             callers = await self._answer_all(callers, [])
         await asyncio.gather(*(self._answer_one(*caller) for caller in callers))
 
     async def _answer_all(self, callers: list[_Caller], neighbours: list[Place]) -> list[_Caller]:
-        """Read for all callers at once, and return those who have no answer."""
+        """Read for all callers at once, and return the callers that have no answer."""
         with suppress(RripError):
             places = [place for asked, _ in callers for place in asked]
             ranges = _there([self._container.range_of(place) for place in [*places, *neighbours]])
@@ -181,7 +181,7 @@ class _Gatherer:
             ranges = [self._container.range_of(place) for place in places]
             data = await self._source.fetch_ranges(_there(ranges))
             tiles = self._container._cut(places, ranges, data)  # noqa: SLF001
-        except Exception as error:  # noqa: BLE001  (it is told to the caller)
+        except Exception as error:  # noqa: BLE001  (passed to the caller)
             if not future.done():
                 future.set_exception(error)
         else:
@@ -189,7 +189,7 @@ class _Gatherer:
                 future.set_result(tiles)
 
     def _neighbours(self, places: Sequence[Place]) -> list[Place]:
-        """Return other tiles of the blocks, or of the overview level, of which many tiles have been wanted just now."""
+        """Return further tiles of blocks, or of an overview level, from which many tiles were just read."""
         coding = self._container.metadata.coding
         if getattr(self._source, "cache_bytes", 0) < _LEAST_CACHE:
             return []
@@ -204,13 +204,13 @@ class _Gatherer:
                 found += _tiles_of(coding.geometry, finest, top * step, left * step, step)
         good = []
         for place in found:
-            with suppress(RripError):  # damage is told to who asks for it
+            with suppress(RripError):  # damage is reported to callers that request the tile
                 if not coding.is_empty(*place) and self._container.range_of(place) is not None:
                     good.append(place)
         return good
 
     def _remember(self, level: int, places: Sequence[Place]) -> None:
-        """Note which tiles of a level were wanted within the last moments."""
+        """Record which tiles of a level were read recently."""
         now = time.monotonic()
         if level != self._level:
             self._level = level
@@ -220,7 +220,7 @@ class _Gatherer:
 
 
 def _tiles_of(geometry: Geometry, level: int, top: int, left: int, step: int) -> list[Place]:
-    """List what is read together with a tile: its block of families, or its level, if that is small."""
+    """List the tiles that are read together with a tile: its block of families, or its whole level if small."""
     if level > BASE_LEVEL:
         tiles = list(geometry.tiles(level))
         return [(level, *place) for place in tiles] if len(tiles) <= _MOST_OVERVIEWS else []

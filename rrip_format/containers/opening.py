@@ -1,4 +1,4 @@
-"""Opening any container by what it is (spec sections 9 and 10)."""
+"""Open any container by its content (spec sections 9 and 10)."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _FILE_SUFFIXES = (".tif", ".tiff", ".rrip", ".zip")
 
 
 def open_container(path: Any, access: Access | None = None) -> Container:
-    """Open a folder, a zip archive or a TIFF file by what it is; a URL by its extension, or else by what it is.
+    """Open a folder, zip archive or TIFF file by its content; a URL by its extension first.
 
     Parameters
     ----------
     path : path, URL or store
-        A key of the store, if `access` has one. A Zarr or obstore store alone has a container at its root.
+        A key if `access` has a store. A Zarr or obstore store must have the container at its root.
     access : Access, optional
-        How to reach it.
+        Options for remote containers.
 
     Raises
     ------
     NotFoundError
-        If nothing is there.
+        If it does not exist.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     StorageError
         If it cannot be read.
     TypeError
@@ -79,7 +79,7 @@ def _open_folder(name: str, access: Access) -> ZarrContainer:
 
 
 def open_file(source: ByteSource) -> Container:
-    """Open one file by its first bytes; it is closed if it holds no container."""
+    """Open a file by its first bytes; it is closed if it holds no container."""
     try:
         magic = source.read(0, min(4, source.size))
         if magic in TIFF_MAGIC:
@@ -93,7 +93,7 @@ def open_file(source: ByteSource) -> Container:
 
 
 def total_bytes(path: str | os.PathLike[str]) -> int:
-    """Add up all that is stored in a container, metadata too: the size that every command states.
+    """Return the size of a container including its metadata, as every command reports it.
 
     Raises
     ------

@@ -1,18 +1,16 @@
-"""In which order a writer puts tiles into one file, so that neighbours in the slide are neighbours in the file.
+"""The order of tiles in a file, in which neighbours in the slide are neighbours in the file.
 
-Nothing depends on it but the number of requests that a reader of a server makes (spec section 10.1).
+The order only affects how many requests a remote reader needs (spec section 10.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..spec.geometry import BASE_LEVEL, Geometry
+from ..spec.geometry import BASE_LEVEL, Geometry, Place
 
 __all__ = ["BLOCK_PX", "block_order", "file_order", "overview_order"]
 
-Place = tuple[int, int, int]
-"""Level, row and column of a tile."""
 
 BLOCK_PX = 2048
 """Side of a block of families, px of level 0."""
@@ -33,7 +31,7 @@ def overview_order(geometry: Geometry) -> Iterator[Place]:
 
 
 def file_order(geometry: Geometry) -> Iterator[Place]:
-    """Yield every tile: block by block, then the overviews, which are beside the index then."""
+    """Yield all tiles: block by block, then the overviews, so that those end up next to the index."""
     rows, cols = geometry.families
     step = max(1, BLOCK_PX // geometry.tile_side(0))
     for top in range(0, rows, step):

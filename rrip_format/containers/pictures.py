@@ -1,4 +1,4 @@
-"""Associated images as pixels."""
+"""Decode associated images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["AssociatedImages", "decode_picture", "shows_label"]
 
 
 class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
-    """Associated images by name, (height, width, 3) uint8 RGB, read and decoded when one is asked for.
+    """Associated images by name, (height, width, 3) uint8 RGB, each read and decoded on access.
 
-    Calling it gives the JPEG files instead, all of them.
+    Calling it returns all stored JPEG files by name.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
     Raises
     ------
     ChecksumError, DamagedError
-        When an image is asked for that is damaged.
+        On access to a damaged image.
     ExtraMissingError
-        When an image is asked for and the extra ``openslide`` is not installed.
+        On access to an image if the extra ``openslide`` is not installed.
     """
 
     def __init__(self, container: Container) -> None:
@@ -50,14 +50,14 @@ class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
         return len(self._names())
 
     def __call__(self) -> dict[str, bytes]:
-        """Read the JPEG files as they are stored."""
+        """Read the stored JPEG files."""
         return read_associated(self._container)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self) or 'none'})"
 
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """Tell (height, width) by name, px, from all the files, without decoding them."""
+        """Return (height, width) by name, px, from the headers of all JPEG files, without decoding them."""
         return {name: jpeg_shape(jpeg, f"the {name} image") for name, jpeg in self().items()}
 
     def _names(self) -> list[str]:
@@ -65,9 +65,9 @@ class AssociatedImages(Mapping[str, NDArray[np.uint8]]):
 
 
 def shows_label(container: Container, name: str) -> bool:
-    """Whether an associated image shows the label, or nothing tells that it does not.
+    """Return whether an associated image shows the label, or may show it.
 
-    One that would have to be looked at does where Pillow is not installed.
+    Without Pillow, an image that would have to be decoded for this counts as showing the label.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     jpeg : bytes
         A JPEG file.
     what : str
-        What to call it in errors.
+        Name for error messages.
 
     Returns
     -------
@@ -111,8 +111,8 @@ def decode_picture(jpeg: bytes, what: str) -> NDArray[np.uint8]:
     check_limit("attachment_px", height * width, what, rule="limit.attachment")
     try:
         with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
-            if image.size != (width, height):  # Pillow goes by the last of several frame headers
-                raise ValueError(f"it says {image.size[1]} x {image.size[0]} px too, beside {height} x {width}")
+            if image.size != (width, height):  # Pillow uses the last of several frame headers
+                raise ValueError(f"one header says {height} x {width} px, another {image.size[1]} x {image.size[0]}")
             return np.array(image.convert("RGB"))
     except MemoryError as error:
         raise LimitError(f"{what}: not enough memory to decode it") from error

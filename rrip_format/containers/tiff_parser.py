@@ -1,7 +1,7 @@
 """A small strict BigTIFF parser (spec section 10.8).
 
-Every number in a file may be a lie, so each is held against the size of the file before anything is read or
-allocated, and no directory is visited twice.
+Every number in a file may be wrong, so each is compared with the size of the file before anything is read or allocated,
+and no directory is visited twice.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from ..storage.byte_source import ByteSource
 __all__ = ["Field", "Ifd", "Index", "read_ifd", "read_start", "walk"]
 
 MAX_FIELDS = 128
-"""Most tags of one IFD that are accepted (spec section 12)."""
+"""Most tags that one IFD may have (spec section 12)."""
 
 FIRST_READ_BYTES = 1 << 16
-"""What is read at the first IFD at once: all directories and metadata of most files."""
+"""Bytes read at the first IFD, which hold all directories and metadata of most files."""
 
 REMOTE_READ_BYTES = 1 << 23
-"""From a server everything behind the first IFD is read at once up to this size: the index is mostly the file's end."""
+"""A remote file is read from the first IFD to its end up to this size, because the index is usually there."""
 
 WINDOW_BYTES = 1 << 25
-"""Tables of tiles are kept in memory up to this size; larger ones are read entry by entry."""
+"""Tile tables are kept in memory up to this size; larger ones are read entry by entry."""
 
 _SIZES = {int(kind): kind.size for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where the values of one tag are."""
+    """The type, number and position of a tag's values."""
 
     kind: int
     count: int
@@ -40,13 +40,13 @@ class Field:
 
     @property
     def size(self) -> int:
-        """Bytes of all values; zero for a kind that this binding does not use."""
+        """Size of all values in bytes; 0 for a type that this binding does not use."""
         return self.count * _SIZES.get(self.kind, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ifd:
-    """One directory: where it is, its fields by tag, the offset of the next."""
+    """One directory: its offset, its fields by tag, and the offset of the next one."""
 
     offset: int
     fields: dict[int, Field]
@@ -54,7 +54,7 @@ class Ifd:
 
 
 class Index:
-    """The part of the file that says where everything is, as far as it is in memory; the rest is read on demand.
+    """The directories and tile tables of the file; small ones are kept in memory, others are read on demand.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ class Index:
         self._windows = [(start, source.read(start, first))]
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`."""
+        """Read exactly `length` bytes from `offset`."""
         for start, window in self._windows:
             if start <= offset and offset + length <= start + len(window):
                 return window[offset - start : offset - start + length]
         return self.source.read(offset, length)
 
     def keep(self, fields: list[Field]) -> None:
-        """Read what is not yet there of `fields`, in one read, if that is a reasonable size."""
+        """Read those `fields` that are not in memory, in one read, unless that would be too large."""
         start, window = self._windows[0]
         missing = [f for f in fields if not (start <= f.offset and f.offset + f.size <= start + len(window))]
         if missing:
@@ -87,13 +87,13 @@ class Index:
                 self._windows.append((low, self.source.read(low, high - low)))
 
     def numbers(self, field: Field, first: int, count: int) -> list[int]:
-        """`count` of the whole numbers of a field, from number `first` on."""
+        """Read `count` whole numbers of a field, starting with the number at index `first`."""
         size = self._kind(field).size
         data = self.read(field.offset + first * size, count * size)
         return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
 
     def value(self, field: Field) -> Value:
-        """All values of a field."""
+        """Read all values of a field."""
         return Value(self._kind(field), self.read(field.offset, field.size))
 
     def _kind(self, field: Field) -> Kind:
@@ -111,12 +111,12 @@ def read_start(source: ByteSource) -> int:
     order, version, offset_bytes, zero, start = HEADER.unpack(header)
     if (order, version, offset_bytes, zero) != (b"II", 43, 8, 0):
         raise FormatError(
-            f"{source.name}: is not a little-endian BigTIFF, which RRIP files are; 'rrip convert' makes one of it",
+            f"{source.name}: is not a little-endian BigTIFF, as RRIP files are; use 'rrip convert'",
             rule="tiff.header",
         )
     if start == 0:
         raise FormatError(
-            f"{source.name}: its header points nowhere: it was not written to the end; write it again",
+            f"{source.name}: its header has no offset of an IFD, because writing was not finished; write it again",
             rule="tiff.header",
         )
     if not HEADER.size <= start <= source.size - 16:
@@ -165,17 +165,19 @@ def read_ifd(index: Index, offset: int) -> Ifd:
 
 
 def walk(index: Index, start: int, expected: int, visited: set[int]) -> Iterator[Ifd]:
-    """The `expected` IFDs of the main chain.
+    """Yield the `expected` IFDs of the main chain.
 
     Raises
     ------
     FormatError
-        If the chain is shorter or longer, or comes back to an IFD that it has been at.
+        If the chain is shorter or longer, or has a loop.
     """
     at = start
     for position in range(expected):
         if at in visited:
-            raise FormatError(f"{index.source.name}: the IFD at byte {at} is met twice", rule="tiff.loop")
+            raise FormatError(
+                f"{index.source.name}: two offsets point to the IFD at byte {at}, expected one", rule="tiff.loop"
+            )
         if at == 0:
             raise FormatError(
                 f"{index.source.name}: there are {position} IFDs, the metadata promise {expected}", rule="tiff.chain"

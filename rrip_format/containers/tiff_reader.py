@@ -1,4 +1,4 @@
-"""Reading a container in the TIFF binding (spec section 10)."""
+"""Read containers in the TIFF binding (spec section 10)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .tiff_parser import Field, Ifd, Index, read_ifd, read_start, walk
 __all__ = ["INDEX_KEY", "TiffContainer"]
 
 INDEX_KEY = "index"
-"""What :meth:`TiffContainer.sizes` calls all that is neither tile nor attachment."""
+"""Key of everything in :meth:`TiffContainer.sizes` that is neither tile nor attachment."""
 
 _OFFSET_KINDS = (Kind.LONG, Kind.LONG8)
 _COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
@@ -32,7 +32,7 @@ _COUNT_KINDS = (Kind.SHORT, Kind.LONG, Kind.LONG8)
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where the tiles of one level are."""
+    """The offsets and lengths of the tiles of one level."""
 
     offsets: Field
     lengths: Field
@@ -48,11 +48,11 @@ class TiffContainer(FileContainer):
     Raises
     ------
     FormatError
-        If it is not an RRIP TIFF, or breaks a rule of spec section 10.
+        If it is not an RRIP TIFF, or violates spec section 10.
     DamagedError
-        If it points outside itself, as a truncated file does.
+        If an offset is outside the file, as in a truncated one.
     LimitError
-        If a size is beyond what this reader accepts.
+        If a size is larger than this reader accepts.
     """
 
     def __init__(self, source: ByteSource) -> None:
@@ -90,7 +90,7 @@ class TiffContainer(FileContainer):
             raise error.within(self.name) from error
 
     def _field(self, ifd: Ifd, tag: Tag, kinds: Sequence[Kind], count: int) -> Field:
-        """A field that must be there, in one of `kinds`, with exactly `count` values."""
+        """Return a required field with one of the types `kinds` and exactly `count` values."""
         field = ifd.fields.get(tag)
         if field is None or field.kind not in kinds or field.count != count:
             found = "is missing" if field is None else f"has {field.count} values of type {field.kind}"
@@ -106,12 +106,14 @@ class TiffContainer(FileContainer):
         field = self._field(self._first, tag, (Kind.IFD8, Kind.LONG8), count)
         for offset in self._index.numbers(field, 0, count):
             if offset in visited:
-                raise FormatError(f"{self.name}: the IFD at byte {offset} is met twice", rule="tiff.loop")
+                raise FormatError(
+                    f"{self.name}: two offsets point to the IFD at byte {offset}, expected one", rule="tiff.loop"
+                )
             visited.add(offset)
             yield read_ifd(self._index, offset)
 
     def _check_tags(self, ifd: Ifd, expected: dict[int, Value], what: str) -> None:
-        """Raise unless an IFD has the values that the metadata demand; the error lists every tag that has not."""
+        """Check that an IFD has the values that the metadata demand; the error lists every deviation."""
         problems = []
         for tag, value in expected.items():
             field = ifd.fields.get(tag)
@@ -132,7 +134,7 @@ class TiffContainer(FileContainer):
             raise all_of(problems)
 
     def _all_tables(self, ifds: dict[int, Ifd]) -> dict[int, _Table]:
-        """The tables of every level; the error lists the problems of all levels."""
+        """Return the tables of all levels; the error lists the problems of all levels."""
         tables, problems = {}, []
         for level, ifd in sorted(ifds.items()):
             try:
@@ -150,7 +152,7 @@ class TiffContainer(FileContainer):
         return _Table(offsets, self._field(ifd, Tag.TILE_BYTES, _COUNT_KINDS, rows * cols))
 
     def _associated_fields(self, visited: set[int]) -> Iterator[tuple[str, tuple[int, int]]]:
-        """(name, (offset, length)) of every associated image."""
+        """Yield (name, (offset, length)) of every associated image."""
         field = self._first.fields.get(Tag.RRIP_ASSOCIATED)
         if field is None:
             return
@@ -173,7 +175,7 @@ class TiffContainer(FileContainer):
             yield name, (offset, length)
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
-        """(offset, length) of a stored tile in the file, None where there is none.
+        """Return (offset, length) of a stored tile in the file; None if it does not exist.
 
         Raises
         ------
@@ -183,7 +185,7 @@ class TiffContainer(FileContainer):
         coding = self.metadata.coding
         rows, cols = coding.geometry.grid(level) if level in self._tables else (0, 0)
         if not (0 <= row < rows and 0 <= col < cols) or coding.is_empty(level, row, col):
-            return None  # what the file has at an empty place is for other readers
+            return None  # pictures of empty tiles are for other readers
         table, at = self._tables[level], row * cols + col
         (offset,) = self._index.numbers(table.offsets, at, 1)
         (length,) = self._index.numbers(table.lengths, at, 1)
@@ -199,11 +201,11 @@ class TiffContainer(FileContainer):
         return offset, length
 
     def range_of(self, place: Place) -> Range | None:
-        """Return the bytes of a tile, None where there is none."""
+        """Return the byte range of a tile; None if it does not exist."""
         return self.locate(*place)
 
     def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or the JPEG file of an associated image."""
+        """Read the ICC profile or the JPEG file of an associated image."""
         if name == ICC_NAME:
             return self._icc_profile()
         place = self._images.get(name)
@@ -225,7 +227,7 @@ class TiffContainer(FileContainer):
         return profile
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything in the file; what is not tile or attachment is ``INDEX_KEY``."""
+        """Yield (key, bytes) of everything in the file; ``INDEX_KEY`` stands for tags and tables."""
         rest = self._source.size
         for key, size in self._sizes():
             rest -= size
@@ -233,7 +235,7 @@ class TiffContainer(FileContainer):
         yield INDEX_KEY, rest
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """(rule, key, what was found) of what readers pass over and a validator does not: tables at empty places."""
+        """Yield (rule, key, what was found) of faults that only a validator reports: entries at empty tiles."""
         coding = self.metadata.coding
         for level, table in self._tables.items():
             cols = coding.geometry.grid(level)[1]
@@ -251,7 +253,7 @@ class TiffContainer(FileContainer):
     def _sizes(self) -> Iterator[tuple[str, int]]:
         for level in self._tables:
             for row, col in self.metadata.coding.geometry.tiles(level):
-                with suppress(DamagedError):  # what reaches outside the file is not there
+                with suppress(DamagedError):  # tiles outside the file do not count
                     place = self.locate(level, row, col)
                     if place is not None:
                         yield tile_key(level, row, col), place[1]

@@ -1,6 +1,6 @@
-"""Writing a container as one BigTIFF, in one pass (spec section 10).
+"""Write a container as one BigTIFF, in one pass (spec section 10).
 
-Tiles are appended as they come. What is kept in memory is where each of them is, 32 bytes a tile.
+Tiles are appended as they come. Their positions are kept in memory, 32 bytes per tile.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _ALIGNMENT = 8
 
 
 class TiffWriter(ContainerWriter):
-    """Writes tiles in any order; a context manager that leaves a whole container or none.
+    """Writes tiles in any order; a context manager that leaves a complete container or none.
 
     Parameters
     ----------
     place : Workplace
-        What is in its file already is written over from the start.
+        Its file, if it exists, is overwritten from the start.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class TiffWriter(ContainerWriter):
     def __init__(self, place: Workplace) -> None:
         super().__init__(place)
         self._partial = PartialFile(place.container)
-        self._append(bytes(HEADER.size))  # patched when all is there: until then nothing opens
+        self._append(bytes(HEADER.size))  # patched at the end, so that an incomplete file does not open
         self._tiles: dict[int, array[int]] = {}
         self._associated: dict[str, tuple[int, int, tuple[int, int]]] = {}
         self._is_sealed = place.target.name.endswith(SEALED)
@@ -70,21 +70,21 @@ class TiffWriter(ContainerWriter):
         return at + padding
 
     def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:  # noqa: ARG002
-        """Add a stored tile and say where it is; each place is written once."""
+        """Write a stored tile and return its position; each tile is written once."""
         at = self._append(tile)
         self._tiles.setdefault(level, array("Q")).extend((row, col, at, len(tile)))
         return Span(self._partial.path, at, len(tile))
 
     def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:  # noqa: ARG002
-        """Where a tile of an earlier run is, from the numbers of its span."""
+        """Return the position of a tile that an earlier run wrote, from the numbers of its span."""
         return Span(self._partial.path, offset, length)
 
     def flush(self) -> None:
-        """Let others who read the spans of the tiles so far see all of them."""
+        """Flush buffers, so that others can read all tiles written so far."""
         self._partial.flush()
 
     def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
-        """Make tiles durable that were flushed; on any thread."""
+        """Make flushed tiles durable; callable from any thread."""
         self._partial.settle()
 
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:
@@ -114,7 +114,7 @@ class TiffWriter(ContainerWriter):
             self._partial.file.writelines(pack_index(ifds, chained, start))
             self._partial.cut()
             self._partial.flush()
-            self._partial.settle()  # the header must not be there before what it points to
+            self._partial.settle()  # the data must be on disk before the header that points to them
             self._partial.file.seek(0)
             self._partial.file.write(HEADER.pack(b"II", 43, 8, 0, start))
         self._partial.complete()
@@ -124,7 +124,7 @@ class TiffWriter(ContainerWriter):
         self._partial.close()
 
     def _background(self, coding: Coding) -> dict[int, tuple[int, int]]:
-        """Where other readers find the pixels of empty tiles: one ordinary JPEG for each tile side, by side."""
+        """Write one ordinary JPEG per tile side, which other readers show for empty tiles; return their positions."""
         geometry = coding.geometry
         found = {}
         if coding.empty.any():
@@ -168,7 +168,7 @@ class TiffWriter(ContainerWriter):
 
 
 def _gray_jpeg(side: int, gray: int) -> bytes:
-    """A colour JPEG of one gray, which comes back exactly: its steps are one."""
+    """Encode a colour JPEG of one gray that decodes exactly, because its quantization steps are one."""
     planes = np.zeros((3, side, side), np.float32)
     planes[0] = gray - 128
     steps = Quantiser(np.ones(64, np.uint8))
@@ -176,7 +176,7 @@ def _gray_jpeg(side: int, gray: int) -> bytes:
 
 
 def _description(metadata: Metadata, *, is_sealed: bool) -> dict[int, Value]:
-    """What tells people and programs what this file is (spec sections 10.3 and 10.10)."""
+    """Return the tags that tell people and programs what this file is (spec sections 10.3 and 10.10)."""
     geometry, writer = metadata.coding.geometry, metadata.writer
     size = f"{geometry.width} x {geometry.height} px"
     text = (

@@ -1,7 +1,7 @@
-"""Writing a container beside its target and moving it there when it is complete (spec section 9.5).
+"""Write a container next to its target and move it there when it is complete (spec section 9.5).
 
-`ZarrWriter` knows which key a tile has, gives it to one of :mod:`rrip_format.storage.sinks`, and writes the root's
-metadata last.
+`ZarrWriter` passes each tile with its key to one of :mod:`rrip_format.storage.sinks`, and writes the root's metadata
+last.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["ContainerWriter", "ZarrWriter"]
 
 
 class ContainerWriter(ABC):
-    """Writes tiles in any order; a context manager that leaves a whole container or none.
+    """Writes tiles in any order; a context manager that leaves a complete container or none.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class ContainerWriter(ABC):
     Attributes
     ----------
     resumable : bool
-        Keep what was written where the container is not completed, for a run that goes on from there.
+        Whether an incomplete container is kept, for a later run that continues it.
     """
 
     def __init__(self, place: Workplace) -> None:
@@ -39,37 +39,37 @@ class ContainerWriter(ABC):
         self.resumable = False
         self._complete = False
         self.lost: set[tuple[int, int, int]] = set()
-        """Promised tiles that are never written, because a repair has not found them: readers fail there."""
+        """Tiles that a repair did not find; they are never written, and readers fail there."""
         self._checksums: dict[str, str] = {}
 
     @abstractmethod
     def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:
-        """Add a stored tile and say where it is; each place is written once.
+        """Write a stored tile and return its position; each tile is written once.
 
-        A run that is resumed adds the tiles of the run before it `again`, first and in the same order.
+        A resumed run first passes the tiles of the earlier run, in the same order, with `again` set.
         """
 
     @abstractmethod
     def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:
-        """Where a tile of an earlier run is, from the numbers of its span."""
+        """Return the position of a tile that an earlier run wrote, from the numbers of its span."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Let others who read the spans of the tiles so far see all of them."""
+        """Flush buffers, so that others can read all tiles written so far."""
 
     @abstractmethod
     def settle(self, spans: Iterable[Span]) -> None:
-        """Make tiles durable that were flushed; on any thread."""
+        """Make flushed tiles durable; callable from any thread."""
 
     def write_associated(self, name: str, jpeg: bytes) -> None:
-        """Add an associated image: a name of ``ASSOCIATED_NAMES`` and a baseline 4:4:4 JPEG."""
+        """Write an associated image: a name of ``ASSOCIATED_NAMES`` and a baseline 4:4:4 JPEG."""
         shape = check_associated(name, jpeg)
         self._checksums[name] = attachment_checksum(jpeg)
         self._write_associated(name, jpeg, shape)
 
     @abstractmethod
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:
-        """Add an associated image of (height, width) px that has been looked at."""
+        """Write an associated image of (height, width) px that has been checked."""
 
     @abstractmethod
     def _finish(self, metadata: Metadata, icc_profile: bytes | None) -> None:
@@ -77,10 +77,10 @@ class ContainerWriter(ABC):
 
     @abstractmethod
     def _close(self) -> None:
-        """Release what is open."""
+        """Release open files."""
 
     def abort(self) -> None:
-        """Remove everything that was written, or keep it where it is resumable."""
+        """Remove everything that was written, or keep it if `resumable` is set."""
         self._close()
         if self.resumable:
             self.place.release()
@@ -88,7 +88,7 @@ class ContainerWriter(ABC):
             self.place.discard()
 
     def finish(self, metadata: Metadata, icc_profile: bytes | None = None) -> None:
-        """Write the metadata, with the checksums of all attachments, and let the container appear at the target.
+        """Write the metadata, with the checksums of all attachments, and move the container to the target.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class ZarrWriter(ContainerWriter):
     ----------
     sink : Sink
     place : Workplace
-        Of the sink.
+        The workplace of the sink.
     """
 
     def __init__(self, sink: Sink, place: Workplace) -> None:
@@ -128,19 +128,19 @@ class ZarrWriter(ContainerWriter):
         self._associated: dict[str, bytes] = {}
 
     def write_tile(self, level: int, row: int, col: int, tile: bytes, *, again: bool = False) -> Span:
-        """Add a stored tile and say where it is; each place is written once."""
+        """Write a stored tile and return its position; each tile is written once."""
         return self._sink.put(tile_key(level, row, col), tile, again=again)
 
     def span(self, level: int, row: int, col: int, offset: int, length: int) -> Span:
-        """Where a tile of an earlier run is, from the numbers of its span."""
+        """Return the position of a tile that an earlier run wrote, from the numbers of its span."""
         return self._sink.span(tile_key(level, row, col), offset, length)
 
     def flush(self) -> None:
-        """Let others who read the spans of the tiles so far see all of them."""
+        """Flush buffers, so that others can read all tiles written so far."""
         self._sink.flush()
 
     def settle(self, spans: Iterable[Span]) -> None:
-        """Make tiles durable that were flushed; on any thread."""
+        """Make flushed tiles durable; callable from any thread."""
         self._sink.settle(spans)
 
     def _write_associated(self, name: str, jpeg: bytes, shape: tuple[int, int]) -> None:  # noqa: ARG002

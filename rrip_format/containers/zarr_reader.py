@@ -1,4 +1,4 @@
-"""Reading a container in the Zarr binding, from a folder or a store (spec section 9)."""
+"""Read containers in the Zarr binding from a folder or a store (spec section 9)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class ZarrContainer(Container):
     objects : Objects
         Values by key.
     name : str
-        What to call it in errors.
+        Name for error messages.
     metadata : Metadata, optional
-        Instead of those of its root.
+        By default those of its root.
 
     Raises
     ------
     FormatError
-        If there is no RRIP container, or its metadata break a rule of the spec.
+        If there is no RRIP container, or its metadata violate the spec.
     """
 
     has_documents = True
@@ -46,30 +46,30 @@ class ZarrContainer(Container):
         self.metadata = metadata or parse_root(self.document("zarr.json"), name)
 
     def _keys(self, places: Sequence[Place]) -> tuple[list[str], list[int]]:
-        """Keys of tiles, and how long these can be."""
+        """Return the keys of tiles and their largest allowed sizes."""
         coding = self.metadata.coding
         return [tile_key(*place) for place in places], [coding.tile_limit(level) for level, _, _ in places]
 
     def read_tiles(self, places: Sequence[Place]) -> Tiles:
-        """Several tiles, at the same time where a server has them."""
+        """Read several tiles, concurrently if they are remote."""
         tiles = self._objects.read(*self._keys(places))
         if self.is_remote and self._are_doubtful(places, tiles):
             self._check_root(self.document("zarr.json"))
         return tiles
 
     def tile_sizes(self, places: Sequence[Place]) -> list[int | None]:
-        """Bytes of several tiles, None where there is none."""
+        """Return the sizes of tiles in bytes, None for absent ones."""
         return self._objects.sizes_of(self._keys(places)[0])
 
     async def fetch_tiles(self, places: Sequence[Place]) -> Tiles:
-        """The same in any event loop."""
+        """Read several tiles from any event loop."""
         tiles = await self._objects.fetch(*self._keys(places))
         if self.is_remote and self._are_doubtful(places, tiles):
             self._check_root((await self._objects.fetch(["zarr.json"], [limit("metadata_bytes")], "limit.metadata"))[0])
         return tiles
 
     def stream_tiles(self, groups: Sequence[Sequence[Place]]) -> Iterator[tuple[int, Tiles]]:
-        """(position, tiles) of groups of places, each as soon as it is whole."""
+        """Yield (position, tiles) of groups of tiles as each is complete."""
         if not self.is_remote:
             yield from super().stream_tiles(groups)
             return
@@ -93,18 +93,18 @@ class ZarrContainer(Container):
                 yield owner, tiles
 
     def _are_doubtful(self, places: Sequence[Place], tiles: Tiles) -> bool:
-        """Whether a promised tile is absent or of another slide, as where a container was removed or replaced."""
+        """Return whether a tile is missing or of another slide, as after a container was replaced."""
         coding = self.metadata.coding
-        slide = coding.uuid.bytes[:8]  # the trailer has one half of it
+        slide = coding.uuid.bytes[:8]  # the trailer stores this half of the UUID
         return any(
             not coding.is_empty(*place) if tile is None else slide not in tile[-TRAILER_BYTES:]
             for place, tile in zip(places, tiles, strict=True)
         )
 
     def _check_root(self, root: bytes | None) -> None:
-        """Raise where the root is not the one that was opened; else what is wrong is damage."""
+        """Raise `StorageError` if the container was removed or replaced; otherwise the tiles are damaged."""
         if root is None:
-            raise StorageError(f"{self.name}: is not there any more; it was when it was opened")
+            raise StorageError(f"{self.name}: was removed since it was opened; restore it or open another")
         try:
             same = parse_root(root, self.name).coding.uuid == self.metadata.coding.uuid
         except FormatError:
@@ -113,20 +113,20 @@ class ZarrContainer(Container):
             raise StorageError(f"{self.name}: was replaced since it was opened; open it again")
 
     def document(self, key: str) -> bytes | None:
-        """A ``zarr.json`` as it is stored, None where there is none."""
+        """Read a stored ``zarr.json``; None if it does not exist."""
         return self._objects.read([key], [limit("metadata_bytes")], "limit.metadata")[0]
 
     def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or the JPEG file of an associated image."""
+        """Read the ICC profile or the JPEG file of an associated image."""
         (stored,) = self._objects.read([attachment_key(name)], [limit("attachment_bytes")], "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of everything that is there."""
+        """Return (key, bytes) of everything that is stored."""
         return self._objects.sizes()
 
     def make_store(self) -> Store | None:
-        """A read-only Zarr store of the same keys, None where Zarr has none."""
+        """Make a read-only Zarr store of the same keys; None if Zarr has no such store."""
         return self._objects.make_store()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Reading a container from a zip archive by byte ranges (spec section 9.1).
+"""Read containers from zip archives by byte ranges (spec section 9.1).
 
-Zarr's own zip store reads through one file handle and a lock, and a remote archive through a cache of large blocks.
-Here a tile is one range read, local or remote.
+Zarr's own zip store reads through one file handle with a lock, and remote archives through a cache of large blocks.
+Here each tile is one range read, local or remote.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ __all__ = ["Archive", "ZipContainer"]
 
 _LOCAL_HEADER_BYTES, _END_BYTES = 30, 22
 _SLACK_BYTES = 64
-"""Read beyond a member, for local headers with more extra fields than the directory tells."""
+"""Bytes read beyond a member, for local headers with more extra fields than the directory states."""
 
 _LONGEST_SLACK_BYTES = 1 << 16
 
 _TAIL_BYTES = 1 << 16
 
 _ROOT_BYTES = 1 << 16
-"""Read before the directory of a remote archive: the members that were written last, the root's metadata among them."""
+"""Bytes read before the directory of a remote archive: the members written last, including the root's metadata."""
 
 _SEARCH_BYTES = 1 << 22
-"""What zipfile reads besides the directory, to find it, and ahead."""
+"""Most bytes that zipfile reads besides the directory, to find it and ahead of it."""
 
 
 class Archive:
@@ -47,14 +47,14 @@ class Archive:
     ----------
     source : ByteSource
     members : sequence of ZipInfo, optional
-        Those of its directory, if not given.
+        By default those of its directory.
 
     Raises
     ------
     FormatError
         If it has no directory.
     LimitError
-        If that is larger than this reader accepts.
+        If the directory is larger than this reader accepts.
     """
 
     def __init__(self, source: ByteSource, members: Sequence[zipfile.ZipInfo] | None = None) -> None:
@@ -65,7 +65,7 @@ class Archive:
         self.duplicates = [member.filename for member in members if self.members[member.filename] is not member]
 
     def member(self, key: str, most: int, too_large: str = "tile.size") -> zipfile.ZipInfo | None:
-        """Find the member of a name, None where there is none; it may have at most so many bytes."""
+        """Return the member with a name; None if it does not exist. It may have at most `most` bytes."""
         member = self.members.get(key)
         if member is not None and max(member.compress_size, member.file_size) > most:
             size = max(member.compress_size, member.file_size)
@@ -74,15 +74,15 @@ class Archive:
         return member
 
     def read(self, key: str, most: int, too_large: str) -> bytes | None:
-        """Read the member of a name, None where there is none; parameters as those of :meth:`member`."""
+        """Read the member with a name; None if it does not exist. Parameters as for :meth:`member`."""
         member = self.member(key, most, too_large)
         return None if member is None else self.data_in(member, self.source.read(*self.range_of(member)))
 
     def range_of(self, member: zipfile.ZipInfo) -> Range:
-        """Return the bytes of a member with its header; where not even a header fits, it is outside the file.
+        """Return the byte range of a member with its local header; it exceeds a truncated file.
 
-        How long a header is, it says itself; what is read of a local file may be too little then, what is read of a
-        remote one goes on to the next member.
+        The length of the header is known only after reading it. So the range in a local file may be too short, and
+        :meth:`data_in` reads again; the range in a remote file extends to the next member.
         """
         header = _LOCAL_HEADER_BYTES + len(member.filename.encode()) + len(member.extra)
         slack, end = _SLACK_BYTES, self.source.size
@@ -94,7 +94,7 @@ class Archive:
         return member.header_offset, max(_LOCAL_HEADER_BYTES, most)
 
     def data_in(self, member: zipfile.ZipInfo, data: bytes) -> bytes:
-        """Return what a member holds, given the bytes of :meth:`range_of`."""
+        """Extract the content of a member from the bytes of :meth:`range_of`."""
         start = _data_start(data)
         size = member.compress_size
         if start is None:
@@ -114,7 +114,7 @@ class Archive:
             return stored
         if member.compress_type != zipfile.ZIP_DEFLATED:
             raise FormatError(
-                f"{self.source.name}: {member.filename} is compressed in a way that this reader does not know",
+                f"{self.source.name}: {member.filename} has compression method {member.compress_type}, expected 0 or 8",
                 rule="zip.method",
             )
         try:
@@ -123,7 +123,7 @@ class Archive:
             raise DamagedError(f"{self.source.name}: {member.filename}: {error}", rule="zip.member") from error
 
     def document(self, key: str) -> bytes | None:
-        """A ``zarr.json`` as it is stored, None where there is none."""
+        """Read a stored ``zarr.json``; None if it does not exist."""
         return self.read(key, limit("metadata_bytes"), "limit.metadata")
 
 
@@ -134,7 +134,7 @@ class ZipContainer(FileContainer):
     ----------
     archive : Archive
     metadata : Metadata, optional
-        Instead of those of its root.
+        By default those of its root.
 
     Raises
     ------
@@ -150,13 +150,13 @@ class ZipContainer(FileContainer):
         self.metadata = metadata or parse_root(archive.document("zarr.json"), self.name)
 
     def locate(self, level: int, row: int, col: int) -> tuple[int, int] | None:
-        """(offset, length) of a stored tile in the file, None where there is none; reads the member's header."""
+        """Return (offset, length) of a stored tile in the file, read from its local header; None if absent."""
         member = self._archive.members.get(tile_key(level, row, col))
         if member is None:
             return None
         if member.compress_type != zipfile.ZIP_STORED:
             raise FormatError(
-                f"{self.name}: {member.filename} is compressed, so it is no byte range of the archive",
+                f"{self.name}: {member.filename} is compressed, so it is not a byte range of the archive",
                 rule="zip.method",
             )
         start = _data_start(self._archive.source.read(member.header_offset, _LOCAL_HEADER_BYTES))
@@ -167,20 +167,20 @@ class ZipContainer(FileContainer):
         return member.header_offset + start, member.compress_size
 
     def range_of(self, place: Place) -> Range | None:
-        """Return the member of a tile with its header, None where there is none."""
+        """Return the byte range of a tile's member and header; None if it does not exist."""
         member = self._archive.member(tile_key(*place), self.metadata.coding.tile_limit(place[0]))
         return None if member is None else self._archive.range_of(member)
 
     def tile_in(self, place: Place, data: bytes) -> bytes:
-        """Return the stored tile in the bytes of a member with its header."""
+        """Extract the stored tile from the bytes of its member and header."""
         return self._archive.data_in(self._archive.members[tile_key(*place)], data)
 
     def document(self, key: str) -> bytes | None:
-        """A ``zarr.json`` as it is stored, None where there is none."""
+        """Read a stored ``zarr.json``; None if it does not exist."""
         return self._archive.document(key)
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """(rule, key, what was found) of what readers pass over and a validator does not."""
+        """Yield (rule, key, what was found) of faults that readers ignore but a validator reports."""
         if not _ends_with_its_record(self._archive.source):
             yield (
                 "zip.structure",
@@ -194,12 +194,12 @@ class ZipContainer(FileContainer):
                 yield "zip.method", key, f"is compressed by method {member.compress_type}"
 
     def attachment(self, name: str) -> bytes | None:
-        """The ICC profile or the JPEG file of an associated image."""
+        """Read the ICC profile or the JPEG file of an associated image."""
         stored = self._archive.read(attachment_key(name), limit("attachment_bytes"), "limit.attachment")
         return None if stored is None else check_attachment(stored, f"{self.name}: {attachment_title(name)}")
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """(key, bytes) of every member."""
+        """Return (key, bytes) of every member."""
         return ((key, member.file_size) for key, member in self._archive.members.items())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -213,7 +213,7 @@ def _open_again(path: str) -> ZipContainer:
 
 
 def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
-    """The members that the directory of an archive lists."""
+    """Read the members that the directory of an archive lists."""
     try:
         with zipfile.ZipFile(io.BufferedReader(_Tail(source), 1 << 20)) as archive:
             return archive.infolist()
@@ -222,22 +222,22 @@ def _directory(source: ByteSource) -> list[zipfile.ZipInfo]:
 
 
 def _ends_with_its_record(source: ByteSource) -> bool:
-    """Whether the end record of an archive and the comment in it are the last bytes; :mod:`zipfile` does not mind."""
+    """Return whether an archive ends with its end record and comment; :mod:`zipfile` ignores that."""
     tail = source.read(max(0, source.size - _TAIL_BYTES), min(source.size, _TAIL_BYTES))
     at = tail.rfind(b"PK\5\6")
     return at >= 0 and at + _END_BYTES + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
 
 
 def _data_start(header: bytes) -> int | None:
-    """Length of a local header with name and extra field, None if it is none."""
+    """Return the length of a local header with name and extra field; None if it is not one."""
     if header[:4] != b"PK\3\4":
         return None
     return _LOCAL_HEADER_BYTES + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
 
 
 def _directory_start(tail: bytes) -> int | None:
-    """Where the end of an archive says that its directory begins, None where it says nothing sensible."""
-    at = tail.rfind(b"PK\6\6")  # of archives that are large, this part counts
+    """Return the offset of the directory, according to the end of the archive; None if invalid."""
+    at = tail.rfind(b"PK\6\6")  # large archives have a Zip64 record, which takes precedence
     if at >= 0 and at + 56 <= len(tail):
         return int.from_bytes(tail[at + 48 : at + 56], "little")
     at = tail.rfind(b"PK\5\6")
@@ -245,7 +245,7 @@ def _directory_start(tail: bytes) -> int | None:
 
 
 class _Tail(io.RawIOBase):
-    """A byte source as a file for :mod:`zipfile`, whose end, where the directory is, is read once."""
+    """A byte source as a file for :mod:`zipfile`; its end, which holds the directory, is read once."""
 
     def __init__(self, source: ByteSource) -> None:
         super().__init__()

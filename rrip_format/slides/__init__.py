@@ -1,1 +1,1 @@
-"""An open slide as arrays: what ``rrip_format.open`` gives."""
+"""Read the pixels of an open slide; :func:`rrip_format.open` is implemented here."""

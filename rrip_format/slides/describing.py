@@ -122,7 +122,7 @@ def _label_pictures(slide: Slide) -> Iterator[str]:
 
 
 def _sizes(slide: Slide) -> list[tuple[str, int]] | None:
-    """Keys and sizes of all that is stored; None for a folder on a server that has no lists."""
+    """Return the keys and sizes of all that is stored; None for a remote folder that cannot be listed."""
     try:
         found = list(slide.container.sizes())
     except StorageError:

@@ -1,4 +1,4 @@
-"""What is known of a level of a slide, and numbers that callers give."""
+"""The levels of a slide, and the checks of numbers from callers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Level:
     tile : int
         Side of a tile, px.
     downsample : int
-        How many level 0 pixels one pixel stands for along each axis.
+        Level 0 pixels per pixel along each axis.
     mpp : two floats or None
         Width and height of a pixel, µm.
     """
@@ -55,12 +55,12 @@ def list_levels(metadata: Metadata) -> tuple[Level, ...]:
 
 
 def whole(name: str, number: object) -> int:
-    """Take what NumPy calls a whole number too.
+    """Return a whole number, also one of NumPy's types.
 
     Raises
     ------
     TypeError
-        If it is none.
+        If it is not a whole number.
     """
     try:
         return operator.index(number)  # type: ignore[arg-type]  # that is what is found out
@@ -69,24 +69,24 @@ def whole(name: str, number: object) -> int:
 
 
 def fit(levels: Sequence[Level], size: object) -> tuple[Level, int, int]:
-    """Find the coarsest level from which a slide can be shown in a size.
+    """Find the coarsest level from which a picture of the slide in a given size can be made.
 
     Parameters
     ----------
     levels : sequence of Level
         Finest first.
     size : int or (width, height)
-        The most that the picture may have, px; nothing is enlarged.
+        Largest side, or largest width and height, px; nothing is enlarged.
 
     Returns
     -------
     Level, int, int
-        And height and width of the picture, px.
+        The level, and height and width of the picture, px.
 
     Raises
     ------
     TypeError, ValueError
-        If `size` is neither a whole number nor two, or not positive.
+        If `size` is not one or two whole numbers, or not positive.
     """
     sides = size if isinstance(size, tuple | list) else (size, size)
     if len(sides) != 2:

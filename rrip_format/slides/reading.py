@@ -1,4 +1,4 @@
-"""One call from a path to pixels, for people whose habit is ``tifffile.imread``."""
+"""Read pixels with a single call, like ``tifffile.imread``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def imread(
     Parameters
     ----------
     path : str, path or store
-        A folder, a zip file, a TIFF file, or a URL that fsspec knows; or a store, as :func:`rrip_format.open` takes it.
+        A folder, zip archive, TIFF file or URL; or a store, as for :func:`rrip_format.open`.
     level : int
         0 is the finest.
     region : (y, x, height, width), optional
@@ -46,19 +46,19 @@ def imread(
     Raises
     ------
     NotFoundError
-        If nothing is there; it is a ``FileNotFoundError``.
+        If it does not exist; it is a ``FileNotFoundError``.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     ValueError
-        If `region` is not four numbers.
+        If `region` does not have four items.
     TypeError
-        If one of them, or `level`, is not a whole number.
+        If an item of `region`, or `level`, is not a whole number.
     IndexError
         If there is no such level, or the rectangle reaches outside it.
     MissingTileError, DamagedError
-        If a stored tile that it needs is absent or is not what was written.
+        If a required tile is missing or damaged.
     LimitError
-        If there is not enough memory for it.
+        If there is not enough memory.
     StorageError
         If the container cannot be read.
     """
@@ -70,7 +70,7 @@ def imread(
 
 
 def _check_four(region: Sequence[int]) -> None:
-    """Raise ``ValueError`` for what are not four numbers."""
+    """Raise ``ValueError`` unless a region has four items."""
     try:
         count = len(region)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Rectangles of a level: their memory, the tiles under them, and these decoded as they come."""
+"""Rectangles of a level: their memory, and the tiles that cover them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Item = TypeVar("Item")
 
 
 class Part:
-    """What a region wants of one tile.
+    """The part of one tile that a region needs.
 
     Parameters
     ----------
     row, col : int
-        Of the tile.
+        Row and column of the tile.
     window : (top, bottom, left, right) or None
-        Rows and columns of the tile; None for all of it.
+        Rows and columns within the tile; None for all of it.
     top, left : int
-        Where they go in the region.
+        Position in the region.
     """
 
     __slots__ = ("col", "left", "row", "top", "window")
@@ -44,14 +44,14 @@ class Part:
 def check_region(
     what: str, shape: tuple[int, int], y: int, x: int, height: int, width: int
 ) -> tuple[int, int, int, int]:
-    """Return corner and size of a region as whole numbers, if it lies inside a level of that shape.
+    """Return corner and size of a region as whole numbers after checking that it is inside the level.
 
     Raises
     ------
     IndexError
         If it reaches outside.
     TypeError
-        If one of them is not a whole number.
+        If an argument is not a whole number.
     """
     y, x, height, width = map(whole, ("y", "x", "height", "width"), (y, x, height, width))
     if min(y, x, height, width) < 0 or y + height > shape[0] or x + width > shape[1]:
@@ -63,7 +63,7 @@ def check_region(
 
 
 def list_parts(y: int, x: int, height: int, width: int, side: int) -> list[Part]:
-    """List the parts of a region, px of its level, whose tiles have that side."""
+    """List the parts of a region, px of its level, for tiles with side `side`."""
     parts = []
     for (row, top, bottom, below), (col, left, right, beside) in product(
         _overlaps(y, height, side), _overlaps(x, width, side)
@@ -74,7 +74,7 @@ def list_parts(y: int, x: int, height: int, width: int, side: int) -> list[Part]
 
 
 def for_each(work: Callable[[Item], object], items: Iterable[Item], workers: int) -> None:
-    """Call `work` with each item, in so many threads; items are taken as they are needed."""
+    """Call `work` with each item in several threads; items are consumed as needed."""
     if workers < 2:
         for item in items:
             work(item)
@@ -89,12 +89,12 @@ def for_each(work: Callable[[Item], object], items: Iterable[Item], workers: int
 
 
 def empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
-    """Memory for (height, width, 3) uint8 RGB.
+    """Allocate (height, width, 3) uint8 RGB.
 
     Raises
     ------
     LimitError
-        If there is not as much: a small file may promise a large slide.
+        If there is not enough memory; a small file may state a large size.
     """
     try:
         return np.empty((height, width, 3), np.uint8)
@@ -103,29 +103,29 @@ def empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """`out` as a plain array, if it can take (height, width, 3) uint8.
+    """Return `out` as a plain array after checking that it can hold (height, width, 3) uint8.
 
     Raises
     ------
     ValueError
-        If it cannot.
+        If it has another shape or type, is not contiguous or not writable.
     """
     if not isinstance(out, np.ndarray) or out.shape != (height, width, 3) or out.dtype != np.uint8:
         found = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
         raise ValueError(f"out is {found}, expected a NumPy array {(height, width, 3)} uint8")
     if not out.flags.writeable:
-        raise ValueError("out cannot be written; pass a copy")
+        raise ValueError("out is not writable; pass a copy")
     if not out.flags.c_contiguous:
-        raise ValueError("out is not contiguous; pass an array of its own, and copy from that")
+        raise ValueError("out is not contiguous; pass a contiguous array and copy from it")
     return out.view(np.ndarray)
 
 
 _Overlap = tuple[int, int, int, int]
-"""Index of a tile along one axis of a region, the part of it that is wanted (two), and where that begins there."""
+"""Along one axis: index of a tile, start and end of the part of it in the region, and start in the region."""
 
 
 def _overlaps(start: int, length: int, side: int) -> Iterator[_Overlap]:
-    """Every tile along one axis of a region."""
+    """Yield the overlap with every tile along one axis of a region."""
     at = start
     while at < start + length:
         index = at // side

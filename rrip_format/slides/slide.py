@@ -1,4 +1,4 @@
-"""Opening a container: levels, properties and pixels of a slide as plain arrays."""
+"""An open container: its levels, properties and pixels as plain arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["Level", "Slide", "open_slide"]
 
 
 class Slide(TileReader):
-    """An open container; thread-safe, picklable, safe to use after a fork.
+    """An open container; thread-safe, picklable, fork-safe.
 
     Parameters
     ----------
@@ -47,9 +47,12 @@ class Slide(TileReader):
     name : str
         Path or URL.
     metadata : Metadata
-        All that the container says of itself (spec section 8).
+        Contents of the object ``rrip`` (spec section 8).
 
-    Errors are those of :func:`open_slide`.
+    Raises
+    ------
+    RripError
+        As for :func:`open_slide`.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Slide(TileReader):
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
-        """Every level, finest first."""
+        """All levels, finest first."""
         return list_levels(self.metadata)
 
     def level_shape(self, level: int) -> tuple[int, int]:
@@ -101,14 +104,14 @@ class Slide(TileReader):
 
     @property
     def mpp(self) -> tuple[float, float] | None:
-        """Width and height of a pixel of level 0, µm, None where they are not known."""
+        """Width and height of a pixel of level 0, µm; None if unknown."""
         return self.metadata.slide.mpp
 
     @cached_property
     def properties(self) -> Mapping[str, str]:
-        """Properties by OpenSlide's names and those of the source's vendor, as :class:`RripSlide` has them.
+        """Properties with the names of OpenSlide and of the source's vendor, as in :class:`RripSlide`.
 
-        The associated images are read for their sizes. ``metadata.slide.properties`` is what the source alone said.
+        The associated images are read for their sizes. ``metadata.slide.properties`` has those of the source only.
 
         Raises
         ------
@@ -151,9 +154,9 @@ class Slide(TileReader):
 
     @property
     def associated_images(self) -> AssociatedImages:
-        """Arrays (height, width, 3) uint8 by name: ``macro``, ``thumbnail``, ``label``, as far as the slide has them.
+        """Arrays (height, width, 3) uint8 by name: those of ``macro``, ``thumbnail`` and ``label`` that exist.
 
-        Each is read and decoded when it is asked for, which needs ``rrip-format[openslide]``; errors are those of
+        Each is read and decoded on access, which needs ``rrip-format[openslide]``. Raises as
         :class:`~rrip_format.containers.pictures.AssociatedImages`.
         """
         return AssociatedImages(self.container)
@@ -164,7 +167,7 @@ class Slide(TileReader):
         Parameters
         ----------
         size : int or (width, height)
-            The most that it may have along both sides or along each, px. Proportions are kept, and nothing is enlarged.
+            Largest side, or largest width and height, px. Proportions are kept, and nothing is enlarged.
 
         Returns
         -------
@@ -174,11 +177,11 @@ class Slide(TileReader):
         Raises
         ------
         TypeError, ValueError
-            If `size` is neither a whole number nor two, or not positive.
+            If `size` is not one or two whole numbers, or not positive.
         MissingTileError, DamagedError
-            If a stored tile that it needs is absent or is not what was written.
+            If a required tile is missing or damaged.
         LimitError
-            If there is not enough memory for it.
+            If there is not enough memory.
         """
         from .preview import shrink
 
@@ -223,7 +226,7 @@ class Slide(TileReader):
         out: NDArray[np.uint8] | None = None,
         workers: int = 1,
     ) -> NDArray[np.uint8]:
-        """RGB of a rectangle of one level.
+        """Read a rectangle of one level as RGB.
 
         Parameters
         ----------
@@ -234,10 +237,9 @@ class Slide(TileReader):
         height, width : int
             Size, px of that level; the rectangle lies inside the level.
         out : (height, width, 3) uint8, optional
-            Where to put it, contiguous: memory that is used again need not be cleared by the system each time. It is
-            undefined after an error.
+            Contiguous array for the result; reusing memory is faster. Its content is undefined after an error.
         workers : int
-            Threads that decode tiles. One is right where many regions are read at the same time.
+            Number of threads that decode tiles; use one if several regions are read concurrently.
 
         Returns
         -------
@@ -249,20 +251,20 @@ class Slide(TileReader):
         IndexError
             If there is no such level, or the rectangle reaches outside it.
         TypeError
-            If a place or a size is not a whole number.
+            If a coordinate or size is not a whole number.
         ValueError
-            If `out` is of another shape or type, is not contiguous or cannot be written.
+            If `out` has another shape or type, is not contiguous or not writable.
         MissingTileError, DamagedError
-            If a stored tile that it needs is absent or is not what was written.
+            If a required tile is missing or damaged.
         LimitError
-            If there is not enough memory for it.
+            If there is not enough memory.
         """
         rows, cols = self.level_shape(level)
         y, x, height, width = check_region(f"{self.name}: level {level}", (rows, cols), y, x, height, width)
         picture = empty_pixels(height, width) if out is None else checked_pixels(out, height, width)
         parts = list_parts(y, x, height, width, self.geometry.tile_side(level))
         workers = min(workers, len(parts))
-        if self.container.is_remote:  # all tiles are asked for at once, and decoded as they arrive
+        if self.container.is_remote:  # all tiles are requested at once, and decoded as they arrive
             parts = [part for part in parts if not self._put_known(level, part, picture)]
             groups = [self._places(level, part.row, part.col) for part in parts]
             arrived = self.container.stream_tiles(groups)
@@ -285,7 +287,7 @@ class Slide(TileReader):
         return type(self), (self.container,)
 
     def _repr_html_(self) -> str:
-        """Show a notebook the slide; what cannot be read is said in its place."""
+        """Return the view of the slide in a notebook; text replaces what cannot be read."""
         from .preview import describe_card
 
         return describe_card(self.name, self.levels, self.mpp, self.thumbnail)
@@ -301,20 +303,20 @@ def open_slide(
     store: Any = None,
     cache_mib: float | None = None,
 ) -> Slide:
-    """Open a container: a folder, a zip file, a TIFF file, or a URL that fsspec knows. The same as ``Slide(path)``.
+    """Open a container: a folder, zip archive, TIFF file or URL. The same as ``Slide(path)``.
 
     Parameters
     ----------
     path : str, path or store
-        For example ``slide.rrip.zarr``, ``slide.rrip.zarr.zip``, ``slide.rrip.tif`` or ``s3://bucket/slide.rrip.tif``.
-        Or a Zarr or obstore store with a container at its root.
+        For example ``slide.rrip.zarr``, ``slide.rrip.zarr.zip``, ``slide.rrip.tif`` or ``s3://bucket/slide.rrip.tif``;
+        or a Zarr or obstore store with a container at its root.
     storage_options : mapping, optional
-        Of the file system of a URL, as fsspec has them: credentials, endpoints, headers.
+        Options of fsspec for the file system of a URL: credentials, endpoints, headers.
     store : obstore or Zarr store, optional
-        In which `path` is a key.
+        The store in which `path` is a key.
     cache_mib : float, optional
-        Bytes of a remote container to keep, MiB; ``RRIP_CACHE_MIB`` or 32 if not given, 0 for reading that comes to no
-        place twice.
+        Size of the cache of a remote container, MiB; by default ``RRIP_CACHE_MIB``, or else 32; 0 for sequential
+        reading.
 
     Returns
     -------
@@ -324,9 +326,9 @@ def open_slide(
     Raises
     ------
     NotFoundError
-        If nothing is there; it is a ``FileNotFoundError``.
+        If it does not exist; it is a ``FileNotFoundError``.
     FormatError
-        If no RRIP container is there.
+        If it is not an RRIP container.
     NewerFormatError
         If it was written by a newer version of the format.
     StorageError

@@ -1,4 +1,4 @@
-"""A slide that keeps the tiles that it decoded last, for readers that ask for many small neighbouring regions."""
+"""A slide that caches decoded tiles, for readers that request many small neighbouring regions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["CachingSlide"]
 
 
 class CachingSlide(Slide):
-    """As :class:`Slide`; thread-safe, and safe to use after a fork.
+    """A :class:`Slide` that caches decoded tiles; thread-safe and fork-safe.
 
     Parameters
     ----------
     container : Container
     capacity : int
-        Decoded pixels to keep, bytes; the last tile is always kept.
+        Size of the cache of decoded pixels, bytes; the last tile is always cached.
     """
 
     def __init__(self, container: Container, capacity: int = 1 << 25) -> None:
@@ -35,7 +35,7 @@ class CachingSlide(Slide):
 
     @property
     def capacity(self) -> int:
-        """Decoded pixels to keep, bytes."""
+        """Size of the cache of decoded pixels, bytes."""
         return self._recent.capacity
 
     @capacity.setter
@@ -43,7 +43,7 @@ class CachingSlide(Slide):
         self._recent.capacity = bytes_
 
     def read_tile(self, level: int, row: int, col: int, window: Window | None = None) -> NDArray[np.uint8]:
-        """As :meth:`Slide.read_tile`, read-only; the whole tile is decoded and kept."""
+        """Read a tile as :meth:`Slide.read_tile`, read-only; the whole tile is decoded and cached."""
         read = super().read_tile
         tile: NDArray[np.uint8] = self._recent.get((level, row, col), lambda: read(level, row, col))
         return _part_of(tile, window)

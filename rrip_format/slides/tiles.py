@@ -1,4 +1,4 @@
-"""Tiles of an open container as pixels."""
+"""Read and decode the tiles of an open container."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class TileReader:
         return self.metadata.coding.geometry
 
     def _places(self, level: int, row: int, col: int) -> list[Place]:
-        """Which stored tiles a tile is made of, none if it is empty."""
+        """Return the stored tiles that a tile is decoded from; none if it is empty."""
         is_empty = self.metadata.coding.is_empty(level, row, col)
         return [] if is_empty else [(needed, row, col) for needed in needed_levels(level)]
 
     def _decode(
         self, level: int, row: int, col: int, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        """RGB of a tile that exists, or of a part of it, put to a place in a picture."""
+        """Read and decode an existing tile or a part of it, optionally into a picture."""
         tiles = self.container.read_tiles(self._places(level, row, col))
         return self._decoded(level, row, col, tiles, window, corner)
 
     def _decoded(
         self, level: int, row: int, col: int, tiles: Tiles, window: Window | None, corner: Corner | None = None
     ) -> NDArray[np.uint8]:
-        """The same of stored tiles that have been read."""
+        """Decode stored tiles that have been read; see :meth:`_decode`."""
         from ..family.decode import decode_tile  # which loads the compiled core
 
         try:
@@ -61,7 +61,7 @@ class TileReader:
             raise error.within(self.name) from error
 
     def _put_tile(self, level: int, part: Part, picture: NDArray[np.uint8], tiles: Tiles | None = None) -> None:
-        """Put a part to its place in a picture; of stored tiles, if they have been read already."""
+        """Decode a part into a picture, from `tiles` if they have been read already."""
         corner = picture, part.top, part.left
         if tiles is None:
             self._decode(level, part.row, part.col, part.window, corner)
@@ -69,5 +69,5 @@ class TileReader:
             self._decoded(level, part.row, part.col, tiles, part.window, corner)
 
     def _put_known(self, level: int, part: Part, picture: NDArray[np.uint8]) -> bool:  # noqa: ARG002
-        """Put a part to its place if nothing has to be read for it; whether that was so."""
+        """Copy a part into a picture if nothing must be read for it; return whether that was so."""
         return False

@@ -1,4 +1,4 @@
-"""How what a name means is reached: options, credentials, stores, and how much is kept."""
+"""Options for reaching containers: credentials, stores, and the size of the cache."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ _options: ContextVar[Mapping[str, Any]] = ContextVar("rrip_storage_options", def
 
 
 def is_bucket(name: str) -> bool:
-    """Whether a target is in a bucket or on a server, whatever there is in the local file system."""
+    """Return whether a target is in a bucket or on a server, even if a local file has the same name."""
     return _is_chain(name) or _BUCKET.match(name) is not None
 
 
 def local_name(name: str) -> str:
-    """Return the path of a ``file://`` URL, any other name as it is."""
+    """Return the path of a ``file://`` URL, any other name unchanged."""
     return unquote(urlsplit(name).path) if name.startswith("file://") else name
 
 
 def refuse_bucket(target: str | os.PathLike[str]) -> None:
-    """Refuse a target for which only containers are made, before a local folder is made with a URL as its name.
+    """Raise `TargetError` if a target for something other than a container is in a bucket.
 
     Raises
     ------
     TargetError
-        If it is in a bucket.
+        If the target is in a bucket.
     """
     name = os.fsdecode(target)
     if is_bucket(name):
-        raise TargetError(f"{name}: only containers are written into buckets; write it to a local disk, and copy it")
+        raise TargetError(f"{name}: only containers can be written into buckets; write a local file and upload it")
 
 
 @contextmanager
 def using(storage_options: Mapping[str, Any]) -> Iterator[None]:
-    """Use options of file systems for every URL that is opened or written meanwhile, where it has none of its own."""
+    """Use storage options for all URLs opened or written in the context that have no options of their own."""
     token = _options.set(dict(storage_options))
     try:
         yield
@@ -62,12 +62,12 @@ def using(storage_options: Mapping[str, Any]) -> Iterator[None]:
 
 
 def is_url(name: str) -> bool:
-    """Whether a name is for fsspec, not for the local file system: not if it is there."""
+    """Return whether a name is a URL for fsspec; an existing local file is not."""
     return ("://" in name or _is_chain(name)) and not os.path.lexists(name)
 
 
 def _is_chain(name: str) -> bool:
-    """Whether a name is a chain of fsspec; a path may have two colons too, in the name of a folder or file."""
+    """Return whether a name is a chain of fsspec; a path may contain two colons too."""
     found = _CHAIN.match(name)
     return found is not None and ("://" in name or found.group(1).lower() in _CHAINED)
 
@@ -76,21 +76,21 @@ def _cache_mib() -> float:
     try:
         return float(os.environ.get("RRIP_CACHE_MIB", _CACHE_MIB))
     except ValueError as error:
-        raise StorageError(f"RRIP_CACHE_MIB is no number: {error}") from error
+        raise StorageError(f"RRIP_CACHE_MIB: {error}, expected a number (MiB); correct or unset it") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a caller says about how to reach a container; picklable.
+    """Options for reaching a container; picklable.
 
     Parameters
     ----------
     storage_options : mapping
-        Of the file system of a URL, as fsspec has them: credentials, endpoints, headers.
+        Options of fsspec for the file system of a URL: credentials, endpoints, headers.
     store : obstore or Zarr store, optional
-        In which the name is a key.
+        The store in which the name is a key.
     cache_mib : float
-        Bytes of a remote container to keep, MiB; 0 for reading that comes to no place twice.
+        Size of the cache of a remote container, MiB; 0 for sequential reading.
     """
 
     storage_options: Mapping[str, Any] = field(default_factory=_options.get)
@@ -98,13 +98,13 @@ class Access:
     cache_mib: float = field(default_factory=_cache_mib)
 
     def without_cache(self) -> Access:
-        """Return the same for reading in bulk."""
+        """Return the same options without a cache, for sequential reading."""
         return replace(self, cache_mib=0.0)
 
 
 def make_access(
     storage_options: Mapping[str, Any] | None = None, store: Any = None, cache_mib: float | None = None
 ) -> Access:
-    """Make it from what a caller gives, None for what is not given."""
+    """Make options from the arguments of a caller; None stands for an argument that was not given."""
     access = Access(store=store) if storage_options is None else Access(dict(storage_options), store)
     return access if cache_mib is None else replace(access, cache_mib=cache_mib)

@@ -1,4 +1,4 @@
-"""Making something in a bucket: staged on a local disk, then sent, so that nothing opens before it is complete."""
+"""Write a container into a bucket: first to a local disk, then by upload, so that it opens only when complete."""
 
 from __future__ import annotations
 
@@ -24,48 +24,49 @@ from .workplace import Workplace, as_target_error
 __all__ = ["BucketPlace", "connect_target", "name_in"]
 
 _ROOT = "zarr.json"
-"""What makes a folder open (spec section 9.5)."""
+"""The document without which a folder does not open (spec section 9.5)."""
 
 _BATCH = 256
-"""Objects that are sent or read back at a time."""
+"""Objects that are uploaded or read back at a time."""
 
 
 def name_in(url: str) -> str:
-    """Return the last part of the path of a URL."""
+    """Return the last part of a URL's path."""
     return urlsplit(url).path.rstrip("/").rpartition("/")[2]
 
 
 def connect_target(url: str) -> tuple[Remote, str]:
-    """Connect with the service of a target.
+    """Connect to the service of a target.
 
     Raises
     ------
     TargetError
-        If nothing can be written there.
+        If the target is not writable, such as one on a web server.
     """
     if "::" in url or url.lower().startswith(("http://", "https://")):
-        raise TargetError(f"{url}: nothing can be written there; name a bucket (s3://, gs://, az:// …) or a local file")
+        raise TargetError(f"{url}: is not writable; name a bucket (s3://, gs://, az:// …) or a local file")
     return connect(url.rstrip("/"), Access())
 
 
 class BucketPlace(Workplace):
-    """The local folder in which a container for a bucket is made; publishing sends it.
+    """The local folder in which a container for a bucket is written; publishing uploads it.
 
-    Its name follows from the URL, so that a later run on this machine finds what an interrupted one has left there. It
-    is in the folder that ``RRIP_STAGING`` names, or else in the system's for temporary files.
+    Its name is derived from the URL, so that a later run on this machine finds the files of an interrupted one. It is
+    in the folder ``RRIP_STAGING``, by default in the system's folder for temporary files.
 
     Parameters
     ----------
     url : str
+        The target.
     overwrite : bool
-        Whether a container may be there already.
+        Whether an existing container may be replaced.
     verify : bool
-        Read back what was sent, and compare.
+        Whether uploaded files are read back and compared.
 
     Raises
     ------
     TargetError
-        If another process on this machine makes it, or nothing can be written there.
+        If another process on this machine is writing it, or the target is not writable.
     """
 
     def __init__(self, url: str, *, overwrite: bool = False, verify: bool = True) -> None:
@@ -78,19 +79,19 @@ class BucketPlace(Workplace):
         super().__init__(self._staging / name_in(url), overwrite=True)
 
     def publish(self) -> None:
-        """Send what was made, the root document of a folder last, and remove it here.
+        """Upload the container, the root document of a folder last, and remove the local folder.
 
         Raises
         ------
         TargetError
-            If it cannot be sent, or something has come to the target that may not be replaced.
+            If the upload fails, or something has appeared at the target that may not be replaced.
         DamagedError
-            If it does not read back as it was sent.
+            If an uploaded file does not read back unchanged.
         """
         is_folder = self.container.is_dir()
         root = f"{self._path}/{_ROOT}" if is_folder else self._path
         if not self._replaces and is_there(self._remote, root):
-            raise TargetError(f"{self.title}: has appeared meanwhile; remove it or pass --overwrite")
+            raise TargetError(f"{self.title}: has appeared in the meantime; remove it or pass --overwrite")
         try:
             if is_folder:
                 self._send_folder(root)
@@ -101,7 +102,7 @@ class BucketPlace(Workplace):
         self.discard()
 
     def _send_folder(self, root: str) -> None:
-        self._remote.remove(root)  # what is replaced must not open beside parts of the new one
+        self._remote.remove(root)  # the old container must not open with parts of the new one
         files = (path for path in _files(self.container) if path != self.container / _ROOT)
         sent: set[str] = set()
         while batch := list(islice(files, _BATCH)):
@@ -115,7 +116,7 @@ class BucketPlace(Workplace):
                 self._remote.remove(f"{self._path}/{key}")
 
     def _send(self, files: list[tuple[str, Path]]) -> None:
-        """Send (path, local file), and compare what is there then."""
+        """Upload pairs (path, local file), and verify them."""
         self._remote.put_all([(path, os.fspath(file)) for path, file in files])
         if self._verify:
             run(self._compare(files))
@@ -130,19 +131,19 @@ class BucketPlace(Workplace):
         try:
             found = (await self._remote.get(path, Request(at, len(wanted)))).data if wanted else b""
         except Absent as error:
-            raise StorageError(f"{path} is not there after it was sent") from error
+            raise StorageError(f"{path} is missing after its upload; convert again") from error
         if found != wanted:
-            raise DamagedError(f"{self.title}: {path} does not read back as it was sent; send it again")
+            raise DamagedError(f"{self.title}: {path} does not read back as it was uploaded; convert again")
 
     def discard(self) -> None:
-        """Remove everything that is here."""
+        """Remove the local folder."""
         super().discard()
         with suppress(OSError):
             self._staging.rmdir()
 
 
 def is_there(remote: Remote, path: str) -> bool:
-    """Whether there is an object."""
+    """Return whether an object exists."""
     try:
         run(remote.get(path, Request(0, 1)))
     except Absent:

@@ -1,6 +1,6 @@
-"""Byte ranges of one file, local or of a server: what the readers of TIFF and zip stand on.
+"""Read byte ranges of one file, local or remote; used by the readers of TIFF and zip.
 
-A source can be used by several threads and after a fork, and can be pickled.
+Sources are thread-safe, fork-safe and picklable.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ class ByteSource(Protocol):
     name: str
     size: int
     is_remote: bool
-    """Whether reading waits for a server; then ask for many ranges at once."""
+    """Whether reading waits for a server, so that many ranges should be requested at once."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`; :class:`DamagedError` where the file ends before."""
+        """Read exactly `length` bytes from `offset`; :class:`DamagedError` if the file is shorter."""
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Several ranges, at the same time where that is faster."""
+        """Read several ranges, concurrently where that is faster."""
 
     async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """The same in the loop of :mod:`.event_loop`; of a local file it does not wait."""
+        """Read several ranges in the loop of :mod:`.event_loop`; a local file is read synchronously."""
 
     def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
-        """(position, bytes) of ranges, some at a time, in bounded memory and any order."""
+        """Yield lists of (position, bytes) of ranges, in any order and bounded memory."""
 
     def close(self) -> None:
         """Release the file."""
 
 
 def open_bytes(name: str, access: Access | None = None) -> ByteSource:
-    """A file, a URL or a key of a store, ready to be read by ranges."""
+    """Open a file, a URL or a key of a store for reading by ranges."""
     access = access or Access()
     if access.store is None and not is_url(name):
         return LocalBytes(name)
@@ -58,7 +58,7 @@ def open_bytes(name: str, access: Access | None = None) -> ByteSource:
 def _check_range(source: ByteSource, offset: int, length: int) -> None:
     if min(offset, length) < 0 or offset + length > source.size:
         raise DamagedError(
-            f"{source.name}: bytes {offset} … {offset + length} are wanted, but it has only {source.size}: it is "
+            f"{source.name}: bytes {offset} … {offset + length} are needed, but the file has only {source.size}: it is "
             "truncated, or an offset in it is damaged",
             rule="file.range",
         )
@@ -70,9 +70,9 @@ class LocalBytes:
     Raises
     ------
     NotFoundError
-        If there is no such file.
+        If the file does not exist.
     FormatError
-        If it is none that could hold a container.
+        If it is not a regular file.
     StorageError
         If it cannot be read.
     """
@@ -83,23 +83,23 @@ class LocalBytes:
         self.name = str(Path(name).absolute())  # another process may have another working directory
         try:
             if not stat.S_ISREG(os.stat(self.name).st_mode):  # noqa: PTH116  (opening a pipe would wait for its writer)
-                raise FormatError(f"{name}: is no regular file, expected an RRIP container")
+                raise FormatError(f"{name}: is not a regular file, expected an RRIP container")
             self._descriptor = os.open(self.name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError as error:
             raise NotFoundError(f"{name}: no such file or directory") from error
         except OSError as error:
             raise StorageError(f"{name}: cannot be opened: {error.strerror or error}") from error
-        except ValueError as error:  # a zero character
+        except ValueError as error:  # a null character
             if isinstance(error, FormatError):
                 raise
-            raise FormatError(f"{name!r}: cannot be the name of a file: {error}") from error
-        # Copies live in arrays and task graphs, which nobody closes: the last reference does.
+            raise FormatError(f"{name!r}: is not a valid file name: {error}") from error
+        # Copies live in arrays and task graphs, which nobody closes; so the last reference closes the file.
         self._finalize = weakref.finalize(self, os.close, self._descriptor)
         self.size = os.fstat(self._descriptor).st_size
         self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`."""
+        """Read exactly `length` bytes from `offset`."""
         _check_range(self, offset, length)
         parts, missing = [], length
         while missing:
@@ -109,29 +109,29 @@ class LocalBytes:
                 raise StorageError(f"{self.name}: cannot be read: {error}") from error
             if not part:
                 raise DamagedError(
-                    f"{self.name}: ends at byte {offset}; it was cut while it was open", rule="file.range"
+                    f"{self.name}: ends at byte {offset}; it was truncated while it was open", rule="file.range"
                 )
             parts.append(part)
             offset, missing = offset + len(part), missing - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read(self, offset: int, length: int) -> bytes:
-        if hasattr(os, "pread"):  # has no position that threads and forks could share
+        if hasattr(os, "pread"):  # needs no file position, which threads and forks would share
             return os.pread(self._descriptor, length, offset)
         with self._lock:
             os.lseek(self._descriptor, offset, os.SEEK_SET)
             return os.read(self._descriptor, length)
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Several ranges, one after another."""
+        """Read several ranges, one after another."""
         return [self.read(offset, length) for offset, length in ranges]
 
     async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """The same, without waiting for anything but the disk."""
+        """Read several ranges synchronously."""
         return self.read_ranges(ranges)
 
     def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
-        """(position, bytes) of ranges, one at a time."""
+        """Yield (position, bytes) of ranges, one at a time."""
         for position, (offset, length) in enumerate(ranges):
             yield [(position, self.read(offset, length))]
 

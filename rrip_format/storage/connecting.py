@@ -1,4 +1,4 @@
-"""Which service a URL or a store means, and where there."""
+"""Find the service and the path for a URL or a store."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _HTTP, _S3 = ("http", "https"), ("s3", "s3a")
 
 
 def connect(name: str, access: Access) -> tuple[Remote, str]:
-    """Connect with the service that a name or a store means; no request is made yet.
+    """Connect to the service of a URL or a store, without making a request.
 
     Returns
     -------
     Remote, str
-        And the path there.
+        The service and the path there.
 
     Raises
     ------
     ExtraMissingError
-        If a package for such URLs is not installed.
+        If a package for this kind of URL is not installed.
     StorageError
-        If there is no file system for them, or it refuses its options.
+        If no file system handles the URL, or it rejects the options.
     TypeError
-        If the store is neither one of obstore nor one of Zarr.
+        If the store is neither from obstore nor from Zarr.
     """
     policy = Policy.from_environment()
     if access.store is not None:
@@ -61,20 +61,20 @@ def _named(name: str, options: dict[str, Any], policy: Policy) -> tuple[Service,
 
 
 def _behind(store: Any, policy: Policy) -> tuple[Service, str]:
-    """Find the service behind a store that a caller has made, and the path of the store's root there."""
+    """Find the service behind a store that a caller made, and the path of the store's root there."""
     if is_obstore(store):
         return ObstoreService(store, policy), ""
     from zarr.abc.store import Store
     from zarr.storage import FsspecStore
 
     if not isinstance(store, Store):
-        raise TypeError(f"store is {type(store).__name__}, expected one of obstore or of Zarr")
+        raise TypeError(f"store is {type(store).__name__}, expected a store of obstore or Zarr")
     inner = getattr(store, "store", None)  # of Zarr's ObjectStore
     if is_obstore(inner):
         return ObstoreService(inner, policy), ""
     if not isinstance(store, FsspecStore):
         return StoreService(store), ""
-    files = getattr(store.fs, "sync_fs", store.fs)  # fsspec wraps what has no coroutines
+    files = getattr(store.fs, "sync_fs", store.fs)  # fsspec wraps file systems without coroutines
     protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
     options = {key: value for key, value in files.storage_options.items() if key not in {"asynchronous", "loop"}}
     if protocols & set(_HTTP):

@@ -1,4 +1,4 @@
-"""The event loop in which all requests to servers run, in a thread of its own; one a process."""
+"""The event loop for all requests to servers; each process has one, in its own thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _made: tuple[int, asyncio.AbstractEventLoop] | None = None
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop of this process, which runs; a fork begins its own."""
+    """Return the running loop of this process; a forked process starts a new one."""
     global _made  # noqa: PLW0603
     with _lock:
         if _made is None or _made[0] != os.getpid():
@@ -37,7 +37,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Wait in any other thread for what a coroutine returns; it is cancelled where the wait is interrupted."""
+    """Run a coroutine from another thread and return its result; it is cancelled if the wait is interrupted."""
     future = asyncio.run_coroutine_threadsafe(coroutine, event_loop())
     try:
         return future.result()
@@ -47,7 +47,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def call(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:
-    """Await a coroutine in another loop, the one of this module if none is given."""
+    """Await a coroutine in another loop, by default the one of this module."""
     other = loop or event_loop()
     if other is asyncio.get_running_loop():
         return await coroutine

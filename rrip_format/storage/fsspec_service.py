@@ -1,4 +1,4 @@
-"""Objects of a bucket or any other file system that fsspec knows, over its own asynchronous calls."""
+"""Objects in a bucket or any other file system of fsspec, read through its asynchronous methods."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ __all__ = ["FsspecService", "S3Service", "make_fsspec_store"]
 
 
 class FsspecService:
-    """Objects whose paths are what fsspec makes of a URL.
+    """Objects of an fsspec file system; their paths are those that fsspec derives from URLs.
 
-    Their version is asked for beside each read, where the file system has no reads on a condition.
+    File systems have no conditional reads, so the version is requested before each read.
 
     Parameters
     ----------
     url : str
-        Of an object or folder, a chain too.
+        URL of an object or folder; may be chained.
     options : dict
         ``storage_options`` of fsspec.
     policy : Policy
+        How often and how long to try.
     files : fsspec file system, optional
-        That of the URL, if a caller has made it.
+        The file system of the URL, if a caller has made it.
 
     Raises
     ------
     ImportError
         If the package for this kind of URL is not installed.
     ValueError
-        If no file system has such URLs.
+        If no file system handles the URL.
     """
 
     def __init__(self, url: str, options: dict[str, Any], policy: Policy, files: Any = None) -> None:
@@ -54,7 +55,7 @@ class FsspecService:
         self._process = os.getpid()
 
     def _refresh(self) -> None:
-        """Connect anew after a fork, which connections and event loops do not survive."""
+        """Connect again after a fork, because connections and event loops do not survive it."""
         if self._process != os.getpid():
             self._connect()
 
@@ -63,11 +64,11 @@ class FsspecService:
 
     @property
     def _is_async(self) -> bool:
-        """Whether its coroutines can be awaited from here; those of one made for another loop only there."""
+        """Whether its coroutines can be awaited here; asynchronous instances are bound to their own loop."""
         return bool(getattr(self._files, "async_impl", False)) and not self._files.asynchronous
 
     async def _do(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the file system, its coroutine or in a thread, and tell its errors."""
+        """Call a method of the file system, as a coroutine or in a thread, and translate its errors."""
         self._refresh()
         try:
             async with asyncio.timeout(max(self._policy.timeout, 1.0) * 4):
@@ -95,7 +96,7 @@ class FsspecService:
             raise StorageError(f"{self._url}: cannot be read: {text}") from error
 
     async def get(self, path: str, request: Request) -> Reply:
-        """Read an object or a part of it; a part that ends behind the object is cut there."""
+        """Read an object or a part of it; a part is shortened if the object ends before."""
         asks = request.length is not None and (request.version is None or request.start is None)
         version = await self._version(path) if asks or request.version is not None else Version()
         if request.version is not None and request.version.differs(version):
@@ -114,7 +115,7 @@ class FsspecService:
         if found.get("type") == "directory":
             raise Absent(f"{path} is a folder")
         if found.get("size") is None:
-            raise StorageError(f"{path}: its size is not told, which byte ranges need")
+            raise StorageError(f"{path}: the service does not state its size, which byte ranges need; download it")
         etag = found.get("ETag") or found.get("etag") or found.get("md5Hash")
         times = [found.get(name) for name in ("LastModified", "last_modified", "mtime", "updated", "modified")]
         modified = next((str(time) for time in times if time is not None), None)
@@ -150,17 +151,17 @@ class FsspecService:
 
 
 def make_fsspec_store(url: str, options: dict[str, Any]) -> Store:
-    """Make a read-only Zarr store of a URL."""
+    """Make a read-only Zarr store for a URL."""
     from zarr.storage import FsspecStore
 
     return FsspecStore.from_url(url, storage_options=options, read_only=True)
 
 
 class S3Service(FsspecService):
-    """Objects of S3 and what speaks like it, over the client of s3fs: a read names the version that it wants."""
+    """Objects of S3 and compatible services, read through the client of s3fs on condition of their version."""
 
     async def get(self, path: str, request: Request) -> Reply:
-        """Read an object or a part of it; a part that ends behind the object is cut there."""
+        """Read an object or a part of it; a part is shortened if the object ends before."""
         self._refresh()
         return await call(self._get(path, request), self._files.loop)
 
@@ -201,7 +202,7 @@ class S3Service(FsspecService):
 
 
 async def _read_s3(path: str, request: Request, answer: dict[str, Any]) -> Reply:
-    """Read the body of an answer, no more of it than was asked for."""
+    """Read the body of a response, but no more than was requested."""
     total = answer.get("ContentRange", "").rpartition("/")[2]
     size = int(total) if total.isdecimal() else int(answer["ContentLength"])
     version = Version(size, answer.get("ETag"), str(answer.get("LastModified")))
@@ -212,18 +213,18 @@ async def _read_s3(path: str, request: Request, answer: dict[str, Any]) -> Reply
         most = min(most, request.most + 1)
     elif most > request.length:
         answer["Body"].close()
-        raise StorageError(f"{path}: the service answers with {most} bytes where {request.length} were asked for")
+        raise StorageError(f"{path}: the service sent {most} bytes instead of the requested {request.length}")
     data = b""
     async with answer["Body"] as body:
         while len(data) < most and (more := await body.read(most - len(data))):
             data += more
     if len(data) < most:
-        raise Transient(f"the answer ends after {len(data)} of {most} bytes")
+        raise Transient(f"the response ends after {len(data)} of {most} bytes")
     return Reply(data, version)
 
 
 def _status_of(error: Exception) -> int | None:
-    """The status of HTTP that an error of a file system carries, under one of the names that are in use."""
+    """Return the HTTP status of an error, which file systems store under various names; None without one."""
     for name in ("status", "code", "status_code"):
         value = getattr(error, name, None)
         text = str(value)

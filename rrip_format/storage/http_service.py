@@ -1,4 +1,4 @@
-"""Files of a web server by byte ranges, over the session of fsspec's HTTP file system."""
+"""Files of a web server, read by byte ranges through the session of fsspec's HTTP file system."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class HttpService:
-    """Objects whose paths are ``http://`` or ``https://`` URLs; presigned ones are used as they are.
+    """Files with ``http://`` or ``https://`` URLs as paths; presigned URLs are used unchanged.
 
     Parameters
     ----------
     options : dict
-        Of fsspec's HTTP file system: ``headers``, ``client_kwargs``, ``auth`` …
+        Options of fsspec's HTTP file system: ``headers``, ``client_kwargs``, ``auth`` …
     policy : Policy
+        How often and how long to try.
 
     Raises
     ------
@@ -43,7 +44,7 @@ class HttpService:
         self._connect()
 
     def _connect(self) -> None:
-        import aiohttp  # noqa: F401  (fsspec imports it late, where its absence would have another type)
+        import aiohttp  # noqa: F401  (fsspec imports it late, and then raises another type)
         import fsspec
 
         self._files, self._process = fsspec.filesystem("http", **self._options), os.getpid()
@@ -52,7 +53,7 @@ class HttpService:
         return HttpService, (self._options, self._policy)
 
     async def get(self, path: str, request: Request) -> Reply:
-        """Read a file or a part of it; a part that ends behind the file is cut there."""
+        """Read a file or a part of it; a part is shortened if the file ends before."""
         if self._process != os.getpid():  # connections and event loops do not survive a fork
             self._connect()
         return await call(self._get(path, request), self._files.loop)
@@ -73,30 +74,30 @@ class HttpService:
                 try:
                     return await _read(url, request, response)
                 except BaseException:
-                    response.close()  # or the connection would be kept, and the rest be read for that
+                    response.close()  # otherwise the rest would be read to keep the connection
                     raise
         except (aiohttp.ClientError, TimeoutError, ConnectionError, asyncio.IncompleteReadError) as error:
             if isinstance(error, aiohttp.InvalidURL):
-                raise StorageError(f"{url}: is no URL that can be read") from error
+                raise StorageError(f"{url}: is not a valid URL") from error
             raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
     def _as_it_is(self, url: str) -> Any:
-        """Keep a query as it was signed; quote what else has to be."""
+        """Return a URL with its signed query unchanged, and everything else quoted where needed."""
         import yarl
 
         is_quoted = "?" in url and url.isascii() and not any(character.isspace() for character in url)
         return yarl.URL(url, encoded=True) if is_quoted else self._files.encode_url(url)
 
     async def sizes(self, prefix: str) -> list[tuple[str, int]] | None:  # noqa: ARG002
-        """Return None: web servers have no lists that programs can rely on."""
+        """Return None, because web servers have no listings that programs can rely on."""
         return None
 
     async def put(self, path: str, file: str) -> None:  # noqa: ARG002
-        """Raise: nothing is written to web servers."""
-        raise StorageError(f"{path}: nothing can be written over HTTP; name the bucket (s3://, gs://, az://) instead")
+        """Raise `StorageError`: web servers are read-only here."""
+        raise StorageError(f"{path}: HTTP is read-only; name the bucket (s3://, gs://, az://) instead")
 
     async def remove(self, path: str) -> None:
-        """Raise as well."""
+        """Raise `StorageError`: web servers are read-only here."""
         await self.put(path, "")
 
     def make_store(self, root: str) -> Store:
@@ -112,19 +113,19 @@ def _headers(request: Request) -> dict[str, str]:
             f"bytes=-{request.length}" if start is None else f"bytes={start}-{start + request.length - 1}"
         )
     etag = request.version.etag if request.version is not None else None
-    if etag is not None and not etag.startswith("W/"):  # a weak one never matches
+    if etag is not None and not etag.startswith("W/"):  # weak tags never match
         headers["If-Match"] = etag
     return headers
 
 
 def _empty_version(headers: Any) -> Version:
-    """The version of a file that has no bytes where they are asked for, as an empty one."""
+    """Return the version of a file that has no bytes in the requested range, as an empty one."""
     total = headers.get("Content-Range", "").rpartition("/")[2]
     return Version(int(total) if total.isdecimal() else 0)
 
 
 def _phrase(status: int) -> str:
-    """What HTTP calls a status, nothing for one that it does not know."""
+    """Return the name of an HTTP status, empty if unknown."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -132,7 +133,7 @@ def _phrase(status: int) -> str:
 
 
 def _check(url: str, request: Request, status: int, headers: Any) -> None:
-    """Raise for every status but those that bring what was asked for."""
+    """Raise for every status except success."""
     phrase = f"HTTP status {status} {_phrase(status)}".rstrip()
     if status in _TRANSIENT:
         raise Transient(phrase, _seconds(headers.get("Retry-After", "")))
@@ -143,35 +144,36 @@ def _check(url: str, request: Request, status: int, headers: Any) -> None:
     if status == 412 or (status == 416 and request.version is not None):
         raise replaced(url)
     if status not in {200, 206}:
-        raise StorageError(f"{url}: the server answers a request with {phrase}")
+        raise StorageError(f"{url}: the server answered with {phrase}")
     if headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}:
         raise StorageError(
-            f"{url}: the server compresses the file ({headers['Content-Encoding']}), so it has no ranges"
+            f"{url}: the server compresses the file ({headers['Content-Encoding']}), so it has no byte ranges; turn "
+            "that off, or download the file"
         )
 
 
 async def _read(url: str, request: Request, response: Any) -> Reply:
-    """Read the body of an answer, no more of it than was asked for."""
+    """Read the body of a response, but no more than was requested."""
     headers = response.headers
     length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
     size = length
     if response.status == 206:
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if match is None:
-            raise StorageError(f"{url}: the server does not say which bytes it sends (no valid Content-Range)")
+            raise StorageError(f"{url}: the server does not state which bytes it sends (no valid Content-Range)")
         first, last = int(match[1]), int(match[2])
         size = None if match[3] == "*" else int(match[3])
         if request.length is None or last - first + 1 > request.length or request.start not in {None, first}:
-            raise StorageError(f"{url}: the server sends bytes {first} … {last}, which were not asked for")
+            raise StorageError(f"{url}: the server sent bytes {first} … {last}, which were not requested")
         wanted = last - first + 1
     elif request.length is None:
         wanted = request.most + 1 if length is None else min(length, request.most + 1)
     elif length is not None and length <= request.length and not request.start:
-        wanted = length  # all there is, so the whole file is the range
+        wanted = length  # the range covers the whole file
     else:
         raise StorageError(
-            f"{url}: the server does not know byte ranges: it answers with the whole file; use one that knows them "
-            "(S3, nginx, Apache …), or read a copy (simplecache::, or download it)"
+            f"{url}: the server does not support byte ranges and sent the whole file; use one that does (S3, nginx, "
+            "Apache …), or read a copy (simplecache::, or download it)"
         )
     version = Version(size, headers.get("ETag"), headers.get("Last-Modified"))
     if request.version is not None and request.version.differs(version):
@@ -191,5 +193,5 @@ async def _read_most(content: Any, most: int) -> bytes:
 
 
 def _seconds(text: str) -> float:
-    """How long ``Retry-After`` says to wait; a date counts as nothing."""
+    """Return the seconds of ``Retry-After``; 0 for a date."""
     return float(text) if text.isdecimal() else 0.0

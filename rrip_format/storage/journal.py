@@ -1,8 +1,8 @@
-"""What a conversion has finished, kept for the run that resumes it: notes in a file that only grows.
+"""The journal of a conversion: what is finished, for a run that resumes it. The file only grows.
 
-A note is a line: the CRC-32C of its JSON in hexadecimal, a space, and the JSON. The first says how to encode, each
-further one which tiles of a block are where. A line is written when what it speaks of is on the disk, so the worst
-that a crash can do is to lose the last lines; and nothing that a line says is believed without looking.
+A note is a line: the CRC-32C of its JSON in hexadecimal, a space, and the JSON. The first note states how to encode,
+each further one the positions of the tiles of a block. A line is written after its tiles are on the disk, so a crash
+can only lose the last lines; and the tiles are checked before a note is trusted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["Journal", "read_journal"]
 Json = Any
 
 _FLUSH_SECONDS = 5.0
-"""How much work a power failure may undo; a process that is killed loses nothing."""
+"""Seconds of work that a power failure may undo; a killed process loses nothing."""
 
 
 def read_journal(path: Path) -> list[Json]:
-    """The notes of a journal up to the first that is not whole, none if there is no journal.
+    """Return the notes of a journal up to the first incomplete one; none if there is no journal.
 
     Raises
     ------
@@ -44,14 +44,14 @@ def read_journal(path: Path) -> list[Json]:
 
 
 class Journal:
-    """Appends notes; a context manager.
+    """Appends notes to a journal; a context manager.
 
     Parameters
     ----------
     path : Path
-        Its folder must be there.
+        The journal; its folder must exist.
     notes : list of JSON
-        What to keep of a journal that is there, from its start.
+        The notes of an existing journal to keep.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class Journal:
         self._flushed = time.monotonic()
 
     def append(self, note: Json) -> None:
-        """Add a note; it survives the end of this process from now on, and a power failure some seconds later.
+        """Append a note; it survives a crash of this process at once, and a power failure after some seconds.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Journal:
         """
         with as_target_error(self._path):
             line = _line(note)
-            while line:  # a file without a buffer may take a part, of which a full disk has no more
+            while line:  # an unbuffered write may be partial, as on a full disk
                 line = line[self._file.write(line) :]
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 os.fsync(self._file.fileno())

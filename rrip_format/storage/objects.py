@@ -1,4 +1,4 @@
-"""Values by key: a local folder, or a folder of a service. What the reader of the Zarr binding stands on."""
+"""Values by key in a local folder or a folder of a service; used by the reader of the Zarr binding."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["Folder", "Objects", "RemoteFolder", "open_folder"]
 
 
 class Objects(Protocol):
-    """Values by key; thread-safe, picklable, usable after a fork.
+    """Values by key; thread-safe, picklable, fork-safe.
 
-    A value may have as many bytes as `limits` say for it; not many more are read of one that has more, and that is an
-    error of the rule `too_large`.
+    A value may have as many bytes as `limits` allow; reading of a larger one stops soon after, with an error of the
+    rule `too_large`.
     """
 
     is_remote: bool
-    """Whether reading waits for a server; then ask for many values at once."""
+    """Whether reading waits for a server, so that many values should be requested at once."""
 
     def read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
-        """Return the values of keys, None where there is none.
+        """Return the values of keys; None for absent ones.
 
         Raises
         ------
@@ -44,32 +44,32 @@ class Objects(Protocol):
     async def fetch(
         self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
     ) -> list[bytes | None]:
-        """Do the same in any event loop."""
+        """Return the values of keys from any event loop; None for absent ones."""
 
     def stream(self, keys: Sequence[str], limits: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
         """Yield (position, value) of keys in any order, in bounded memory."""
 
     def sizes_of(self, keys: Sequence[str]) -> list[int | None]:
-        """Return the bytes of values, None where there is none, without reading them."""
+        """Return the sizes of values in bytes without reading them; None for absent ones."""
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield (key, bytes) of everything.
+        """Yield (key, bytes) of all values.
 
         Raises
         ------
         StorageError
-            If there is no list.
+            If the keys cannot be listed.
         """
 
     def make_store(self) -> Store | None:
-        """Make a read-only Zarr store of the same keys, None where Zarr has none."""
+        """Make a read-only Zarr store of the same keys; None if Zarr has no such store."""
 
     def close(self) -> None:
-        """Forget what is kept."""
+        """Clear the cache."""
 
 
 class Folder:
-    """A local folder whose files are read by key without Zarr, whose import takes longer than to read a tile.
+    """A local folder whose files are read without Zarr, because importing Zarr takes longer than reading a tile.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Folder:
         return f"file://{self.root.as_posix()}"
 
     def read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
-        """Return the contents of files, None where there is none."""
+        """Return the contents of files; None for absent ones."""
         found = []
         for key, limit in zip(keys, limits, strict=True):
             try:
@@ -99,7 +99,7 @@ class Folder:
     async def fetch(
         self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
     ) -> list[bytes | None]:
-        """Do the same, without waiting for anything but the disk."""
+        """Return the contents of files, read synchronously; None for absent ones."""
         return self.read(keys, limits, too_large)
 
     def stream(self, keys: Sequence[str], limits: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
@@ -108,7 +108,7 @@ class Folder:
             yield position, self.read([key], [limit])[0]
 
     def sizes_of(self, keys: Sequence[str]) -> list[int | None]:
-        """Return the bytes of files, None where there is none."""
+        """Return the sizes of files in bytes; None for absent ones."""
         return [_file_size(f"{self._root}/{key}") for key in keys]
 
     def sizes(self) -> Iterator[tuple[str, int]]:
@@ -125,7 +125,7 @@ class Folder:
         return LocalStore(self.root, read_only=True)
 
     def close(self) -> None:
-        """Do nothing: no file stays open."""
+        """Do nothing, because no file stays open."""
 
 
 class RemoteFolder:
@@ -134,12 +134,13 @@ class RemoteFolder:
     Parameters
     ----------
     name : str
-        What to call it in errors.
+        Name for error messages.
     remote : Remote
+        The service.
     root : str
-        Its path there.
+        Path of the folder there.
     cache_mib : float
-        Bytes of values to keep, MiB.
+        Size of the cache of values, MiB.
     """
 
     is_remote = True
@@ -153,14 +154,14 @@ class RemoteFolder:
         return self.name
 
     def read(self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size") -> list[bytes | None]:
-        """Return the values of keys, None where there is none."""
+        """Return the values of keys; None for absent ones."""
         kept = [self._cache.find(key) for key in keys]
         return kept if all(value is not None for value in kept) else run(self._fetch(keys, limits, too_large))
 
     async def fetch(
         self, keys: Sequence[str], limits: Sequence[int], too_large: str = "tile.size"
     ) -> list[bytes | None]:
-        """Do the same in any event loop."""
+        """Return the values of keys from any event loop; None for absent ones."""
         return await call(self._fetch(keys, limits, too_large))
 
     async def _fetch(self, keys: Sequence[str], limits: Sequence[int], too_large: str) -> list[bytes | None]:
@@ -184,7 +185,7 @@ class RemoteFolder:
         return stream([(limit, self._get(key, limit)) for key, limit in zip(keys, limits, strict=True)])
 
     def sizes_of(self, keys: Sequence[str]) -> list[int | None]:
-        """Return the bytes of values, None where there is none; of each one byte is read."""
+        """Return the sizes of values in bytes, None for absent ones; one byte of each is read."""
 
         async def ask() -> list[int | None]:
             return await gather_all([self._size(key) for key in keys])
@@ -202,18 +203,18 @@ class RemoteFolder:
         return f"{self._root}/{key}" if self._root else key
 
     def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield (key, bytes) of everything there."""
+        """Yield (key, bytes) of all values."""
         found = self._remote.sizes(self._root)
         if found is None:
-            raise StorageError(f"{self.name}: cannot be listed: such a server has no lists")
+            raise StorageError(f"{self.name}: cannot be listed, because the server has no listings; download it")
         yield from found
 
     def make_store(self) -> Store | None:
-        """Make a read-only Zarr store of the same keys, None where Zarr has none."""
+        """Make a read-only Zarr store of the same keys; None if Zarr has no such store."""
         return self._remote.service.make_store(self._root)
 
     def close(self) -> None:
-        """Forget what is kept; connections are shared."""
+        """Clear the cache; connections are shared and stay open."""
         self._cache.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -221,7 +222,7 @@ class RemoteFolder:
 
 
 def open_folder(name: str, access: Access) -> Objects:
-    """Name a folder behind a URL or in a store; no request is made yet. Errors as of :func:`.connecting.connect`."""
+    """Return a folder at a URL or in a store, without a request. Raises as :func:`.connecting.connect`."""
     store = access.store
     if store is not None and type(store).__name__ == "LocalStore":
         return Folder(Path(store.root) / name)
@@ -235,11 +236,11 @@ def _file_size(path: str) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StorageError(f"{path}: cannot be looked at: {error}") from error
+        raise StorageError(f"{path}: its size cannot be read: {error}") from error
 
 
 def _read_file(root: str, key: str, most: int) -> bytes | None:
-    """What a folder has for a key, at most so many bytes."""
+    """Read a file in a folder, at most `most` bytes; None if it does not exist."""
     try:
         file = os.open(f"{root}/{key}", READ)  # a file object takes longer than all that follows
     except (FileNotFoundError, NotADirectoryError):
@@ -257,7 +258,7 @@ def _read_file(root: str, key: str, most: int) -> bytes | None:
 
 
 def _walk(root: str) -> Iterator[tuple[str, int]]:
-    """(path below `root`, size in bytes) of every file; links to folders are not followed."""
+    """Yield (path below `root`, bytes) of every file; links to folders are not followed."""
     folders = [""]
     while folders:
         prefix = folders.pop()

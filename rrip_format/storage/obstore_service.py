@@ -1,4 +1,4 @@
-"""Objects of a store of obstore, over its own asynchronous calls."""
+"""Objects of an obstore store, read through its asynchronous methods."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["ObstoreService", "is_obstore"]
 
 
 def is_obstore(store: object) -> bool:
-    """Whether an object is a store of obstore, without importing that."""
+    """Return whether an object is a store of obstore, without importing obstore."""
     return any(kind.__module__.partition(".")[0] in {"obstore", "_obstore"} for kind in type(store).__mro__)
 
 
 class ObstoreService:
-    """Objects whose paths are keys of a store of obstore, which tries again by itself.
+    """Objects of an obstore store, which also retries by itself; their paths are its keys.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ObstoreService:
         return ObstoreService, (self._store, self._policy)
 
     async def get(self, path: str, request: Request) -> Reply:
-        """Read an object or a part of it; a part that ends behind the object is cut there."""
+        """Read an object or a part of it; a part is shortened if the object ends before."""
         import obstore
 
         options: GetOptions = {}
@@ -57,10 +57,10 @@ class ObstoreService:
                     return await self.get(path, Request(0, request.most + 1, version=version))
                 return Reply(bytes(await answer.bytes_async()), version)
         except Exception as error:
-            raise _told(path, error) from error
+            raise _translate_error(path, error) from error
 
     async def sizes(self, prefix: str) -> list[tuple[str, int]] | None:
-        """List (path below `prefix`, bytes) of every object there, None where the store has no lists."""
+        """List (path below `prefix`, bytes) of all objects; None if the store cannot list them."""
         import obstore
 
         found: list[tuple[str, int]] = []
@@ -69,10 +69,10 @@ class ObstoreService:
             async for batch in obstore.list(self._store, prefix=prefix or None):
                 found += [(meta["path"].removeprefix(start), meta["size"]) for meta in batch]
         except Exception as error:
-            told = _told(prefix, error)
-            if isinstance(told, StorageError):
+            translated = _translate_error(prefix, error)
+            if isinstance(translated, StorageError):
                 return None
-            raise told from error
+            raise translated from error
         return found
 
     async def put(self, path: str, file: str) -> None:
@@ -84,7 +84,7 @@ class ObstoreService:
         try:
             await obstore.put_async(self._store, path, Path(file))
         except Exception as error:
-            raise _told(path, error) from error
+            raise _translate_error(path, error) from error
 
     async def remove(self, path: str) -> None:
         """Remove an object."""
@@ -93,17 +93,17 @@ class ObstoreService:
         try:
             await obstore.delete_async(self._store, path)
         except Exception as error:
-            raise _told(path, error) from error
+            raise _translate_error(path, error) from error
 
     def make_store(self, root: str) -> Store | None:
-        """Make a read-only Zarr store of the objects below a path; None where that is not the root."""
+        """Make a read-only Zarr store of the objects below a path; None unless that is the root."""
         from zarr.storage import ObjectStore
 
         return None if root else ObjectStore(self._store, read_only=True)
 
 
-def _told(path: str, error: Exception) -> Exception:
-    """Make an error of ours, or of :mod:`.services`, of one of obstore."""
+def _translate_error(path: str, error: Exception) -> Exception:
+    """Translate an error of obstore into one of this package or of :mod:`.services`."""
     from obstore import exceptions
 
     if isinstance(error, StorageError | Absent | Transient):

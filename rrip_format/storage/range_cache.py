@@ -1,4 +1,4 @@
-"""What was read last of a file or folder, as much as fits."""
+"""Caches of the bytes that were used last."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from bisect import bisect_right, insort
 __all__ = ["KeyCache", "RangeCache"]
 
 _LOOKED_AT = 8
-"""Ranges that begin before a place may overlap; so many of them are looked at."""
+"""Number of ranges that are tried for an offset, because ranges may overlap."""
 
 
 class RangeCache:
-    """Bytes by their offset; thread-safe.
+    """Byte ranges by offset; thread-safe.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class RangeCache:
         self._lock = threading.Lock()
 
     def add(self, offset: int, data: bytes) -> None:
-        """Keep bytes; what was used the longest time ago makes room."""
+        """Keep bytes; the least recently used ones are dropped."""
         if len(data) > self.capacity:
             return
         with self._lock:
@@ -47,7 +47,7 @@ class RangeCache:
         self._starts.remove(offset)
 
     def find(self, offset: int, length: int) -> bytes | None:
-        """Return a range that is kept, as part of a larger one too, else None."""
+        """Return the bytes of a range if they are cached, also as part of a larger range; else None."""
         if not self._starts:
             return None
         with self._lock:
@@ -60,7 +60,7 @@ class RangeCache:
         return None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all bytes."""
         with self._lock:
             self._kept.clear()
             self._starts.clear()
@@ -68,7 +68,7 @@ class RangeCache:
 
 
 class KeyCache:
-    """Values by key, those that were used last, as many as fit; thread-safe.
+    """The most recently used values by key, as many as fit; thread-safe.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class KeyCache:
         self._lock = threading.Lock()
 
     def add(self, key: str, value: bytes) -> None:
-        """Keep a value; what was used the longest time ago makes room."""
+        """Keep a value; the least recently used ones are dropped."""
         if 4 * len(value) > self._capacity:
             return
         with self._lock:
@@ -93,7 +93,7 @@ class KeyCache:
                 self._bytes -= len(self._kept.pop(next(iter(self._kept))))
 
     def find(self, key: str) -> bytes | None:
-        """Return a value that is kept, else None."""
+        """Return a cached value, else None."""
         with self._lock:
             value = self._kept.pop(key, None)
             if value is not None:
@@ -101,7 +101,7 @@ class KeyCache:
             return value
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         with self._lock:
             self._kept.clear()
             self._bytes = 0

@@ -1,4 +1,4 @@
-"""Which byte ranges to ask a server for: neighbours in one request."""
+"""Plan which byte ranges to request from a server: neighbours share a request."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Range = tuple[int, int]
 """Offset and length, bytes."""
 
 GAP_BYTES = 1 << 16
-"""Most bytes between two ranges that are read and thrown away to save a request (chosen in ``docs/remote.md``)."""
+"""Most bytes between two ranges that are read and discarded to save a request (chosen in ``docs/remote.md``)."""
 
 MANY = 16
-"""Where more requests than this are left, twice the gap is read: that is little beside what is wanted."""
+"""With more requests than this, gaps up to twice the size are read, which is little compared with the ranges."""
 
 MERGED_BYTES = 1 << 23
 """Most bytes of one request, unless a single range has more."""
@@ -22,13 +22,13 @@ MERGED_BYTES = 1 << 23
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """One request.
+    """One request for several byte ranges.
 
     Parameters
     ----------
     offset, length : int
     parts : tuple of int
-        Positions of the ranges that it covers, in the sequence that was given.
+        Positions of the covered ranges in the given sequence.
     """
 
     offset: int
@@ -37,16 +37,16 @@ class Merged:
 
 
 def merge_ranges(ranges: Sequence[Range], gap: int = GAP_BYTES, most: int = MERGED_BYTES) -> list[Merged]:
-    """Plan requests for byte ranges, in the order of the file; ranges without bytes need none.
+    """Plan requests for byte ranges, sorted by offset; empty ranges need none.
 
     Parameters
     ----------
     ranges : sequence of Range
-        In any order; they may overlap.
+        Ranges in any order; they may overlap.
     gap : int
-        Ranges with at most so many bytes between them become one.
+        Most bytes between two ranges that share a request.
     most : int
-        But not beyond this length.
+        Most bytes of a request for several ranges.
     """
     plan: list[Merged] = []
     parts: list[int] = []
@@ -68,6 +68,6 @@ def merge_ranges(ranges: Sequence[Range], gap: int = GAP_BYTES, most: int = MERG
 
 
 def plan_ranges(ranges: Sequence[Range]) -> list[Merged]:
-    """Plan requests as readers do: little is thrown away for a patch, and a large region takes few requests."""
+    """Plan requests as readers need them: few wasted bytes for a patch, few requests for a large region."""
     plan = merge_ranges(ranges)
     return plan if len(plan) <= MANY else merge_ranges(ranges, 2 * GAP_BYTES)

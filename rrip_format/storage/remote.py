@@ -1,4 +1,4 @@
-"""One file or one folder of a service: planned requests, many at a time, tried again, of one version."""
+"""A remote file or folder: merged, concurrent and repeated requests for one version of it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Remote", "RemoteBytes", "gather_all", "stream"]
 T = TypeVar("T")
 
 AT_ONCE = 64
-"""Requests under way, whatever the number of cores: they only wait."""
+"""Concurrent requests; independent of the number of cores, because they only wait."""
 
 WINDOW_BYTES = 1 << 26
-"""Bytes that are under way or wait to be decoded."""
+"""Most bytes that are being transferred or wait to be decoded."""
 
 _HEAD_BYTES, _TAIL_BYTES = 1 << 12, 1 << 17
-"""Read of a file when it is opened; the end has the index of most slides (spec section 10.1)."""
+"""Bytes read from start and end of a file when it is opened; most slides have the index there (spec section 10.1)."""
 
 
 class Remote:
-    """A service, its failures told and tried again; picklable.
+    """A service whose requests are repeated after transient failures; picklable.
 
     Parameters
     ----------
@@ -46,22 +46,22 @@ class Remote:
         Raises
         ------
         Absent
-            If there is none.
+            If it does not exist.
         StorageError
-            If it cannot be read, or has another version than the one asked for.
+            If it cannot be read, or has another version than the requested one.
         """
         return await retry(lambda: self.service.get(path, request), path, self._policy)
 
     def sizes(self, prefix: str) -> list[tuple[str, int]] | None:
-        """List (path below `prefix`, bytes) of every object there, None where the service has no lists."""
+        """List (path below `prefix`, bytes) of all objects; None if the service cannot list them."""
         return run(retry(lambda: self.service.sizes(prefix), prefix, self._policy))
 
     def put(self, path: str, file: str) -> None:
-        """Store a local file as an object."""
+        """Upload a local file."""
         run(retry(lambda: self.service.put(path, file), path, self._policy))
 
     def put_all(self, files: Sequence[tuple[str, str]]) -> None:
-        """Store (path, local file) of several objects, many at a time."""
+        """Upload pairs (path, local file), many at a time."""
 
         async def put() -> None:
             await gather_all([retry(lambda p=p, f=f: self.service.put(p, f), p, self._policy) for p, f in files])  # type: ignore[misc]
@@ -69,7 +69,7 @@ class Remote:
         run(put())
 
     def remove(self, path: str) -> None:
-        """Remove an object; it is no error if there is none."""
+        """Remove an object, if it exists."""
         try:
             run(retry(lambda: self.service.remove(path), path, self._policy))
         except Absent:
@@ -80,7 +80,7 @@ class Remote:
 
 
 async def gather_all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Await several coroutines, not too many at a time; the first that fails ends all."""
+    """Await coroutines, a limited number at a time; the first failure cancels the others."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def bounded(one: Coroutine[Any, Any, T]) -> T:
@@ -98,12 +98,12 @@ async def gather_all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def stream(requests: Sequence[tuple[int, Coroutine[Any, Any, T]]]) -> Iterator[tuple[int, T]]:
-    """Yield (position, result) of coroutines as they come, in bounded memory.
+    """Yield (position, result) of coroutines as they finish, in bounded memory.
 
     Parameters
     ----------
     requests : sequence of (bytes, coroutine)
-        How much memory each result takes.
+        Coroutines with the size of their results.
     """
     waiting: dict[Future[T], int] = {}
     loop, at, held = event_loop(), 0, 0
@@ -125,28 +125,29 @@ def stream(requests: Sequence[tuple[int, Coroutine[Any, Any, T]]]) -> Iterator[t
 
 
 class RemoteBytes:
-    """A file of a service, read by ranges; thread-safe, and usable after a fork.
+    """A remote file, read by ranges; thread-safe and fork-safe.
 
-    Opening asks for its first and last bytes, both at once; the answers tell its size. A pickled one asks for nothing.
+    Opening requests its first and last bytes concurrently; the responses state its size. Unpickling makes no request.
 
     Parameters
     ----------
     name : str
-        What to call it in errors.
+        Name for error messages.
     remote : Remote
+        The service.
     path : str
-        Of the file there.
+        Path of the file there.
     cache_mib : float
-        Bytes to keep, MiB.
+        Size of the cache, MiB.
     version : Version, optional
-        Of the file if it has been opened before.
+        Version of the file when it was opened first.
 
     Raises
     ------
     NotFoundError
-        If there is no such file.
+        If the file does not exist.
     StorageError
-        If the service does not answer, refuses, or knows no byte ranges.
+        If the service does not respond, denies access, or does not support byte ranges.
     """
 
     is_remote = True
@@ -168,13 +169,13 @@ class RemoteBytes:
             size = first.version.size
             if size is None:
                 raise StorageError(
-                    f"{self.name}: the server does not tell the size of the file, which byte ranges need"
+                    f"{self.name}: the server does not state the size of the file, which byte ranges need; download it"
                 )
-            if last is None:  # not every server knows a range that is counted from the end
+            if last is None:  # not every server supports ranges counted from the end
                 start = max(0, size - _TAIL_BYTES)
                 last = await self._get(Request(start, size - start, version=first.version)) if size else first
         except Absent as error:
-            raise NotFoundError(f"{self.name}: there is no such file: {error}", rule=StorageError.rule) from error
+            raise NotFoundError(f"{self.name}: does not exist: {error}", rule=StorageError.rule) from error
         if first.version.differs(last.version):
             raise replaced(self.name)
         self._ends = [(0, first.data), (size - len(last.data), last.data)]
@@ -194,14 +195,14 @@ class RemoteBytes:
         return self.read_ranges([(offset, length)])[0]
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Read several ranges, neighbours in one request, all requests at once."""
+        """Read several ranges with concurrent requests; neighbours share one."""
         plan = _Plan(self, ranges)
         if plan.requests:
             run(self._fetch(plan))
         return plan.found()
 
     async def fetch_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Do the same in the loop of :mod:`.event_loop`."""
+        """Read several ranges in the loop of :mod:`.event_loop`."""
         plan = _Plan(self, ranges)
         await self._fetch(plan)
         return plan.found()
@@ -215,19 +216,19 @@ class RemoteBytes:
     async def _read_merged(self, merged: Merged) -> bytes:
         try:
             reply = await self._get(Request(merged.offset, merged.length, version=self._version))
-        except Absent as error:  # a FileNotFoundError would be taken for a missing key by readers above
-            raise StorageError(f"{self.name}: is not there any more: {error}") from error
+        except Absent as error:  # callers would take a FileNotFoundError for a missing key
+            raise StorageError(f"{self.name}: was removed since it was opened: {error}") from error
         if len(reply.data) != merged.length:
             raise StorageError(
-                f"{self.name}: {len(reply.data)} bytes came where {merged.length} were asked for; does the server know "
-                "ranges?"
+                f"{self.name}: the server sent {len(reply.data)} bytes instead of the requested {merged.length}; check "
+                "that it supports byte ranges"
             )
         if merged.length <= self._cache.capacity // 4:
             self._cache.add(merged.offset, reply.data)
         return reply.data
 
     def stream_ranges(self, ranges: Sequence[Range]) -> Iterator[list[tuple[int, bytes]]]:
-        """Yield (position, bytes) of ranges, some at a time, as they arrive, in bounded memory."""
+        """Yield lists of (position, bytes) of ranges as they arrive, in bounded memory."""
         plan = _Plan(self, ranges)
         if plan.parts:
             yield list(plan.parts.items())
@@ -236,14 +237,14 @@ class RemoteBytes:
             yield list(plan.cut(plan.requests[position], data))
 
     def known(self, offset: int, length: int) -> bytes | None:
-        """Return a range that is here already, None where it has to be asked for."""
+        """Return the bytes of a range if they are in memory, None if they must be requested."""
         for start, data in self._ends:
             if start <= offset and offset + length <= start + len(data):
                 return data[offset - start : offset - start + length]
         return self._cache.find(offset, length)
 
     def close(self) -> None:
-        """Forget what is kept; connections are shared."""
+        """Clear the cache; connections are shared and stay open."""
         self._cache.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -251,7 +252,7 @@ class RemoteBytes:
 
 
 class _Plan:
-    """What is there of some ranges, and the requests for the others."""
+    """The parts of ranges that are in memory, and the requests for the others."""
 
     def __init__(self, source: RemoteBytes, ranges: Sequence[Range]) -> None:
         self.ranges = ranges
@@ -260,8 +261,8 @@ class _Plan:
         for position, (offset, length) in enumerate(ranges):
             if min(offset, length) < 0 or offset + length > source.size:
                 raise DamagedError(
-                    f"{source.name}: bytes {offset} … {offset + length} are wanted, but it has only {source.size}: it "
-                    "is truncated, or an offset in it is damaged",
+                    f"{source.name}: bytes {offset} … {offset + length} are needed, but the file has only "
+                    f"{source.size}: it is truncated, or an offset in it is damaged",
                     rule="file.range",
                 )
             data = source.known(offset, length) if length else b""
@@ -277,9 +278,9 @@ class _Plan:
             yield position, data[offset - merged.offset : offset - merged.offset + length]
 
     def take(self, merged: Merged, data: bytes) -> None:
-        """Keep what a request has brought."""
+        """Keep the bytes of a response."""
         self.parts.update(self.cut(merged, data))
 
     def found(self) -> list[bytes]:
-        """Return the bytes of all ranges, when all requests are done."""
+        """Return the bytes of all ranges after all requests are finished."""
         return [self.parts[position] for position in range(len(self.ranges))]

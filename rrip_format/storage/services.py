@@ -1,7 +1,7 @@
-"""What a service that holds objects is asked, what it answers, and how each of its failures is told.
+"""The interface of services that hold objects: requests, responses and failures.
 
-A service is a web server, a bucket or any other file system. Those of :mod:`.http_service`, :mod:`.fsspec_service` and
-:mod:`.obstore_service` have one asynchronous method, :meth:`Service.get`; all that they have in common is here.
+A service is a web server, a bucket or any other file system. :mod:`.http_service`, :mod:`.fsspec_service` and
+:mod:`.obstore_service` implement it; this module has what they share.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ _log = logging.getLogger("rrip_format")
 _RETRIES, _TIMEOUT = 5, 30.0
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 20.0
-"""Seconds; what a server asks for in ``Retry-After`` counts up to this."""
+"""Seconds between attempts; a longer ``Retry-After`` of a server is shortened to the latter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What tells one state of an object from another, as far as the service says it.
+    """The version of an object, as far as the service states it.
 
     Parameters
     ----------
     size : int or None
         Bytes.
     etag : str or None
-        As HTTP has it, with its quotation marks.
+        The ETag of HTTP, with its quotation marks.
     modified : str or None
-        Any text that changes with the time of the last change.
+        Any text that depends on the time of the last change.
     """
 
     size: int | None = None
@@ -62,25 +62,25 @@ class Version:
     modified: str | None = None
 
     def differs(self, other: Version) -> bool:
-        """Whether two states are certainly not the same."""
+        """Return whether two versions certainly differ."""
         mine, theirs = (self.size, self.etag, self.modified), (other.size, other.etag, other.modified)
         return any(None not in pair and pair[0] != pair[1] for pair in zip(mine, theirs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Bytes of an object.
+    """The bytes of an object to read.
 
     Parameters
     ----------
     start : int or None
-        Offset of the first byte; None: the last `length` bytes.
+        Offset of the first byte; None for the last `length` bytes.
     length : int or None
-        How many; None: all that there are, at most `most`.
+        Number of bytes; None for the whole object, up to `most` bytes.
     most : int
-        Where `length` is None: the answer may have so many bytes, and one more where there are more.
+        Most bytes if `length` is None; the response has one more if the object is larger.
     version : Version, optional
-        Of the object when it was opened.
+        Version of the object when it was opened.
     """
 
     start: int | None = 0
@@ -91,14 +91,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Bytes of an object, and of which version of it."""
+    """Bytes of an object and the version they belong to."""
 
     data: bytes
     version: Version
 
 
 class Transient(Exception):  # noqa: N818  (not an error of this package: it is tried again)
-    """A failure that may be over at the next attempt; `wait` is how many seconds the server asks for."""
+    """A failure that may pass; `wait` is the number of seconds that the server asks to wait."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -106,7 +106,7 @@ class Transient(Exception):  # noqa: N818  (not an error of this package: it is 
 
 
 class Absent(Exception):  # noqa: N818
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class Service(Protocol):
@@ -119,32 +119,32 @@ class Service(Protocol):
     async def get(self, path: str, request: Request) -> Reply:
         """Read an object or a part of it.
 
-        A part that ends behind the object is cut there.
+        A part is shortened if the object ends before.
         """
 
     async def sizes(self, prefix: str) -> list[tuple[str, int]] | None:
-        """List (path below `prefix`, bytes) of every object there, None where the service has no lists."""
+        """List (path below `prefix`, bytes) of all objects; None if the service cannot list them."""
 
     async def put(self, path: str, file: str) -> None:
-        """Store a local file as an object, whole or not at all."""
+        """Upload a local file, completely or not at all."""
 
     async def remove(self, path: str) -> None:
         """Remove an object."""
 
     def make_store(self, root: str) -> Store | None:
-        """Make a read-only Zarr store of the objects below a path, None where Zarr has none."""
+        """Make a read-only Zarr store of the objects below a path; None if Zarr has no such store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long to try.
+    """How often and how long to try.
 
     Parameters
     ----------
     retries : int
-        Further attempts after a failure that may pass.
+        Number of further attempts after a transient failure.
     timeout : float
-        Seconds without any byte after which an attempt has failed.
+        Seconds without any byte after which an attempt fails.
     """
 
     retries: int = _RETRIES
@@ -152,25 +152,27 @@ class Policy:
 
     @classmethod
     def from_environment(cls) -> Policy:
-        """Take ``RRIP_RETRIES`` and ``RRIP_TIMEOUT_SECONDS`` where they are set.
+        """Return the policy that ``RRIP_RETRIES`` and ``RRIP_TIMEOUT_SECONDS`` set.
 
         Raises
         ------
         StorageError
-            If one of them is no such number.
+            If one of them is not a valid number.
         """
         try:
             retries = int(os.environ.get("RRIP_RETRIES", _RETRIES))
             timeout = float(os.environ.get("RRIP_TIMEOUT_SECONDS", _TIMEOUT))
         except ValueError as error:
-            raise StorageError(f"RRIP_RETRIES or RRIP_TIMEOUT_SECONDS is no number: {error}") from error
+            raise StorageError(f"RRIP_RETRIES or RRIP_TIMEOUT_SECONDS: {error}, expected a number") from error
         if retries < 0 or not timeout > 0:
-            raise StorageError("RRIP_RETRIES is negative, or RRIP_TIMEOUT_SECONDS not positive")
+            raise StorageError(
+                f"RRIP_RETRIES is {retries} and RRIP_TIMEOUT_SECONDS {timeout:g}, expected at least 0 and more than 0"
+            )
         return cls(retries, timeout)
 
 
 async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) -> T:
-    """Call `attempt` until it does not raise :class:`Transient`; waits double, each by a random part of it.
+    """Call `attempt` until it does not raise :class:`Transient`; waits grow exponentially, with random jitter.
 
     Raises
     ------
@@ -185,32 +187,32 @@ async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) 
             if not left:
                 count = policy.retries + 1
                 raise StorageError(
-                    f"{what}: cannot be read: {error}; it was tried {count} times (RRIP_RETRIES changes that)"
+                    f"{what}: cannot be read: {error}; tried {count} times (RRIP_RETRIES changes that)"
                 ) from error
             pause = min(_LONGEST_WAIT, max(error.wait, random.uniform(wait / 2, wait)))  # noqa: S311  (no secret)
-            _log.warning("%s: %s; trying again in %.1f s, %d attempts are left", what, error, pause, left)
+            _log.warning("%s: %s; trying again in %.1f s, %d attempts left", what, error, pause, left)
         await asyncio.sleep(pause)
         wait *= 2
     raise AssertionError("unreachable")
 
 
 def refuse(what: str, status: str) -> StorageError:
-    """Make the error of a service that knows the caller not, or not as one who may."""
+    """Make the error for denied access."""
     return StorageError(
-        f"{what}: access is refused ({status}); pass credentials (storage_options, --storage-option or those of the "
-        "environment), or a URL whose signature has not expired"
+        f"{what}: access denied ({status}); pass credentials (storage_options, --storage-option or environment "
+        "variables), or a URL whose signature has not expired"
     )
 
 
 def replaced(what: str) -> StorageError:
-    """Make the error of an object that is not the one that was opened."""
+    """Make the error for an object that was replaced since it was opened."""
     return StorageError(f"{what}: was replaced since it was opened; open it again")
 
 
 def check_size(what: str, key: str, limit: int, value: bytes | None, too_large: str) -> bytes | None:
-    """Return a value if it has no more bytes than it may have."""
+    """Return a value if it is not larger than allowed."""
     if value is not None and len(value) > limit:
         raise RULES[too_large](
-            f"{what}: {key} has more than {limit} bytes, the most that this reader accepts there", rule=too_large
+            f"{what}: {key} has more than {limit} bytes, the most that this reader accepts", rule=too_large
         )
     return value

@@ -1,6 +1,6 @@
-"""Where a container in the Zarr binding is written: a folder of files, or a zip archive (spec section 9.1).
+"""Write a container in the Zarr binding to a folder of files or a zip archive (spec section 9.1).
 
-The archive is a :class:`PartialFile`, as a TIFF file is.
+Archives and TIFF files are written through :class:`PartialFile`.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ __all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
 
 
 _AT_ONCE = 8
-"""A disk makes what several threads wait for durable at once, which takes about a third of the time of one by one."""
+"""Threads that flush files; a disk flushes for several at once, in about a third of the time of one after another."""
 
 _flushing = OwnThreads("rrip-flush", lambda: _AT_ONCE)
 
 _MOST_UNSETTLED = 8192
-"""Files of a folder that wait to be flushed to the disk, and are remembered: more than a conversion has under way."""
+"""Most unflushed files of a folder that are remembered; a conversion has fewer in progress."""
 
 
 class Sink(Protocol):
-    """Takes bytes by key, then appears at its target at once, or leaves nothing."""
+    """Takes bytes by key; at the end all of them appear at the target, or nothing does."""
 
     def put(self, key: str, data: bytes, *, again: bool = False) -> Span:
-        """Store `data` and say where; a key is put once. `again`: an earlier run has put it there already."""
+        """Store `data` under a new key and return its position. `again`: an earlier run has stored it."""
 
     def span(self, key: str, offset: int, length: int) -> Span:
-        """The same place as :meth:`put` has said, from numbers that were kept."""
+        """Return the position of data that an earlier run stored, from the numbers of its span."""
 
     def flush(self) -> None:
-        """Let others who open what was put see all of it."""
+        """Flush buffers, so that others can read all stored data."""
 
     def settle(self, spans: Iterable[Span]) -> None:
-        """Make what was put there and flushed durable; on any thread."""
+        """Make flushed data durable; callable from any thread."""
 
     def publish(self) -> None:
         """Make everything durable and move it to the target."""
 
     def close(self) -> None:
-        """Release what is open, and keep what was put."""
+        """Close open files, and keep the data."""
 
 
 class DirectorySink:
-    """A folder of files, one a key.
+    """A folder with one file per key.
 
     Parameters
     ----------
     place : Workplace
-        What is in it already is kept.
+        Its existing files are kept.
     """
 
     def __init__(self, place: Workplace) -> None:
@@ -77,9 +77,9 @@ class DirectorySink:
                 if parent not in self._made:
                     Path(parent).mkdir(parents=True, exist_ok=True)
                     self._made.add(parent)
-                with open(path, "wb", buffering=0) as file:  # noqa: PTH123  (a buffer asks the system for more)
+                with open(path, "wb", buffering=0) as file:  # noqa: PTH123  (a buffer takes more system calls)
                     rest = data
-                    while rest:  # a full disk takes a part
+                    while rest:  # a write to a full disk may be partial
                         rest = rest[file.write(rest) :]
             self._unsettled.add(path)
             if len(self._unsettled) > _MOST_UNSETTLED:
@@ -87,30 +87,30 @@ class DirectorySink:
         return Span(path, 0, len(data), is_whole=True)
 
     def span(self, key: str, offset: int, length: int) -> Span:
-        """The file of a key."""
+        """Return the file of a key."""
         return Span(os.path.join(self._folder, key), offset, length, is_whole=True)  # noqa: PTH118
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing, because files are not buffered."""
 
     def settle(self, spans: Iterable[Span]) -> None:
-        """Flush those files to the disk."""
+        """Flush these files to the disk."""
         paths = [os.fspath(span.path) for span in spans]
         _flush_all(paths)
         self._unsettled.difference_update(paths)
 
     def publish(self) -> None:
-        """Flush the other files and every folder to the disk, then rename the folder to the target."""
+        """Flush the remaining files and all folders to the disk, then rename the folder to the target."""
         _flush_all(self._unsettled)
         _flush_all(folder for folder, _, _ in os.walk(self._folder))
         self._place.publish()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because no file stays open."""
 
 
 def _flush_all(paths: Iterable[str]) -> None:
-    """Flush files or folders to the disk, up to the first that cannot be, and wait until nothing is under way."""
+    """Flush files or folders to the disk in several threads, until one fails, and wait for all threads."""
     waiting = deque(paths)
     under_way: list[Future[None]] = []
     try:
@@ -123,7 +123,7 @@ def _flush_all(paths: Iterable[str]) -> None:
 
 
 def _flush_waiting(waiting: deque[str]) -> None:
-    """Flush one after another, as other threads do of the same; behind one that fails nothing waits."""
+    """Flush paths from a queue that several threads share; a failure empties the queue."""
     try:
         while True:
             path = waiting.popleft()
@@ -137,18 +137,18 @@ def _flush_waiting(waiting: deque[str]) -> None:
 
 
 class PartialFile:
-    """A file that is written from its start; what an earlier run has put there further on is left alone until the end.
+    """A file that is written from its start; later bytes of an earlier run stay until :meth:`cut`.
 
     Parameters
     ----------
     path : Path
-        Nothing or a file is there.
+        The file, which need not exist.
 
     Attributes
     ----------
     path : Path
     file : binary file
-        Errors of its own methods are the system's.
+        The open file; its methods raise `OSError`.
 
     Raises
     ------
@@ -162,49 +162,49 @@ class PartialFile:
             self.file = path.open("r+b" if path.exists() else "xb", buffering=1 << 20)
 
     def flush(self) -> None:
-        """Hand what is buffered to the system."""
+        """Flush the buffer to the operating system."""
         with as_target_error(self.path):
             self.file.flush()
 
     def settle(self) -> None:
-        """Flush what the system has to the disk; on any thread."""
+        """Flush the file to the disk; callable from any thread."""
         with as_target_error(self.path):
             flush(self.path)
 
     def cut(self) -> None:
-        """End the file here: an earlier run may have come further."""
+        """Truncate the file here, because an earlier run may have written more."""
         with as_target_error(self.path):
             self.file.truncate()
 
     def complete(self) -> None:
-        """Close it and flush it to the disk."""
+        """Close the file and flush it to the disk."""
         with as_target_error(self.path):
             self.file.close()
             flush(self.path)
 
     def close(self) -> None:
-        """Close it as it is."""
-        with suppress(OSError):  # it flushes first, and the disk may be full
+        """Close the file without flushing it to the disk."""
+        with suppress(OSError):  # closing flushes the buffer, and the disk may be full
             self.file.close()
 
 
 _ZIP_COMMENT = b'{"ome": {"version": "0.5", "zipFile": {"centralDirectory": {"jsonFirst": true}}}}'
-"""Says of the directory, as NGFF's RFC-9 has it, that every ``zarr.json`` comes first."""
+"""States, as NGFF's RFC-9 defines, that every ``zarr.json`` comes first in the directory."""
 
 
 def _directory_order(member: zipfile.ZipInfo) -> tuple[bool, int]:
-    """Documents first, those of outer groups before those of inner ones; everything else as it was written."""
+    """Return the sort key that puts ``zarr.json`` first, outer groups before inner ones; others keep their order."""
     name = member.filename
     return (False, name.count("/")) if name.rpartition("/")[2] == "zarr.json" else (True, 0)
 
 
 class ZipSink:
-    """A zip archive without compression, so that every tile is one byte range of the file.
+    """A zip archive without compression, in which every tile is one byte range.
 
     Parameters
     ----------
     place : Workplace
-        What is in its archive already is written over from the start.
+        Its archive, if it exists, is overwritten from the start.
     """
 
     def __init__(self, place: Workplace) -> None:
@@ -213,7 +213,7 @@ class ZipSink:
         self._zip = zipfile.ZipFile(self._partial.file, "w", zipfile.ZIP_STORED)
 
     def put(self, key: str, data: bytes, *, again: bool = False) -> Span:  # noqa: ARG002  (the same bytes once more)
-        """Append one member; its time is fixed, so that the same slide gives the same file."""
+        """Append a member with a fixed time, so that the same slide gives the same file."""
         member = zipfile.ZipInfo(key)
         member.external_attr = 0o644 << 16
         with as_target_error(self._partial.path):
@@ -221,11 +221,11 @@ class ZipSink:
             return Span(self._partial.path, self._partial.file.tell() - len(data), len(data))
 
     def span(self, key: str, offset: int, length: int) -> Span:  # noqa: ARG002
-        """A part of the archive."""
+        """Return the byte range of a member."""
         return Span(self._partial.path, offset, length)
 
     def flush(self) -> None:
-        """Hand what is buffered to the system."""
+        """Flush the buffer to the operating system."""
         self._partial.flush()
 
     def settle(self, spans: Iterable[Span]) -> None:  # noqa: ARG002
@@ -243,6 +243,6 @@ class ZipSink:
         self._place.publish()
 
     def close(self) -> None:
-        """Close the file, without the directory: that would write over what an earlier run has put there."""
+        """Close the file without writing the directory, which would overwrite data of an earlier run."""
         self._zip.fp = None
         self._partial.close()

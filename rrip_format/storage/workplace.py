@@ -1,4 +1,4 @@
-"""Making something beside its target, durable, and moving it there at once (spec section 9.5)."""
+"""Write a file or folder next to its target, make it durable, and move it there in one step (spec section 9.5)."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ __all__ = [
 
 _CONTAINER, _LOCK, _REPLACED = "container", "lock", ".replaced"
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-"""How files are opened without a file object."""
+"""Flags for opening a file with `os.open`."""
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 class as_target_error:  # noqa: N801  (reads as a statement)
-    """Turn the system's errors into ours, naming the path."""
+    """Turn an `OSError` into a `TargetError` that names the path."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
@@ -56,14 +56,14 @@ class as_target_error:  # noqa: N801  (reads as a statement)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes of a file.
+    """A byte range of a file.
 
     Parameters
     ----------
     path : str or path
     offset, length : int
     is_whole : bool
-        The file ends with them.
+        Whether the file ends with these bytes.
     """
 
     path: str | os.PathLike[str]
@@ -72,7 +72,7 @@ class Span:
     is_whole: bool = False
 
     def read(self) -> bytes:
-        """What the file has there now; fewer bytes than `length` where it ends before, one more where it goes on.
+        """Read the bytes; fewer than `length` if the file is shorter, one more if it is whole but longer.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Span:
             If it cannot be read.
         """
         with as_target_error(self.path):
-            file = os.open(self.path, READ)  # a file object asks the system for more, and there is one to a tile
+            file = os.open(self.path, READ)  # a file object takes more system calls, and there is a file per tile
             try:
                 if self.offset:
                     os.lseek(file, self.offset, os.SEEK_SET)
@@ -93,30 +93,30 @@ class Span:
 
 
 class Workplace:
-    """The hidden folder beside a target in which it is made; one process at a time holds it.
+    """The hidden folder next to a target in which it is written; only one process at a time can hold it.
 
-    Its name follows from the target's, so that a later run finds what an interrupted one has left there. It is on the
-    same disk, so that a rename is enough at the end.
+    Its name is derived from the target's, so that a later run finds the files of an interrupted one. It is on the same
+    disk, so that the result can be renamed.
 
     Parameters
     ----------
     target : Path
     overwrite : bool
-        Whether something may be at the target when it is published.
+        Whether an existing target may be replaced.
 
     Attributes
     ----------
     title : str
-        What to call the target in errors.
+        Name of the target in error messages.
     container : Path
-        Where in it to make what becomes the target, a file or a folder.
+        The file or folder that becomes the target.
     journal : Path
-        Where in it to keep notes that :meth:`clear` removes.
+        The journal, which :meth:`clear` removes.
 
     Raises
     ------
     TargetError
-        If another process holds it, or it cannot be made.
+        If another process holds the folder, or it cannot be made.
     """
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
@@ -135,14 +135,14 @@ class Workplace:
                 raise
 
     def _hold(self) -> int:
-        """Make and lock the folder; the system unlocks it when this process ends, however it does."""
+        """Make and lock the folder; the operating system releases the lock when this process ends."""
         lock = self.folder / _LOCK
         while True:
-            self.folder.mkdir(exist_ok=True)  # unlike mkdtemp, with the permissions that the user wants
+            self.folder.mkdir(exist_ok=True)  # unlike mkdtemp, respects the user's umask
             try:
                 handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
             except FileNotFoundError:
-                continue  # whoever held it has just removed it
+                continue  # its previous holder has just removed it
             is_ours = False
             try:
                 _lock(handle)
@@ -157,35 +157,35 @@ class Workplace:
                 return handle
 
     def _put_back(self) -> None:
-        """Finish what a run that was killed between two renames has left: see :func:`move`."""
+        """Restore a target after a run was killed between the two renames of :func:`move`."""
         aside = _aside(self.container)
         if os.path.lexists(aside) and not os.path.lexists(self.target):
             aside.rename(self.target)
             flush(self.target.parent)
 
     def clear(self) -> None:
-        """Remove what an interrupted run has left."""
+        """Remove the files of an interrupted run."""
         for path in (self.journal, beginning(self.journal), self.container, _aside(self.container)):
             _remove(path)
 
     def publish(self) -> None:
-        """Move what was made, which must be durable, to the target, and remove the rest.
+        """Move the container, which must be durable, to the target, and remove everything else.
 
         Raises
         ------
         TargetError
-            If the system refuses, or something has come to the target that may not be replaced; what was there is there
-            as before then.
+            If the move fails, or something has appeared at the target that may not be replaced; the previous target is
+            then unchanged.
         """
         if not self._overwrite and os.path.lexists(self.target):
-            raise TargetError(f"{self.target}: has appeared meanwhile; remove it or pass --overwrite")
+            raise TargetError(f"{self.target}: has appeared in the meantime; remove it or pass --overwrite")
         with as_target_error(self.target):
-            _remove(_aside(self.container))  # of a run that was killed when it had replaced it
+            _remove(_aside(self.container))  # left by a run that was killed after replacing the target
             move(self.container, self.target)
         self.discard()
 
     def discard(self) -> None:
-        """Remove everything, the lock last: a run that waits for it must not lose what it makes then."""
+        """Remove everything, the lock last, so that a waiting run keeps its files."""
         with suppress(OSError):
             self.clear()
             (self.folder / _LOCK).unlink()
@@ -193,14 +193,14 @@ class Workplace:
         self.release()
 
     def release(self) -> None:
-        """Let others have it, as it is; may be called twice."""
+        """Release the lock and keep the files; may be called twice."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
 
 def beginning(path: Path) -> Path:
-    """Where to write a file that then takes the place of `path` at once."""
+    """Return the temporary path of a file that then replaces `path` in one step."""
     return path.with_name(path.name + ".new")
 
 
@@ -209,7 +209,7 @@ def _workplace(target: Path) -> Path:
 
 
 def _lock(handle: int) -> None:
-    """Lock a file or raise BlockingIOError; where the file system has no locks, runs are not kept from each other."""
+    """Lock a file or raise BlockingIOError; does nothing where the file system has no locks."""
     if fcntl is not None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,19 +220,19 @@ def _lock(handle: int) -> None:
 
 
 def recover(target: Path) -> None:
-    """Put a container back that a killed run had moved aside to replace it, if there is one.
+    """Restore a container that a killed run had moved aside to replace it, if there is one.
 
     Raises
     ------
     TargetError
-        If that run is still at it.
+        If that run is still active.
     """
     if os.path.lexists(_aside(_workplace(target) / _CONTAINER)) and not os.path.lexists(target):
         Workplace(target).release()
 
 
 def temporary_folder(target: Path) -> Path:
-    """A new folder beside the target, hidden, on the same disk, so that a rename is enough at the end."""
+    """Make a hidden folder next to the target, on the same disk, so that the result can be renamed."""
     with as_target_error(target):
         folder = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         folder.mkdir()
@@ -240,7 +240,7 @@ def temporary_folder(target: Path) -> Path:
 
 
 def flush(path: str | os.PathLike[str]) -> None:
-    """Make a file or folder durable; where folders cannot be flushed, the system does it by itself."""
+    """Make a file or folder durable; folders that cannot be flushed are left to the operating system."""
     try:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -253,9 +253,9 @@ def flush(path: str | os.PathLike[str]) -> None:
 
 
 def move(complete: Path, target: Path) -> None:
-    """Put `complete` in the place of `target`; what stood there may stay beside `complete`, for the caller to remove.
+    """Move `complete` to `target`; the previous target may stay next to `complete`, for the caller to remove.
 
-    Folders that the system cannot exchange are replaced by two renames, between which nothing is at the target.
+    Folders that cannot be exchanged are replaced by two renames, between which the target does not exist.
     """
     if not os.path.lexists(target) or not (target.is_dir() or complete.is_dir()):
         complete.replace(target)
@@ -281,7 +281,7 @@ def _aside(complete: Path) -> Path:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Let two names change places in one step; False where the system or the file system cannot."""
+    """Exchange two names in one step; return False if the system or the file system cannot do that."""
     if sys.platform != "linux":
         return False
     import ctypes

@@ -1,4 +1,4 @@
-"""Zarr stores that others bring: as a service, and as what the codec is handed (spec section 9.1)."""
+"""Read from Zarr stores that callers bring (spec section 9.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["StoreService", "fetch_values"]
 
 
 class StoreService:
-    """Values of any Zarr store, as objects.
+    """The values of any Zarr store as objects.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ class StoreService:
                 part = RangeByteRequest(min(size, request.start), min(size, request.start + request.length))
             value = await self.store.get(path, default_buffer_prototype(), part)
         except Exception as error:
-            raise _told(f"{path} in {self.store}", error) from error
+            raise _translate_error(f"{path} in {self.store}", error) from error
         if value is None:
             raise Absent(path)
         return Reply(value.to_bytes(), version)
 
     async def sizes(self, prefix: str) -> list[tuple[str, int]] | None:
-        """List (key below `prefix`, bytes) of every value there, None where the store has no lists."""
+        """List (key below `prefix`, bytes) of all values; None if the store cannot list them."""
         start = f"{prefix}/".lstrip("/")
         try:
             keys = [key async for key in self.store.list_prefix(start)]
@@ -56,23 +56,23 @@ class StoreService:
         except NotImplementedError:
             return None
         except Exception as error:
-            raise _told(f"{self.store}", error) from error
+            raise _translate_error(f"{self.store}", error) from error
 
     async def put(self, path: str, file: str) -> None:  # noqa: ARG002
-        """Raise: name the bucket instead."""
-        raise StorageError(f"{path}: nothing is written to a Zarr store; name the bucket or folder instead")
+        """Raise `StorageError`: Zarr stores are read-only here."""
+        raise StorageError(f"{path}: Zarr stores are read-only here; name the bucket or folder instead")
 
     async def remove(self, path: str) -> None:
-        """Raise as well."""
+        """Raise `StorageError`: Zarr stores are read-only here."""
         await self.put(path, "")
 
     def make_store(self, root: str) -> Store | None:
-        """Return the store; None for a path in it."""
+        """Return the store; None for a path within it."""
         return None if root else self.store
 
 
-def _told(what: str, error: Exception) -> Exception:
-    """Make an error of ours, or of :mod:`.services`, of whatever a store raises."""
+def _translate_error(what: str, error: Exception) -> Exception:
+    """Translate an error of a store into one of this package or of :mod:`.services`."""
     if isinstance(error, RripError | Absent | Transient):
         return error
     if isinstance(error, FileNotFoundError | KeyError):
@@ -84,7 +84,7 @@ def _told(what: str, error: Exception) -> Exception:
 
 
 async def fetch_values(store: Store, keys: Sequence[str], limits: Sequence[int]) -> list[bytes | None]:
-    """Read stored tiles by key in the loop of a store, None where there is none; all at once.
+    """Read stored tiles by key concurrently in the loop of a store; None for absent ones.
 
     Raises
     ------
@@ -102,7 +102,7 @@ async def fetch_values(store: Store, keys: Sequence[str], limits: Sequence[int])
         try:
             value = await store.get(key, prototype, RangeByteRequest(0, limit + 1))
         except Exception as error:
-            raise _told(f"{key} in {store}", error) from error
+            raise _translate_error(f"{key} in {store}", error) from error
         return check_size(str(store), key, limit, None if value is None else value.to_bytes(), "tile.size")
 
     async def read_again(key: str, limit: int) -> bytes | None:

@@ -242,7 +242,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(path)
     found = run("import rrip_format, sys; rrip_format.open(sys.argv[1])", path)
     assert "FormatError" in found.stderr
-    assert "no regular file" in found.stderr
+    assert "not a regular file" in found.stderr
 
 
 # Sizes

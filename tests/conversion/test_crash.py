@@ -190,7 +190,7 @@ def test_a_journal_without_its_plan_is_refused(change, slide, wanted, tmp_path):
     target = tmp_path / "a.rrip.tif"
     begin(slide, target, 4)
     rewrite(tmp_path / ".a.rrip.tif.partial" / "journal", change)
-    with pytest.raises(RripError, match=r"does not begin with a plan.*without --resume to start anew"):
+    with pytest.raises(RripError, match=r"does not begin with a plan.*without --resume to start again"):
         rrip_format.convert(slide, target, SETTINGS, resume=True)
     assert not target.exists()
     rrip_format.convert(slide, target, SETTINGS)
@@ -224,7 +224,7 @@ def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monke
     source, target = Path(shutil.copy(slide, tmp_path / "slide.tif")), tmp_path / f"a{suffix}"
     begin(source, target, 4)
     before = hash_tree(tmp_path)
-    with pytest.raises(RripError, match=r"effort was fast and is best.*without --resume to start anew"):
+    with pytest.raises(RripError, match=r"effort was fast and is best.*without --resume to start again"):
         rrip_format.convert(source, target, Settings(tile=64, effort="best", steps=(8.0, 8.0, 6.0)), resume=True)
     with pytest.raises(RripError, match="label image was False and is True"):
         rrip_format.convert(source, target, SETTINGS, resume=True, label=True)
@@ -272,7 +272,7 @@ def test_what_no_journal_speaks_of_is_not_taken_over(slide, wanted, tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_comes_to_the_target_meanwhile_is_not_replaced(suffix, slide, wanted, tmp_path):
     target = tmp_path / f"a{suffix}"
-    with pytest.raises(TargetError, match="has appeared meanwhile") as refused:
+    with pytest.raises(TargetError, match="has appeared in the meantime") as refused:
         rrip_format.convert(slide, target, SETTINGS, progress=lambda *_: target.write_text("thesis"))
     assert "--resume" in refused.value.__notes__[0]
     assert target.read_text() == "thesis"
@@ -353,7 +353,7 @@ def test_bytes_that_change_on_their_way_to_the_disk_are_noticed(suffix, slide, t
 
     monkeypatch.setattr(disk.Span, "read", flipped)
     for verify in (True, False):
-        with pytest.raises(DamagedError, match=r"tile \(level \d, row 0, column 0\) does not read back"):
+        with pytest.raises(DamagedError, match=r"tile \(level \d, row 0, column 0\) was read back"):
             rrip_format.convert(slide, tmp_path / f"a{suffix}", SETTINGS, verify=verify)
     assert list(tmp_path.iterdir()) == []
 
@@ -385,7 +385,7 @@ def test_an_encoder_that_expects_something_else_is_noticed(level, slide, tmp_pat
     monkeypatch.setattr(
         f"rrip_format.{'conversion.pipeline' if level == 3 else 'conversion.executors'}.{encode.__name__}", spoiling
     )
-    with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to what its encoder expected"):
+    with pytest.raises(DamagedError, match=rf"level {level}, row .*not decode to the pixels that its encoder expects"):
         rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1)
     assert not (tmp_path / "a.rrip.tif").exists()
     rrip_format.convert(slide, tmp_path / "a.rrip.tif", SETTINGS, workers=1, verify=False)

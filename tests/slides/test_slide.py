@@ -164,7 +164,7 @@ def test_into_a_file(container, slide, tmp_path):
         (np.empty((3, 90, 95), np.uint8), "expected"),
         (np.empty((90, 95, 3), np.int8), "expected"),
         (np.empty((90, 190, 3), np.uint8)[:, ::2], "not contiguous"),
-        (np.frombuffer(bytes(90 * 95 * 3), np.uint8).reshape(90, 95, 3), "cannot be written"),
+        (np.frombuffer(bytes(90 * 95 * 3), np.uint8).reshape(90, 95, 3), "not writable"),
         (bytearray(90 * 95 * 3), "bytearray, expected"),
     ],
 )

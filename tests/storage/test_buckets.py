@@ -136,7 +136,7 @@ def test_stores_of_every_kind(source, tmp_path):
             assert slide.read_region(1, 3, 5, 9, 9).shape == (9, 9, 3)
     assert (rrip_format.imread("b/a.rrip.tif", store=memory) == source.pixels).all()
     assert (rrip_format.imread("a.rrip.tif", store=LocalStore(tmp_path)) == source.pixels).all()
-    with pytest.raises(TypeError, match="expected one of obstore or of Zarr"):
+    with pytest.raises(TypeError, match="expected a store of obstore or Zarr"):
         rrip_format.open(5)
 
 
@@ -173,10 +173,10 @@ def test_the_command_line(service, source, staging, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["convert", "{}", "http://127.0.0.1:9/a.rrip.tif"], "nothing can be written there"),
+        (["convert", "{}", "http://127.0.0.1:9/a.rrip.tif"], "is not writable"),
         (["convert", "{}", "nowhere://b/a.rrip.tif"], "nowhere"),
         (["convert", "{}", "memory://b/a.xyz"], "unknown extension"),
-        (["export", "{}", "s3://b/a.tif"], "only containers are written into buckets"),
+        (["export", "{}", "s3://b/a.tif"], "only containers can be written into buckets"),
     ],
 )
 def test_what_cannot_be_written(source, tmp_path, monkeypatch, arguments, message):
@@ -253,7 +253,7 @@ def test_what_does_not_read_back_is_told(source, staging, monkeypatch):
             self.service._files.pipe_file(path, bytes(data))
 
     monkeypatch.setattr(Remote, "put_all", put)
-    with pytest.raises(DamagedError, match="does not read back as it was sent"):
+    with pytest.raises(DamagedError, match="does not read back as it was uploaded"):
         transmux(source.path, "memory://bad/a.rrip.tif")
 
 

@@ -198,7 +198,7 @@ def test_failures_that_stay(small, monkeypatch):
     monkeypatch.setenv("RRIP_RETRIES", "2")
     with serve_files(small) as server, tell(server, "a.rrip.tif") as slide:
         server.misbehave = lambda *_: 503
-        with pytest.raises(StorageError, match="503 Service Unavailable; it was tried 3 times"):
+        with pytest.raises(StorageError, match="503 Service Unavailable; tried 3 times"):
             slide.read_region(0, 0, 0, 100, 100)
         assert len(server.requests) == 3 * len({part for _, part in server.requests})
 
@@ -214,7 +214,7 @@ def test_a_server_that_never_answers(small, monkeypatch):
         assert time.monotonic() - begin < 10
 
 
-@pytest.mark.parametrize(("status", "message"), [(403, "access is refused"), (401, "access is refused")])
+@pytest.mark.parametrize(("status", "message"), [(403, "access denied"), (401, "access denied")])
 def test_what_is_refused_is_no_damage(small, status, message):
     with serve_files(small) as server, tell(server, "a.rrip.tif") as slide:
         server.misbehave = lambda *_: status
@@ -233,7 +233,7 @@ def test_what_is_not_there(small, tmp_path):
             rrip_format.open(f"{server.url}/b.rrip.zarr")
         slide = tell(server, "a.rrip.tif")
         server.misbehave = lambda *_: 404
-        with pytest.raises(StorageError, match="not there any more") as caught:
+        with pytest.raises(StorageError, match="was removed since it was opened") as caught:
             slide.read_region(0, 0, 0, 100, 100)
         assert not isinstance(caught.value, FileNotFoundError)  # which Zarr would take for a missing chunk
 
@@ -241,7 +241,7 @@ def test_what_is_not_there(small, tmp_path):
 def test_a_server_without_ranges_is_stopped_at_once(large):
     with serve_files(large.parent) as server:
         server.misbehave = lambda *_: "ignore"
-        with pytest.raises(StorageError, match="does not know byte ranges"):
+        with pytest.raises(StorageError, match="does not support byte ranges"):
             rrip_format.open(f"{server.url}/{large.name}")
     assert server.sent < large.stat().st_size  # each handler ends when its connection does
 
@@ -270,7 +270,7 @@ def test_a_folder_that_is_replaced(small, tmp_path):
     with serve_files(tmp_path) as server, tell(server, "a.rrip.zarr") as slide:
         slide.read_tile(0, 0, 0)
         shutil.rmtree(tmp_path / "a.rrip.zarr")
-        with pytest.raises(StorageError, match="not there any more"):
+        with pytest.raises(StorageError, match="was removed since it was opened"):
             slide.read_region(0, 0, 0, 300, 300)
         (tmp_path / "b.rrip.zarr").rename(tmp_path / "a.rrip.zarr")
         with pytest.raises(StorageError, match="was replaced"):

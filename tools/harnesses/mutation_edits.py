@@ -342,7 +342,7 @@ EDITS = (
     Edit(
         "fsync before the header of a TIFF",
         "containers/tiff_writer.py",
-        "            self._partial.settle()  # the header must not be there before what it points to\n",
+        "            self._partial.settle()  # the data must be on disk before the header that points to them\n",
         "",
         "tests/storage/test_durability.py",
     ),
