@@ -180,8 +180,8 @@ def convert(
     settings = chosen_settings(settings, None if quality == "source" else quality)
     wanted = Wanted(label, keep_identifiers)
     how = reading(source, image=image, missing_tiles=missing_tiles, mpp=mpp, objective=objective)
-    name = local_name(os.fsdecode(target))
-    check_target(name, overwrite=overwrite)
+    target = local_name(os.fsdecode(target))
+    check_target(target, overwrite=overwrite)
     workers = workers or os.cpu_count() or 1
     threads = workers if executor is None else min(workers, os.cpu_count() or 1)
     with nullcontext(source) if isinstance(source, Source) else open_source(source, **how) as opened:
@@ -190,9 +190,9 @@ def convert(
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
         opinion = check_source(opened) if second_opinion else NOT_ASKED
-        check_room(name, Geometry(opened.info.width, opened.info.height, settings.tile))
+        check_room(target, Geometry(opened.info.width, opened.info.height, settings.tile))
         with (
-            open_writer(_absolute(name), overwrite=overwrite, resume=resume, verify=verify) as writer,
+            open_writer(_absolute(target), overwrite=overwrite, resume=resume, verify=verify) as writer,
             _threads(threads) as local,  # one per core: a thread that waits for a core may hold the interpreter lock
             _threads(threads) as settling,  # these wait for the disk
         ):
@@ -215,7 +215,7 @@ def convert(
                     raise SourceError(f"{opened.info.name}: has changed while it was converted; convert it again")
                 run.write_overviews()
                 metadata = make_metadata(opened, plan, wanted, run.empty)
-                return replace(_finish(opened, plan, run, writer, metadata, name), second_opinion=opinion)
+                return replace(_finish(opened, plan, run, writer, metadata, target), second_opinion=opinion)
 
 
 def _absolute(name: str) -> str:

@@ -42,7 +42,7 @@ class Part:
 
 
 def check_region(
-    what: str, shape: tuple[int, int], y: int, x: int, height: int, width: int
+    name: str, level: int, shape: tuple[int, int], y: int, x: int, height: int, width: int
 ) -> tuple[int, int, int, int]:
     """Return corner and size of a region as whole numbers after checking that it is inside the level.
 
@@ -56,8 +56,8 @@ def check_region(
     y, x, height, width = map(whole, ("y", "x", "height", "width"), (y, x, height, width))
     if min(y, x, height, width) < 0 or y + height > shape[0] or x + width > shape[1]:
         raise IndexError(
-            f"{what} is {shape[0]} px high and {shape[1]} px wide; region (y, x, height, width) "
-            f"{(y, x, height, width)} reaches outside it"
+            f"{name}: region (y, x, height, width) is {(y, x, height, width)}, which reaches outside level {level}, "
+            f"{shape[0]} px high and {shape[1]} px wide"
         )
     return y, x, height, width
 

@@ -260,7 +260,7 @@ class Slide(TileReader):
             If there is not enough memory.
         """
         rows, cols = self.level_shape(level)
-        y, x, height, width = check_region(f"{self.name}: level {level}", (rows, cols), y, x, height, width)
+        y, x, height, width = check_region(self.name, level, (rows, cols), y, x, height, width)
         picture = empty_pixels(height, width) if out is None else checked_pixels(out, height, width)
         parts = list_parts(y, x, height, width, self.geometry.tile_side(level))
         workers = min(workers, len(parts))

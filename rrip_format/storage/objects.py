@@ -93,7 +93,9 @@ class Folder:
                 value = _read_file(self._root, key, limit + 1)
             except (OSError, ValueError) as error:
                 raise StorageError(f"{key}: cannot be read from {self}: {error}") from error
-            found.append(check_size(str(self), key, limit, value, too_large))
+            if value is not None and len(value) > limit:
+                check_size(str(self), key, limit, value, too_large)
+            found.append(value)
         return found
 
     async def fetch(

@@ -21,7 +21,9 @@ from rrip_format.containers.opening import open_container
 from rrip_format.errors import DamagedError, FormatError, RripError, StorageError, TargetError
 from rrip_format.storage import bucket as bucket_module
 from rrip_format.storage.access import is_bucket, local_name, using
-from rrip_format.storage.remote import Remote
+from rrip_format.storage.fsspec_service import FsspecService
+from rrip_format.storage.remote import Remote, RemoteBytes
+from rrip_format.storage.services import Policy
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the service and its client are not ours
 
@@ -331,3 +333,37 @@ def test_options_hold_for_a_while(monkeypatch):
         rrip_format.open("s3://b/a.rrip.tif", storage_options={"b": 2})
     assert seen == [{"a": 1}, {}, {"b": 2}]
     assert "RRIP_STORAGE" not in os.environ
+
+
+def test_file_systems_with_coroutines(source, tmp_path):
+    """As those of gs:// and az://: one call for each range, and one beside it for size and time."""
+    pytest.importorskip("aiohttp")
+    transmux(source.path, tmp_path / "a.rrip.tif")
+    policy = Policy(retries=0)
+    with serve_files(tmp_path) as server:
+        service = FsspecService(f"{server.url}/a.rrip.tif", {}, policy)
+        data = RemoteBytes("a", Remote(service, policy), service.path)
+        wanted = (tmp_path / "a.rrip.tif").read_bytes()
+        assert data.size == len(wanted)
+        data._ends.clear()
+        assert data.read_ranges([(5000, 100), (0, 9)]) == [wanted[5000:5100], wanted[:9]]
+        assert pickle.loads(pickle.dumps(data)).read(5000, 100) == wanted[5000:5100]
+        for status, error in ((403, StorageError), (503, StorageError)):
+            server.misbehave = lambda *_, status=status: status
+            with pytest.raises(error):
+                data.read(7000, 10)
+        missing = FsspecService(f"{server.url}/b.rrip.tif", {}, policy)
+        with pytest.raises(FileNotFoundError):
+            RemoteBytes("b", Remote(missing, policy), missing.path)
+
+
+def test_a_file_of_a_file_system_that_is_replaced(source, tmp_path):
+    transmux(source.path, tmp_path / "a.rrip.tif")
+    with rrip_format.open(f"simplecache::file://{tmp_path}/a.rrip.tif") as slide:
+        assert (slide.read_region(0, 0, 0, 300, 600) == source.pixels).all()
+    data = (tmp_path / "a.rrip.tif").read_bytes()
+    with rrip_format.open(f"file://{tmp_path}/a.rrip.tif", cache_mib=0) as slide:
+        slide.container._source._ends.clear()
+        (tmp_path / "a.rrip.tif").write_bytes(data + b"more")
+        with pytest.raises(StorageError, match="was replaced"):
+            slide.read_region(0, 0, 0, 10, 10)

@@ -18,7 +18,9 @@ from web_server import serve_files
 
 import rrip_format
 from rrip_format.containers.opening import open_container
+from rrip_format.containers.order import file_order
 from rrip_format.errors import DamagedError, FormatError, NotFoundError, StorageError
+from rrip_format.spec.geometry import Geometry
 from rrip_format.storage import remote
 from rrip_format.storage.range_cache import KeyCache, RangeCache
 from rrip_format.storage.ranges import merge_ranges, plan_ranges
@@ -364,3 +366,35 @@ def test_a_policy_that_is_none(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(StorageError, match=name):
         Policy.from_environment()
+
+
+def test_the_orders_that_are_compared():
+    """Each has every tile once, and the one that is called chosen is that of the writers."""
+    import bench_cloud
+
+    geometry = Geometry(5000, 3300, 128)
+    every_tile = {(level, *place) for level in range(geometry.levels) for place in geometry.tiles(level)}
+    for order in bench_cloud.ORDERS.values():
+        places = list(order(geometry))
+        assert len(places) == len(every_tile)
+        assert set(places) == every_tile
+    assert list(bench_cloud.chosen(geometry)) == list(file_order(geometry))
+    assert bench_cloud.count_objects()["tiles"] == 116_112
+
+
+@pytest.mark.parametrize("suffix", [".rrip.tif", ".rrip.zarr.zip"])
+def test_writers_keep_the_order(tmp_path, suffix):
+    """Whoever writes: a conversion and a copy have the same places in the same order."""
+    from conftest import BRIEF, tissue
+
+    from rrip_format.containers.copying import transmux
+
+    converted, copied = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    rrip_format.convert(tissue(1100, 2100, seed=4), converted, BRIEF, workers=2)
+    transmux(converted, copied)
+    assert converted.read_bytes() == copied.read_bytes()
+    container = open_container(converted)
+    order = list(file_order(container.metadata.coding.geometry))
+    offsets = [container.locate(*place)[0] for place in order]
+    assert offsets == sorted(offsets)
+    container.close()
