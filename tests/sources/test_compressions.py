@@ -274,3 +274,13 @@ def test_a_long_description_is_read_in_one_pass(tmp_path):
     with open_source(tissue(64, 64)) as source:
         source._path = tmp_path / "a.tif"
         assert find_compressions(source) == ()
+
+
+def test_evaluate_takes_the_quality_of_the_source_too(tmp_path):
+    pytest.importorskip("pyvips")
+    pytest.importorskip("matplotlib")
+    Image.fromarray(tissue(300, 280)).save(tmp_path / "a.jpg", quality=64)
+    options = ["-q", "source", "--codecs", "jpeg-420", "--no-ssimulacra2", "--families", 1, "--json"]
+    result = run("evaluate", tmp_path / "a.jpg", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["settings"]["quality"] == 64
