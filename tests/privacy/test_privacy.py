@@ -27,7 +27,7 @@ from rrip_format.privacy.technical import is_technical, technical
 from rrip_format.sources import open_source
 from rrip_format.spec.metadata import SlideMetadata
 
-KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
+KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip")
 EXPORTS = (".tif", ".ome.tif", ".dzi")
 
 TECHNICAL = {
