@@ -28,7 +28,7 @@ from rrip_format.sources import open_source
 from rrip_format.spec.metadata import SlideMetadata
 
 KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip")
-EXPORTS = (".tif", ".ome.tif", ".dzi")
+EXPORTS = (".tif", ".ome.tif", ".svs", ".dzi")
 
 TECHNICAL = {
     "aperio.AppMag": "40",

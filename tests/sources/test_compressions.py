@@ -165,7 +165,7 @@ def test_the_history_goes_through_container_and_export(tmp_path):
     options = {"tile": (64, 64), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 70}}
     tifffile.imwrite(source, tissue(192, 200), metadata=None, subsampling=(1, 1), **options)
     expected = [("ISO_10918_1", 70), ("RRIP", 80), ("ISO_10918_1", 85)]
-    for suffix in ("tif", "ome.tif"):
+    for suffix in ("tif", "ome.tif", "svs"):
         made, exported = tmp_path / f"{suffix}.rrip.tif", tmp_path / f"out.{suffix}"
         assert run("convert", source, made, "-q", 80).exit_code == 0
         slide = rrip_format.info(made)["metadata"]["slide"]
