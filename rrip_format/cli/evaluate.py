@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -59,11 +60,16 @@ def evaluate(
 
     This writes report.md with plots, summary.json, samples.csv and the container to OUT. It takes some minutes.
     """
+    from ..conversion.lossy import own_quality
     from ..evaluate import evaluate as run
     from ..evaluate import format_summary
+    from ..sources import open_source
     from ..tuning.settings import Settings
 
-    settings = Settings(**given)
+    settings = Settings(**{name: value for name, value in given.items() if value != "source"})
+    if given.get("quality") == "source":
+        with open_source(source) as opened:
+            settings = replace(settings, quality=own_quality(opened))
     with progress_bar("measuring", quiet=as_json) as progress:
         summary = run(
             source,

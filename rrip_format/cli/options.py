@@ -107,7 +107,8 @@ _SETTINGS = {
         "-q",
         "--quality",
         type=_Quality(),
-        help="As good as a JPEG pyramid of this quality, or of its own: source. [90]",
+        metavar="N|source",
+        help="As good as a JPEG pyramid of quality 1 … 100, or of the source's own. [90]",
     ),
     "target": click.option(
         "--target", help="Instead of a quality, reach psnr=…, ratio=… or ssimulacra2=… on a sample."

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import LimitError, SecondOpinionError, one_line
 from ..sources.base import Source
+from ..sources.storedtiles import count_missing_tiles
 from .base import Area, Image, SecondReader, UnableError
 from .choice import FIRST_NAMES, close_all, open_second
 from .compare import LUMA_LIMIT, MEAN_LIMIT, TELLING, describe, deviation, measure, shapes_agree
@@ -94,8 +95,11 @@ def _compare(source: Source, readers: list[SecondReader]) -> SecondOpinion:
             source, f"finds {info.width} x {info.height} px, {second.name} {second.width} x {second.height} px"
         )
     blocks = telling = pixels = 0
+    lacks_tiles = count_missing_tiles(source) > 0
     for area in _areas(second):
         ours = source.read(area.y, area.x, area.height, area.width)
+        if lacks_tiles and bool((ours == info.background).all(axis=-1).any()):
+            continue  # each library fills missing tiles in its own way
         try:
             theirs = [reader.read(area) for reader in readers]
         except MemoryError as error:

@@ -27,8 +27,8 @@ from rrip_format.privacy.technical import is_technical, technical
 from rrip_format.sources import open_source
 from rrip_format.spec.metadata import SlideMetadata
 
-KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
-EXPORTS = (".tif", ".ome.tif", ".dzi")
+KINDS = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip")
+EXPORTS = (".tif", ".ome.tif", ".svs", ".dzi")
 
 TECHNICAL = {
     "aperio.AppMag": "40",

@@ -165,7 +165,7 @@ def test_the_history_goes_through_container_and_export(tmp_path):
     options = {"tile": (64, 64), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 70}}
     tifffile.imwrite(source, tissue(192, 200), metadata=None, subsampling=(1, 1), **options)
     expected = [("ISO_10918_1", 70), ("RRIP", 80), ("ISO_10918_1", 85)]
-    for suffix in ("tif", "ome.tif"):
+    for suffix in ("tif", "ome.tif", "svs"):
         made, exported = tmp_path / f"{suffix}.rrip.tif", tmp_path / f"out.{suffix}"
         assert run("convert", source, made, "-q", 80).exit_code == 0
         slide = rrip_format.info(made)["metadata"]["slide"]
@@ -274,3 +274,13 @@ def test_a_long_description_is_read_in_one_pass(tmp_path):
     with open_source(tissue(64, 64)) as source:
         source._path = tmp_path / "a.tif"
         assert find_compressions(source) == ()
+
+
+def test_evaluate_takes_the_quality_of_the_source_too(tmp_path):
+    pytest.importorskip("pyvips")
+    pytest.importorskip("matplotlib")
+    Image.fromarray(tissue(300, 280)).save(tmp_path / "a.jpg", quality=64)
+    options = ["-q", "source", "--codecs", "jpeg-420", "--no-ssimulacra2", "--families", 1, "--json"]
+    result = run("evaluate", tmp_path / "a.jpg", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["settings"]["quality"] == 64
