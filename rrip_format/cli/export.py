@@ -12,7 +12,7 @@ from .progress import progress_bar
 __all__ = ["export"]
 
 
-@click.command(short_help="Write an ordinary TIFF, OME-TIFF or Deep Zoom image.")
+@click.command(short_help="Write an ordinary TIFF, OME-TIFF or Deep Zoom image, or references.")
 @click.argument("path", type=click.Path())
 @click.argument("dest", type=click.Path())
 @click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
@@ -32,9 +32,10 @@ def export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write the container PATH as DEST, for software that does not read RRIP.
+    """Write the container PATH as DEST, for other software.
 
-    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi); it appears when it is complete.
+    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif) or Deep Zoom (.dzi), or a file of kerchunk references to the
+    tiles of PATH (.refs.json), for Zarr readers that have the codec rrip. It appears when it is complete.
     """
     from ..exporters.run import export as run
     from ..slides.describing import format_bytes

@@ -1,11 +1,11 @@
-"""Export a container to formats that need no RRIP software: pyramidal TIFF, OME-TIFF and Deep Zoom."""
+"""Export a container for other software: pyramidal TIFF, OME-TIFF, Deep Zoom, or kerchunk references to its tiles."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..slides.slide import Slide, open_slide
 from ..spec.extensions import EXTENSIONS
 from ..storage.workplace import as_target_error, flush, move, temporary_folder
 from .deepzoom import files_folder, write_deepzoom
+from .kerchunk import write_references
 from .tiff import write_tiff
 from .tiles import ExportJob, total_tiles
 
@@ -27,6 +28,7 @@ __all__ = ["export"]
 _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _DEEPZOOM_SUFFIX = ".dzi"
+_REFERENCES_SUFFIX = ".refs.json"
 
 
 def export(
@@ -50,7 +52,8 @@ def export(
         Path or URL of a container.
     target : str or path-like
         ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.dzi``: Deep Zoom, a
-        file and a folder of tiles. It appears when it is complete.
+        file and a folder of tiles. ``*.refs.json``: kerchunk references to the tiles where they are now, for Zarr
+        readers with the codec ``rrip``. It appears when it is complete.
     quality : int
         JPEG quality, 1 … 100; from 90 on chroma is not subsampled.
     label : bool
@@ -78,13 +81,17 @@ def export(
     ExtraMissingError
         If the extra ``convert`` is not installed.
     """
-    load_module("PIL.Image", "convert", "exporting")  # fail before any work
     target = Path(target)
+    is_image = not target.name.endswith(_REFERENCES_SUFFIX)
+    if is_image:
+        load_module("PIL.Image", "convert", "exporting")  # fail before any work
     _check(target, overwrite=overwrite)
     if not 1 <= quality <= 100:
         raise RripError(f"quality is {quality!r}, expected a JPEG quality of 1 … 100")
     workers = workers or os.cpu_count() or 1
     with open_slide(source) as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        if not is_image:
+            return _write_and_publish(target, lambda path: write_references(slide, path, label=label))
         about = slide.metadata.slide
         job = ExportJob(
             slide,
@@ -96,14 +103,20 @@ def export(
             workers,
             _counter(total_tiles(slide.geometry), progress),
         )
-        folder = temporary_folder(target)
-        try:
-            with as_target_error(target):
-                _write(job, folder / target.name)
-                return _publish(folder / target.name, target)
-        finally:
+        return _write_and_publish(target, lambda path: _write(job, path), executor)
+
+
+def _write_and_publish(target: Path, write: Callable[[Path], None], executor: Executor | None = None) -> int:
+    """Let `write` make the target in a folder beside it, then move it there; return its bytes."""
+    folder = temporary_folder(target)
+    try:
+        with as_target_error(target):
+            write(folder / target.name)
+            return _publish(folder / target.name, target)
+    finally:
+        if executor is not None:
             executor.shutdown(cancel_futures=True)  # a thread that still writes would create the folder again
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(job: ExportJob, path: Path) -> None:
@@ -135,8 +148,10 @@ def _check(target: Path, *, overwrite: bool) -> None:
     """Raise an error for a target that cannot be written, before anything is read."""
     if target.name.endswith(EXTENSIONS):
         raise TargetError(f"{target}: has the extension of RRIP containers; use 'rrip convert' to write those")
-    if not target.name.endswith((*_TIFF_SUFFIXES, _DEEPZOOM_SUFFIX)):
-        raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff or .dzi")
+    if not target.name.endswith((*_TIFF_SUFFIXES, _DEEPZOOM_SUFFIX, _REFERENCES_SUFFIX)):
+        raise TargetError(
+            f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff, .dzi or {_REFERENCES_SUFFIX}"
+        )
     if not target.parent.is_dir():
         raise TargetError(f"{target.parent}: there is no such folder; create it first")
     if target.is_dir():
