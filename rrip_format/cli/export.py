@@ -33,10 +33,11 @@ def export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write the container PATH as DEST, for software that does not read RRIP.
+    """Write the container PATH as DEST, for other software.
 
-    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif), Aperio's layout (.svs) or Deep Zoom (.dzi); it appears when
-    it is complete.
+    DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif), Aperio's layout (.svs) or Deep Zoom (.dzi), or a file of
+    kerchunk references to the tiles of PATH (.refs.json), for Zarr readers that have the codec rrip. It appears when it
+    is complete.
     """
     from ..exporters.run import export as run
     from ..slides.describing import format_bytes

@@ -1,11 +1,11 @@
-"""Export a container to formats that need no RRIP software: pyramidal TIFF, OME-TIFF, SVS and Deep Zoom."""
+"""Export a container for other software: TIFF, OME-TIFF, SVS, Deep Zoom, or kerchunk references to its tiles."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..spec.extensions import EXTENSIONS
 from ..storage.access import refuse_bucket
 from ..storage.workplace import as_target_error, flush, move, temporary_folder
 from .deepzoom import files_folder, write_deepzoom
+from .kerchunk import write_references
 from .tiff import write_tiff
 from .tiles import ExportJob, total_tiles
 
@@ -29,6 +30,7 @@ _OME_SUFFIXES = (".ome.tif", ".ome.tiff")
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _SVS_SUFFIX = ".svs"
 _DEEPZOOM_SUFFIX = ".dzi"
+_REFERENCES_SUFFIX = ".refs.json"
 
 
 def export(
@@ -53,7 +55,9 @@ def export(
         Path or URL of a container.
     target : str or path-like
         ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.svs``: TIFF in the
-        layout of an Aperio slide. ``*.dzi``: Deep Zoom, a file and a folder of tiles. It appears when it is complete.
+        layout of an Aperio slide. ``*.dzi``: Deep Zoom, a file and a folder of tiles. ``*.refs.json``: kerchunk
+        references to the tiles where they are now, for Zarr readers with the codec ``rrip``. It appears when it is
+        complete.
     quality : int
         JPEG quality, 1 … 100; from 90 on chroma is not subsampled.
     label : bool
@@ -81,14 +85,18 @@ def export(
     ExtraMissingError
         If the extra ``convert`` is not installed.
     """
-    load_module("PIL.Image", "convert", "exporting")  # fail before any work
     refuse_bucket(target)
     target = Path(target)
+    is_image = not target.name.endswith(_REFERENCES_SUFFIX)
+    if is_image:
+        load_module("PIL.Image", "convert", "exporting")  # fail before any work
     _check(target, overwrite=overwrite)
     if not 1 <= quality <= 100:
         raise RripError(f"quality is {quality!r}, expected a JPEG quality of 1 … 100")
     workers = workers or os.cpu_count() or 1
     with open_slide(source) as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+        if not is_image:
+            return _write_and_publish(target, lambda path: write_references(slide, path, label=label))
         about = slide.metadata.slide
         job = ExportJob(
             slide,
@@ -100,14 +108,20 @@ def export(
             workers,
             _counter(total_tiles(slide.geometry), progress),
         )
-        folder = temporary_folder(target)
-        try:
-            with as_target_error(target):
-                _write(job, folder / target.name)
-                return _publish(folder / target.name, target)
-        finally:
+        return _write_and_publish(target, lambda path: _write(job, path), executor)
+
+
+def _write_and_publish(target: Path, write: Callable[[Path], None], executor: Executor | None = None) -> int:
+    """Let `write` make the target in a folder beside it, then move it there; return its bytes."""
+    folder = temporary_folder(target)
+    try:
+        with as_target_error(target):
+            write(folder / target.name)
+            return _publish(folder / target.name, target)
+    finally:
+        if executor is not None:
             executor.shutdown(cancel_futures=True)  # a thread that still writes would create the folder again
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(job: ExportJob, path: Path) -> None:
@@ -140,8 +154,11 @@ def _check(target: Path, *, overwrite: bool) -> None:
     """Raise an error for a target that cannot be written, before anything is read."""
     if target.name.endswith(EXTENSIONS):
         raise TargetError(f"{target}: has the extension of RRIP containers; use 'rrip convert' to write those")
-    if not target.name.endswith((*_TIFF_SUFFIXES, _SVS_SUFFIX, _DEEPZOOM_SUFFIX)):
-        raise TargetError(f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff, .svs or .dzi")
+    known = (*_TIFF_SUFFIXES, _SVS_SUFFIX, _DEEPZOOM_SUFFIX, _REFERENCES_SUFFIX)
+    if not target.name.endswith(known):
+        raise TargetError(
+            f"{target}: unknown extension, expected .tif, .tiff, .ome.tif, .ome.tiff, .svs, .dzi, {_REFERENCES_SUFFIX}"
+        )
     if not target.parent.is_dir():
         raise TargetError(f"{target.parent}: there is no such folder; create it first")
     if target.is_dir():
