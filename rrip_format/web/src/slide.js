@@ -10,6 +10,7 @@ import { Lru } from "./lru.js";
 import { hex } from "./metadata.js";
 import { openContainer } from "./open.js";
 import { Pool, loadWasm } from "./pool.js";
+import { Shared } from "./shared.js";
 
 /** @typedef {import("./core.js").Part} Part */
 
@@ -85,6 +86,8 @@ export class Slide {
     this.stored = new Lru(options.storedBytes ?? 2 ** 25);
     /** @type {Lru<Picture>} */
     this.decoded = new Lru(options.decodedBytes ?? 2 ** 26);
+    /** @type {Shared<Picture>} */
+    this.making = new Shared();
   }
 
   /** Width of level 0, px. */
@@ -144,10 +147,12 @@ export class Slide {
     if (known) return known;
     const side = this.blockSide;
     const [height, width] = this.coding.size(level);
-    const picture = await this.region(level, row * side, col * side, Math.min(side, height - row * side), Math.min(side, width - col * side), { signal });
-    // What the network has failed to bring may come the next time.
-    if (!picture.faults.some(({ rule }) => rule === "storage.failed")) this.decoded.set(key, picture, picture.pixels.length);
-    return picture;
+    return this.making.join(key, signal, async (shared) => {
+      const picture = await this.region(level, row * side, col * side, Math.min(side, height - row * side), Math.min(side, width - col * side), { signal: shared });
+      // What the network has failed to bring may come the next time.
+      if (!picture.faults.some(({ rule }) => rule === "storage.failed")) this.decoded.set(key, picture, picture.pixels.length);
+      return picture;
+    });
   }
 
   /**
