@@ -1,11 +1,10 @@
-"""The page of ``rrip view`` in Chromium and Firefox, on slides of every kind; written down for Node, which drives them."""
+"""The page of ``rrip view`` in Chromium and Firefox, on slides of every kind; Node drives them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,5 +66,6 @@ def damage(folder: Path) -> None:
 @needs_node
 def test_the_page(slides):
     printed = run_node("page.test.mjs", RRIP_WEB_SLIDES=str(slides))
-    if "# SKIP" in printed:
-        pytest.skip(" and ".join(sorted({line.partition("# SKIP ")[2] for line in printed.splitlines() if "# SKIP" in line})))
+    reasons = {line.partition("# SKIP ")[2] for line in printed.splitlines() if "# SKIP " in line}
+    if reasons:
+        pytest.skip(" and ".join(sorted(reasons)))
