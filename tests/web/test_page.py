@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ from test_reader import needs_node, run_node
 import rrip_format
 from rrip_format.containers.base import ZarrContainer, open_container
 from rrip_format.containers.copying import transmux
+from rrip_format.serving.view import ViewServer
 from rrip_format.spec.metadata import seal
+
+uvicorn = pytest.importorskip("uvicorn")
 
 SCRIPT = "<img src=x onerror='globalThis.wasHacked = 1'>"
 
@@ -63,9 +68,45 @@ def damage(folder: Path) -> None:
     (folder / "damaged.json").write_text(json.dumps({"x": 384, "y": 384}))
 
 
-@needs_node
-def test_the_page(slides):
-    printed = run_node("page.test.mjs", RRIP_WEB_SLIDES=str(slides))
+@pytest.fixture(scope="module")
+def served(slides):
+    """Variables for Node: the slides, and addresses of ``rrip view`` and ``rrip serve`` on them."""
+    from rrip_format.serving.app import make_app
+
+    names = ("slide.rrip.tif", "slide.rrip.zarr", "slide.rrip.zarr.zip")
+    with ViewServer([str(slides / name) for name in names]) as view, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        serve = uvicorn.Server(uvicorn.Config(make_app([slides]), log_level="error", lifespan="off"))
+        threads = [
+            threading.Thread(target=view.serve_forever, kwargs={"poll_interval": 0.05}),
+            threading.Thread(target=serve.run, kwargs={"sockets": [listener]}),
+        ]
+        for thread in threads:
+            thread.start()
+        yield {
+            "RRIP_WEB_SLIDES": str(slides),
+            "RRIP_WEB_VIEW": view.url,
+            "RRIP_WEB_SERVE": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        }
+        view.shutdown()
+        serve.should_exit = True
+        for thread in threads:
+            thread.join()
+
+
+def run_or_skip(name: str, variables: dict[str, str]) -> None:
+    printed = run_node(name, **variables)
     reasons = {line.partition("# SKIP ")[2] for line in printed.splitlines() if "# SKIP " in line}
     if reasons:
         pytest.skip(" and ".join(sorted(reasons)))
+
+
+@needs_node
+def test_the_page(served):
+    run_or_skip("page.test.mjs", served)
+
+
+@needs_node
+def test_viv_and_zarrita(served):
+    run_or_skip("adapters.test.mjs", served)

@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 from importlib.util import find_spec
-from pathlib import Path
 
 import compile_core
 import pytest
 
-HERE = Path(__file__).parent
+TESTS = compile_core.WASM.parent / "test"
 NODE = shutil.which("node")
 
 needs_node = pytest.mark.skipif(not NODE, reason="Node is not installed")
@@ -30,7 +29,7 @@ def test_the_compiled_core_is_what_its_sources_give(tmp_path):
 
 def run_node(*names: str, **variables: str) -> str:
     """Run tests in Node; what they print is returned."""
-    command = [str(NODE), "--test", "--test-reporter=tap", *(str(HERE / name) for name in names)]
+    command = [str(NODE), "--test", "--test-reporter=tap", *(str(TESTS / name) for name in names)]
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

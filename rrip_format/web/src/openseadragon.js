@@ -1,46 +1,10 @@
-// A tile source for OpenSeadragon, and how damage is drawn.
+// A tile source for OpenSeadragon.
 
 import { RripError, isAbort } from "./errors.js";
+import { drawFault } from "./faults.js";
 
 /** @typedef {import("./slide.js").Slide} Slide */
 /** @typedef {import("./slide.js").Fault} Fault */
-
-const HATCH_PX = 16;
-const LIGHT = "#f5e6ef";
-const DARK = "#b4005a";
-
-/**
- * Draw a rectangle hatched, with its rule id: it cannot be taken for tissue, and nothing blurred stands in its place.
- *
- * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
- * @param {Fault} fault
- */
-export function drawFault(context, { rule, left, top, width, height }) {
-  context.save();
-  context.beginPath();
-  context.rect(left, top, width, height);
-  context.clip();
-  context.fillStyle = LIGHT;
-  context.fillRect(left, top, width, height);
-  context.strokeStyle = DARK;
-  context.lineWidth = HATCH_PX / 8;
-  context.beginPath();
-  for (let x = left - height; x < left + width; x += HATCH_PX) {
-    context.moveTo(x, top + height);
-    context.lineTo(x + height, top);
-  }
-  context.stroke();
-  const size = Math.min(24, (1.5 * width) / rule.length);
-  context.font = `bold ${size}px sans-serif`;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  const [x, y] = [left + width / 2, top + height / 2];
-  context.fillStyle = LIGHT;
-  context.fillRect(left, y - size, width, 2 * size);
-  context.fillStyle = DARK;
-  context.fillText(rule, x, y, width);
-  context.restore();
-}
 
 /**
  * Options for `new OpenSeadragon.Viewer` without which slides are slow: the tiles of a frame are asked for together, so that their ranges merge.

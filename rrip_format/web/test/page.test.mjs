@@ -1,6 +1,7 @@
 // The page in Chromium and Firefox: the conformance set, looking around, damage, and servers that do not do their part.
 //
-// RRIP_WEB_SLIDES is a folder with the slides that tests/web/test_page.py makes.
+// RRIP_WEB_SLIDES is a folder with the slides that tests/web/test_page.py makes, RRIP_WEB_VIEW and RRIP_WEB_SERVE are the
+// addresses of 'rrip view' and 'rrip serve' on them.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -11,10 +12,10 @@ import { fileURLToPath } from "node:url";
 import { isDrawn, launch, until, whyNot } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SLIDES = process.env.RRIP_WEB_SLIDES;
-const SHOTS = process.env.RRIP_WEB_SHOTS;
-const FOLDERS = { web: `${ROOT}/rrip_format/web`, rrip_format: `${ROOT}/rrip_format`, tests: `${ROOT}/tests`, vectors: `${ROOT}/spec/vectors`, slides: SLIDES };
+const { RRIP_WEB_SHOTS: SHOTS, RRIP_WEB_VIEW: VIEW, RRIP_WEB_SERVE: SERVE } = process.env;
+const FOLDERS = { web: `${ROOT}/rrip_format/web`, vectors: `${ROOT}/spec/vectors`, slides: SLIDES };
 
 const isOpen = () => Boolean(globalThis.rrip?.viewer?.world.getItemAt(0) || globalThis.rrip?.error);
 const message = () => document.getElementById("message").textContent;
@@ -61,9 +62,9 @@ for (const name of ["chrome", "firefox"]) {
     }, x, y, width, height);
 
     test("the conformance set over HTTP", async () => {
-      await page.goto(`${server.url}/tests/web/empty.html`);
+      await page.goto(`${server.url}/web/test/empty.html`);
       const result = await page.evaluate(async (url) => {
-        const { runVectors } = await import("/tests/web/conformance.js");
+        const { runVectors } = await import("/web/test/conformance.js");
         return runVectors(`${url}/vectors`, `${url}/web/rrip.wasm`);
       }, server.url);
       assert.deepEqual(result.wrong, []);
@@ -164,6 +165,29 @@ for (const name of ["chrome", "firefox"]) {
       }
       await other.close();
       assert.match(await visit(`?slide=${encodeURIComponent("javascript:alert(1)")}`), /begins with https/);
+    });
+
+    test("rrip view lists several slides, and shows one", async () => {
+      await page.goto(VIEW);
+      await until(page, () => document.querySelectorAll("#slides a").length === 3);
+      await shoot("list");
+      await page.click("#slides li:nth-child(2) a");
+      await until(page, () => Boolean(globalThis.rrip?.viewer?.world.getItemAt(0)));
+      await until(page, isDrawn);
+      assert.equal(await page.evaluate(message), "");
+    });
+
+    test("OpenSeadragon shows what rrip serve gives", async () => {
+      await page.goto(`${server.url}/web/test/empty.html`);
+      await page.addScriptTag({ url: `${server.url}/web/vendor/openseadragon.min.js` });
+      await page.evaluate((url) => {
+        const options = { id: "viewer", drawer: "canvas", crossOriginPolicy: "Anonymous", tileSources: `${url}/slide.rrip.tif.dzi`, showNavigationControl: false };
+        globalThis.rrip = { viewer: OpenSeadragon(options) };
+      }, SERVE);
+      await until(page, isDrawn);
+      await shoot("deepzoom");
+      const [red, green] = await colours(400, 300, 100, 100);
+      assert.ok(red > green + 20 && green > 50, `${red}, ${green} is not the slide`);
     });
 
     test("the page keeps to its security policy", () => assert.deepEqual(complaints, []));

@@ -1,16 +1,14 @@
 // Browsers of the system, driven by Puppeteer: Chromium by its own protocol, Firefox by WebDriver BiDi.
 
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 
 const PROGRAMS = {
   chrome: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
   firefox: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
 };
-const require = createRequire(new URL("../../rrip_format/web/package.json", import.meta.url));
 
 /** Puppeteer, null where `npm ci` has not been run. */
-export const puppeteer = await import(require.resolve("puppeteer-core")).then((module) => module.default, () => null);
+export const puppeteer = await import("puppeteer-core").then((module) => module.default, () => null);
 
 /** Path of a browser, null where it is not installed. */
 export const programOf = (name) => PROGRAMS[name].find(existsSync) ?? null;

@@ -1,9 +1,9 @@
 // Runs the conformance set over HTTP, in Node or in a browser: every valid, invalid and strict case, as its README says.
 
-import { BASE_LEVEL, Coding } from "../../rrip_format/web/src/coding.js";
-import { Core, RripError, Slide, parseJson, readCoding, readMetadata } from "../../rrip_format/web/src/index.js";
-import { plain } from "../../rrip_format/web/src/json.js";
-import { Pool, loadWasm } from "../../rrip_format/web/src/pool.js";
+import { BASE_LEVEL, Coding } from "../src/coding.js";
+import { Core, RripError, Slide, parseJson, readCoding, readMetadata } from "../src/index.js";
+import { plain } from "../src/json.js";
+import { Pool, loadWasm } from "../src/pool.js";
 
 /** The tiles beside a `case.json`, all at one place, as a container. */
 class TilesOfCase {
