@@ -19,6 +19,7 @@ function say(text) {
 }
 
 function noteFault(fault) {
+  if (state.faults.some(({ message }) => message === fault.message)) return; // drawn again
   state.faults.push(fault);
   say(`${state.faults.length === 1 ? "A part" : `${state.faults.length} parts`} of this slide cannot be shown and ${state.faults.length === 1 ? "is" : "are"} hatched: ${fault.message} [${fault.rule}]`);
 }
@@ -69,6 +70,7 @@ async function readList() {
 
 function showChoice(list) {
   element("choose").hidden = false;
+  element("by-address").hidden = list.length > 0;
   element("slides").replaceChildren(
     ...list.map(({ name, url }) => {
       const item = document.createElement("li");

@@ -144,7 +144,7 @@ export class Core {
   }
 
   /**
-   * Decode parts of a picture.
+   * Decode parts of a picture, which cover it.
    *
    * @param {CodingNumbers} coding
    * @param {Part[]} parts
@@ -159,7 +159,6 @@ export class Core {
     const size = 4 * width * height;
     const out = this.take(size);
     const keep = this.next;
-    new Uint8Array(this.wasm.memory.buffer, out, size).fill(0);
     const picture = { at: out, size, width };
     const faults = parts.map((part) => {
       this.next = keep;

@@ -19,7 +19,7 @@ const PK = 0x4b50;
  * Open a URL by its extension, or else by what is there; a file of the user by its first bytes.
  *
  * @param {string | URL | Blob | import("./zarr.js").KeyStore} source
- * @param {Core} core
+ * @param {Promise<Core>} core
  * @param {AbortSignal} [signal]
  * @returns {Promise<Container>}
  */
@@ -37,7 +37,7 @@ export async function openContainer(source, core, signal) {
   }
 }
 
-/** @param {HttpFile | LocalFile} file @param {Core} core @param {AbortSignal} [signal] */
+/** @param {HttpFile | LocalFile} file @param {Promise<Core>} core @param {AbortSignal} [signal] */
 async function openFile(file, core, signal) {
   const ranges = new Ranges(file);
   const first = viewOf(await ranges.readNow(0, FIRST_BYTES, signal));

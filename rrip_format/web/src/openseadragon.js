@@ -6,6 +6,9 @@ import { drawFault } from "./faults.js";
 /** @typedef {import("./slide.js").Slide} Slide */
 /** @typedef {import("./slide.js").Fault} Fault */
 
+/** Time in which decoded tiles gather, ms. */
+const GATHER_MS = 40;
+
 /**
  * Options for `new OpenSeadragon.Viewer` without which slides are slow: the tiles of a frame are asked for together, so that their ranges merge.
  */
@@ -30,6 +33,17 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
   const coarsest = slide.levels - 1;
   /** @type {Map<any, AbortController>} */
   const pending = new Map();
+  /** @type {(() => void)[]} */
+  const finished = [];
+  let timer = 0;
+
+  /** Hand tiles over together: each time, OpenSeadragon draws the whole view. */
+  function flush() {
+    clearTimeout(timer);
+    timer = 0;
+    for (const finish of finished.splice(0)) finish();
+  }
+
   const source = new OpenSeadragon.TileSource({
     width: slide.width,
     height: slide.height,
@@ -58,7 +72,8 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
           drawFault(context, fault);
           onFault?.(fault, { level, row, col });
         }
-        job.finish(context, null, "context2d");
+        finished.push(() => job.finish(context, null, "context2d"));
+        timer ||= Number(setTimeout(flush, GATHER_MS));
       } catch (error) {
         if (!isAbort(error)) job.fail(error instanceof RripError ? error.rule : String(error), null);
         else if (pending.has(job)) {
@@ -67,6 +82,7 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
         }
       } finally {
         pending.delete(job);
+        if (!pending.size) flush();
       }
     },
 

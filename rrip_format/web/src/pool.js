@@ -48,8 +48,8 @@ async function compile(url) {
 
 /** Decodes in workers where there are any, else in the calling thread. */
 export class Pool {
-  /** @param {WebAssembly.Module} module @param {Core} core Of the calling thread. @param {number} [count] */
-  constructor(module, core, count = Math.min(MAX_WORKERS, Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1))) {
+  /** @param {Promise<WebAssembly.Module>} module @param {Promise<Core>} core Of the calling thread. @param {number} [count] */
+  constructor(module, core, count = Math.min(MAX_WORKERS, Math.max(2, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1))) {
     this.module = module;
     this.core = core;
     /** @type {Job[]} */
@@ -59,6 +59,8 @@ export class Pool {
     /** @type {Set<Worker>} */
     this.all = new Set();
     this.count = typeof Worker === "undefined" ? 0 : count;
+    const first = this.count ? this.hire() : null; // which starts while a slide is opened
+    if (first) this.idle.push(first);
   }
 
   /**
@@ -73,7 +75,7 @@ export class Pool {
    */
   async decode({ uuid, tile, residuals, background }, parts, width, height, signal) {
     const work = { coding: { uuid, tile, residuals, background }, parts, width, height };
-    if (!this.count) return this.core.decode(work.coding, parts, width, height);
+    if (!this.count) return (await this.core).decode(work.coding, parts, width, height);
     return new Promise((resolve, reject) => {
       this.waiting.push({ work, signal, resolve, reject });
       this.start();
@@ -100,7 +102,8 @@ export class Pool {
     if (this.all.size >= this.count) return null;
     try {
       const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-      worker.postMessage({ module: this.module });
+      this.module.then((module) => worker.postMessage({ module })).catch(() => {}); // whoever opens the slide is told
+      worker.onerror = () => this.lose(worker);
       this.all.add(worker);
       return worker;
     } catch {
@@ -109,16 +112,20 @@ export class Pool {
     }
   }
 
+  /** Go on without a worker that does not work. @param {Worker} worker */
+  lose(worker) {
+    this.all.delete(worker);
+    this.idle = this.idle.filter((each) => each !== worker);
+    worker.terminate();
+    this.stopHiring();
+  }
+
   /** Go on without workers: a page may not be allowed to have any. */
   stopHiring() {
     if (this.all.size) return;
     this.count = 0;
     for (const { work, resolve, reject } of this.waiting.splice(0)) {
-      try {
-        resolve(this.core.decode(work.coding, work.parts, work.width, work.height));
-      } catch (error) {
-        reject(error);
-      }
+      this.core.then((core) => core.decode(work.coding, work.parts, work.width, work.height)).then(resolve, reject);
     }
   }
 
@@ -132,10 +139,9 @@ export class Pool {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      this.all.delete(worker);
-      worker.terminate();
       this.waiting.unshift(job);
-      this.stopHiring();
+      this.lose(worker);
+      this.start();
     };
     worker.postMessage(job.work);
   }

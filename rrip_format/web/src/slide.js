@@ -39,7 +39,7 @@ import { Shared } from "./shared.js";
 /**
  * @typedef {object} Options
  * @property {string | URL | BufferSource | WebAssembly.Module} [wasm] The compiled core; by default `rrip.wasm` beside the folder of this module.
- * @property {number} [workers] How many workers decode; 0 decodes in the calling thread. By default one less than the processor's threads, at most 4.
+ * @property {number} [workers] How many workers decode; 0 decodes in the calling thread. By default one less than the processor's threads, 2 to 4.
  * @property {number} [storedBytes] Size of the cache of stored tiles, 32 MiB by default.
  * @property {number} [decodedBytes] Size of the cache of decoded tiles, 64 MiB by default.
  * @property {AbortSignal} [signal] Cancels the opening.
@@ -58,10 +58,17 @@ export class Slide {
    * @throws {RripError} If no container is there, or it is broken, or the server does not answer as it should.
    */
   static async open(source, options = {}) {
-    const module = await loadWasm(options.wasm);
-    const core = await Core.load(module);
-    const container = await openContainer(source, core, options.signal);
-    return new Slide(container, core, new Pool(module, core, options.workers), options);
+    // Core, workers and container are on their way at the same time: each costs some requests one after another.
+    const module = loadWasm(options.wasm);
+    const core = module.then((compiled) => Core.load(compiled));
+    const pool = new Pool(module, core, options.workers);
+    try {
+      const container = await openContainer(source, core, options.signal);
+      return new Slide(container, await core, pool, options);
+    } catch (error) {
+      pool.close();
+      throw error;
+    }
   }
 
   /**

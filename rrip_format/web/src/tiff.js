@@ -89,7 +89,7 @@ export class TiffContainer {
    *
    * @param {Ranges} ranges
    * @param {DataView} header First bytes of the file.
-   * @param {Core} core
+   * @param {Promise<Core>} core
    * @param {AbortSignal} [signal]
    */
   static async open(ranges, header, core, signal) {
@@ -141,7 +141,7 @@ export class TiffContainer {
     return start;
   }
 
-  /** @param {number} start @param {Core} core */
+  /** @param {number} start @param {Promise<Core>} core */
   async readRoot(start, core) {
     this.root = await this.readIfd(start);
     const field = this.root.fields.get(METADATA);
@@ -150,7 +150,7 @@ export class TiffContainer {
     if (bytesOf(field) > MAX_METADATA_BYTES) throw this.error("limit.metadata", "its metadata are larger than this reader accepts");
     const view = await this.index.read(field.offset, bytesOf(field));
     const data = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    this.metadata = await readMetadata(parseJson(data, `${this.ranges.name}: its metadata`), core);
+    this.metadata = await readMetadata(parseJson(data, `${this.ranges.name}: its metadata`), await core);
   }
 
   /** @param {number} start */

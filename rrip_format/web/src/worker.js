@@ -1,6 +1,7 @@
 // A worker that decodes one job after another.
 
 import { Core } from "./core.js";
+import "./errors.js"; // of the core: named here too, it is asked for at the same time
 
 /** @type {Promise<Core>} */
 let core;

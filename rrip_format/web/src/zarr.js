@@ -25,12 +25,12 @@ const attachmentKey = (name) => (name === "icc_profile" ? "icc_profile/c/0" : `a
 
 /** A container whose parts have Zarr keys. */
 export class ZarrContainer {
-  /** @param {KeyStore} store @param {Core} core @param {AbortSignal} [signal] */
+  /** @param {KeyStore} store @param {Promise<Core>} core @param {AbortSignal} [signal] */
   static async open(store, core, signal) {
     const data = await store.get("zarr.json", MAX_METADATA_BYTES, signal);
     if (!data) throw new RripError("metadata.absent", `${store.name}: has no zarr.json, so it is no RRIP container or an incomplete one`);
     const document = parseJson(data, `${store.name}: its zarr.json`);
-    return new ZarrContainer(store, await readMetadata(attributeOf(document), core));
+    return new ZarrContainer(store, await readMetadata(attributeOf(document), await core));
   }
 
   /** @param {KeyStore} store @param {Metadata} metadata */

@@ -39,7 +39,7 @@ async function* problems(url, environment, strictOnly) {
   const { core, module } = environment;
   const document = parseJson(await bytesAt(`${url}/case.json`), "case");
   const test = plain(document);
-  const open = async () => new Slide(new TilesOfCase(url, test.tiles, await readCoding(document.coding, core)), core, new Pool(module, core, 0));
+  const open = async () => new Slide(new TilesOfCase(url, test.tiles, await readCoding(document.coding, core)), core, new Pool(Promise.resolve(module), Promise.resolve(core), 0));
   const refused = async (action) => {
     try {
       await action();
