@@ -27,7 +27,7 @@ export async function openContainer(source, core, signal) {
   if (source instanceof Blob) return openFile(new LocalFile(source), core, signal);
   if (typeof source === "object" && "get" in source) return ZarrContainer.open(source, core, signal);
   const url = new URL(source, globalThis.location?.href);
-  if (/\.(tiff?|zip)$/i.test(url.pathname)) return openFile(new HttpFile(url.href), core, signal);
+  if (/\.(tiff?|zip|rrip)$/i.test(url.pathname)) return openFile(new HttpFile(url.href), core, signal);
   try {
     return await ZarrContainer.open(new HttpFolder(url.href), core, signal);
   } catch (error) {

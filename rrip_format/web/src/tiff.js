@@ -18,7 +18,7 @@ const SIZES = /** @type {Record<number, number>} */ ({
   [BYTE]: 1, [ASCII]: 1, [SHORT]: 2, [LONG]: 4, [RATIONAL]: 8, [UNDEFINED]: 1, [LONG8]: 8, [IFD8]: 8,
 });
 const TILE_OFFSETS = 324, TILE_BYTES = 325, PAGE_NAME = 285, STRIP_OFFSETS = 273, STRIP_BYTES = 279, ICC_PROFILE = 34675;
-const METADATA = 65380, RESIDUALS = 65381, ASSOCIATED = 65382, ICC_CHECKSUM = 65383;
+const METADATA = 65380, RESIDUALS = 65381, ASSOCIATED = 65382, ICC_CHECKSUM = 65383, SEALED = 65384;
 const IMAGE_NAMES = ["label", "macro", "thumbnail"];
 
 const HEADER_BYTES = 16;
@@ -156,20 +156,35 @@ export class TiffContainer {
   /** @param {number} start */
   async readIfds(start) {
     const { coding } = this.metadata;
+    const base = this.root.fields.has(SEALED) ? await this.sealedIfds(start) : await this.chainedIfds(start);
+    const ifds = [...(await this.privateIfds(RESIDUALS, BASE_LEVEL)), ...base];
+    for (let level = 0; level < coding.levels; level++) this.tables[level] = await this.readTable(ifds[level], level);
+    await this.readImages();
+  }
+
+  /** Levels 2 and coarser of a sealed file, whose IFD 0 is none of them (spec section 10.10). @param {number} start */
+  async sealedIfds(start) {
+    this.visit(start);
+    const { following } = this.root;
+    if (following) throw this.error("tiff.chain", `another IFD at byte ${following} follows that of a sealed file`);
+    return this.privateIfds(SEALED, this.metadata.coding.levels - BASE_LEVEL);
+  }
+
+  /** Levels 2 and coarser. @param {number} start */
+  async chainedIfds(start) {
+    const { coding } = this.metadata;
     /** @type {Ifd[]} */
     const ifds = [];
     let next = start;
     for (let level = BASE_LEVEL; level < coding.levels; level++) {
       if (next === 0) throw this.error("tiff.chain", `there are ${level - BASE_LEVEL} IFDs, the metadata promise ${coding.levels - BASE_LEVEL}`);
       this.visit(next);
-      ifds[level] = level === BASE_LEVEL ? this.root : await this.readIfd(next);
-      next = ifds[level].following;
+      const ifd = level === BASE_LEVEL ? this.root : await this.readIfd(next);
+      ifds.push(ifd);
+      next = ifd.following;
     }
     if (next) throw this.error("tiff.chain", `another IFD at byte ${next} follows those of the metadata`);
-    const residuals = await this.privateIfds(RESIDUALS, BASE_LEVEL);
-    residuals.forEach((ifd, level) => (ifds[level] = ifd));
-    for (let level = 0; level < coding.levels; level++) this.tables[level] = await this.readTable(ifds[level], level);
-    await this.readImages();
+    return ifds;
   }
 
   /** @param {number} offset */

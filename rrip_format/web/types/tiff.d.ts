@@ -71,6 +71,10 @@ export declare class TiffContainer {
     readRoot(start: number, core: Promise<Core>): Promise<void>;
     /** @param {number} start */
     readIfds(start: number): Promise<void>;
+    /** Levels 2 and coarser of a sealed file, whose IFD 0 is none of them (spec section 10.10). @param {number} start */
+    sealedIfds(start: number): Promise<Ifd[]>;
+    /** Levels 2 and coarser. @param {number} start */
+    chainedIfds(start: number): Promise<Ifd[]>;
     /** @param {number} offset */
     visit(offset: number): void;
     /** @param {number} offset @returns {Promise<Ifd>} */
