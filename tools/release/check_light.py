@@ -40,7 +40,9 @@ EXTRAS = {
     "scipy",
     "skimage",
     "ssimulacra2",
+    "starlette",
     "tifffile",
+    "uvicorn",
 }
 ZARRS_OWN = {"fsspec"}
 """What Zarr imports by itself where it is installed."""
@@ -177,6 +179,8 @@ def check_commands(folder: Path) -> None:
         ("dask", ("convert", svs, folder / "y.rrip.tif", "--scheduler", "tcp://127.0.0.1:1")),
         ("remote", ("info", "https://example.org/slide.rrip.tif")),
         ("remote", ("info", "https://example.org/slide.rrip.zarr")),
+        ("remote", ("view", "--no-browser", "https://example.org/slide.rrip.tif")),
+        ("serve", ("serve", folder)),
     ):
         code, _, complaint = run(*arguments)
         assert code in {1, 2}, (arguments, code)
