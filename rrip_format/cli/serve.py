@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..extras import load_module
+from ..extras import needs
 
 __all__ = ["serve"]
 
@@ -22,7 +22,8 @@ def serve(*, folders: tuple[Path, ...], host: str, port: int, quality: int) -> N
     NAME.dzi is a Deep Zoom image, NAME.raw.zarr and NAME.jpeg.zarr are Zarr v3 hierarchies; / lists all. Whoever
     reaches the port can read every slide below DIR.
     """
-    uvicorn = load_module("uvicorn", "serve", "rrip serve")
+    with needs("serve", "rrip serve"):
+        import uvicorn
     from ..serving.app import make_app
 
     uvicorn.run(make_app(folders, quality), host=host, port=port, log_level="warning", access_log=False)

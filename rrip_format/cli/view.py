@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .ending import ending_politely
+from .ending import handle_sigterm
 
 __all__ = ["view"]
 
@@ -38,7 +38,7 @@ def view(*, slides: tuple[str, ...], folder: Path | None, port: int, browser: bo
         click.echo(f"{server.url} (Ctrl-C ends)")
         if browser:
             webbrowser.open(server.url)
-        with ending_politely():
+        with handle_sigterm():
             try:
                 server.serve_forever(poll_interval=0.2)
             except KeyboardInterrupt:

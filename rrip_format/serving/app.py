@@ -64,14 +64,14 @@ class _Server:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def listing(self, _: Request) -> Response:
-        """Every container, with its addresses."""
+        """List every container, with its addresses."""
         endings = {"deepzoom": ".dzi", "zarr": ".raw.zarr", "jpeg": ".jpeg.zarr"}
         names = await self._run(lambda: list(self._folders.names()))
         listed = [{"name": name} | {kind: quote(f"{name}{end}") for kind, end in endings.items()} for name in names]
         return JSONResponse(listed, headers=_HEADERS)
 
     async def part(self, request: Request) -> Response:
-        """A document, a tile or a chunk."""
+        """Answer with a document, a tile or a chunk."""
         path = request.path_params["path"]
         try:
             found = await self._run(lambda: self._find(path))
@@ -84,7 +84,7 @@ class _Server:
         return Response(data, headers=_HEADERS, media_type=kind)
 
     def _find(self, path: str) -> tuple[bytes, str] | None:
-        """Content and media type of what a path names."""
+        """Make what a path names; its content and media type are returned."""
         if path.endswith(".dzi"):
             found = self._folders.open(path.removesuffix(".dzi"))
             return None if found is None else (deepzoom.describe(found), "application/xml")

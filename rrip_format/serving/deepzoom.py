@@ -24,13 +24,13 @@ _TILE = re.compile(r"(\d{1,2})/(\d{1,8})_(\d{1,8})\.jpe?g")
 
 
 def describe(slide: Slide) -> bytes:
-    """The ``.dzi`` document."""
+    """Return the ``.dzi`` document."""
     geometry = slide.geometry
     return _XML.format(side=export_side(geometry), width=geometry.width, height=geometry.height).encode()
 
 
 def parse_tile(path: str) -> tuple[int, int, int] | None:
-    """(Deep Zoom level, row, column) of ``LEVEL/COLUMN_ROW.jpeg``, None for another path."""
+    """Return (Deep Zoom level, row, column) of ``LEVEL/COLUMN_ROW.jpeg``, None for another path."""
     match = _TILE.fullmatch(path)
     if not match:
         return None
@@ -39,7 +39,7 @@ def parse_tile(path: str) -> tuple[int, int, int] | None:
 
 
 def make_tile(slide: Slide, level: int, row: int, col: int, quality: int) -> bytes | None:
-    """The JPEG of a tile, None where Deep Zoom has none.
+    """Make the JPEG of a tile; None where Deep Zoom has none.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _read(slide: Slide, level: int, row: int, col: int) -> NDArray[np.uint8] | N
 
 
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int) -> bytes:
-    """A JPEG file of (height, width, 3) RGB; chroma is halved below quality 90, as libvips does it."""
+    """Make a JPEG file of (height, width, 3) RGB; chroma is halved below quality 90, as libvips does it."""
     with needs("serve", "serving JPEG tiles"):
         from PIL import Image
     out = io.BytesIO()

@@ -44,7 +44,7 @@ class Folders:
         self._lock = threading.Lock()
 
     def names(self) -> Iterator[str]:
-        """Names of all containers, at most ten thousand; links are not followed."""
+        """Yield the names of all containers, at most ten thousand; links are not followed."""
         count = 0
         for root in self._roots:
             for path, folders, files in os.walk(root):
@@ -59,13 +59,13 @@ class Folders:
                     yield full.relative_to(root).as_posix()
 
     def without_roots(self, text: str) -> str:
-        """A message without the folders' own paths, which are nobody's business elsewhere."""
+        """Leave the folders' own paths out of a message: they are private."""
         for root in self._roots:
             text = text.replace(f"{root}{os.sep}", "")
         return text
 
     def _find(self, name: str) -> Path | None:
-        """The container of a name, None where there is none below a folder, links to elsewhere included."""
+        """Find the container of a name; None where none is below a folder, as of links to elsewhere."""
         parts = name.split("/")
         is_plain = all(part and not part.startswith(".") and not set(part) & set("\0\\:") for part in parts)
         if not is_plain or not _is_container(parts[-1]):
@@ -81,7 +81,12 @@ class Folders:
         return None
 
     def open(self, name: str) -> Slide | None:
-        """The slide of a name, None where there is none; of a container that has been replaced, the new one.
+        """Open the slide of a name; of a container that has been replaced, the new one.
+
+        Returns
+        -------
+        Slide or None
+            None where there is no container.
 
         Raises
         ------
@@ -109,7 +114,7 @@ def _is_container(name: str) -> bool:
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a container is replaced."""
+    """Return what changes when a container is replaced."""
     try:
         found = path.stat()
     except OSError as error:

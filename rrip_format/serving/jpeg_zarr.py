@@ -39,7 +39,7 @@ class JpegHierarchy(RawHierarchy):
         return _Documents(super().documents, codecs)
 
     def read(self, key: str) -> bytes | None:
-        """The value of a key, None where there is none; errors as in :meth:`RawHierarchy.read`."""
+        """Return the value of a key, None where there is none; errors as in :meth:`RawHierarchy.read`."""
         data, place = super().read(key), self.locate(key)
         if place is None or data is None:
             return data

@@ -27,13 +27,13 @@ _FOLDERS = ("page", "src", "vendor")
 
 
 def page_files() -> dict[str, Path]:
-    """Every file of the page by its path below the address of the page."""
+    """Find every file of the page; by its path below the address of the page."""
     paths = [_WEB / "index.html", _WEB / "rrip.wasm", *(path for name in _FOLDERS for path in (_WEB / name).iterdir())]
     return {path.relative_to(_WEB).as_posix(): path for path in sorted(paths) if path.suffix in PAGE_TYPES}
 
 
 def slide_name(path: str) -> str:
-    """What a list calls a slide: the last part of its path or URL."""
+    """Name a slide for a list: by the last part of its path or URL."""
     return path.partition("?")[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2] or path
 
 

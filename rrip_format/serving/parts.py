@@ -30,7 +30,7 @@ class FileParts:
         return self.source.size
 
     def pieces(self, start: int, end: int) -> Iterator[bytes]:
-        """Bytes `start` to `end`, the latter not included, a MiB at a time."""
+        """Read bytes `start` to `end`, the latter not included, a MiB at a time."""
         for at in range(start, end, _PIECE_BYTES):
             yield self.source.read(at, min(_PIECE_BYTES, end - at))
 
@@ -42,7 +42,7 @@ class FolderParts:
     container: ZarrContainer
 
     def value(self, key: str) -> bytes | None:
-        """The value of a key of the format; None for another key, and where there is none."""
+        """Read the value of a key of the format; None for another key, and where there is none."""
         if key not in _KEYS and parse_tile_key(key) is None:
             return None
         return self.container.document(key)
@@ -67,7 +67,7 @@ def open_parts(path: str) -> Parts:
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one behind the last of a ``Range``, None where all is wanted.
+    """Return the first byte and the one behind the last of a ``Range``, None where all is wanted.
 
     Raises
     ------

@@ -71,12 +71,12 @@ class ViewServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
     def listing(self) -> bytes:
-        """Names and addresses of the slides, as the page reads them."""
+        """List names and addresses of the slides, as the page reads them."""
         listed = [{"name": name, "url": f"slides/{k}/{quote(name)}"} for k, (name, _) in enumerate(self.slides)]
         return json.dumps(listed).encode()
 
     def find(self, path: str) -> tuple[Parts, str] | None:
-        """The container that a path below ``/slides/`` names, and what follows its name."""
+        """Find the container that a path below ``/slides/`` names, and what follows its name."""
         number, _, rest = path.partition("/")
         if not (number.isascii() and number.isdigit() and len(number) < 6 and int(number) < len(self.slides)):
             return None
