@@ -38,3 +38,8 @@ def run_node(*names: str, **variables: str) -> str:
 @needs_node
 def test_the_conformance_set():
     assert "valid" in run_node("vectors.test.mjs")
+
+
+@needs_node
+def test_requests_documents_and_servers():
+    run_node("reader.test.mjs")

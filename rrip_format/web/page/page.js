@@ -21,7 +21,9 @@ function say(text) {
 function noteFault(fault) {
   if (state.faults.some(({ message }) => message === fault.message)) return; // drawn again
   state.faults.push(fault);
-  say(`${state.faults.length === 1 ? "A part" : `${state.faults.length} parts`} of this slide cannot be shown and ${state.faults.length === 1 ? "is" : "are"} hatched: ${fault.message} [${fault.rule}]`);
+  say(
+    `${state.faults.length === 1 ? "A part" : `${state.faults.length} parts`} of this slide cannot be shown and ${state.faults.length === 1 ? "is" : "are"} hatched: ${fault.message} [${fault.rule}]`,
+  );
 }
 
 /** Open a slide in place of the one that is shown. */
@@ -54,7 +56,11 @@ async function open(source, name) {
 /** Address of a slide: of HTTP alone. */
 function addressOf(text) {
   const url = new URL(text, location.href);
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw new RripError("storage.failed", "The address of a slide begins with https: or http:, or is a path on this server");
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new RripError(
+      "storage.failed",
+      "The address of a slide begins with https: or http:, or is a path on this server",
+    );
   return url;
 }
 
@@ -65,7 +71,9 @@ async function readList() {
   const response = await fetch("slides.json").catch(() => null);
   if (!response?.ok || Number(response.headers.get("Content-Length")) > MAX_LIST_BYTES) return [];
   const found = await response.json().catch(() => []);
-  return Array.isArray(found) ? found.filter((each) => typeof each?.name === "string" && typeof each?.url === "string") : [];
+  return Array.isArray(found)
+    ? found.filter((each) => typeof each?.name === "string" && typeof each?.url === "string")
+    : [];
 }
 
 function showChoice(list) {
@@ -74,7 +82,9 @@ function showChoice(list) {
   element("slides").replaceChildren(
     ...list.map(({ name, url }) => {
       const item = document.createElement("li");
-      item.append(Object.assign(document.createElement("a"), { textContent: name, href: `?slide=${encodeURIComponent(url)}` }));
+      item.append(
+        Object.assign(document.createElement("a"), { textContent: name, href: `?slide=${encodeURIComponent(url)}` }),
+      );
       return item;
     }),
   );

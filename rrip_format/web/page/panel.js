@@ -22,8 +22,13 @@ function profileName(profile) {
     const [tag, at, size] = [0, 4, 8].map((each) => view.getUint32(132 + 12 * k + each));
     if (tag !== 0x64657363 || at + size > profile.length || size < 12) continue;
     const isOld = view.getUint32(at) === 0x64657363;
-    const text = new TextDecoder(isOld ? "latin1" : "utf-16be").decode(profile.subarray(at + (isOld ? 12 : 28), at + size));
-    return text.split("\0")[0].replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, "").slice(0, 80);
+    const text = new TextDecoder(isOld ? "latin1" : "utf-16be").decode(
+      profile.subarray(at + (isOld ? 12 : 28), at + size),
+    );
+    return text
+      .split("\0")[0]
+      .replace(/[^\p{L}\p{N}\p{P}\p{Zs}]/gu, "")
+      .slice(0, 80);
   }
   return "";
 }
@@ -70,7 +75,8 @@ export async function showPanel(slide) {
     ["Identity", coding.uuid],
     ["Written by", `${text(writer.name)} ${text(writer.version)}`],
   ];
-  if (writer.repair) facts.push(["Repaired", "this container was made of a damaged one; parts may be lost or made again"]);
+  if (writer.repair)
+    facts.push(["Repaired", "this container was made of a damaged one; parts may be lost or made again"]);
   fill(document.getElementById("facts"), [...facts, ["ICC profile", "…"]]);
   fill(document.getElementById("properties"), Object.entries(about.properties).slice(0, 2000));
   const urls = [];

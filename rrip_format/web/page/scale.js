@@ -32,7 +32,12 @@ export function shownMagnification(slide, zoom) {
 export function scaleBar(micronsPerPx, most) {
   const longest = micronsPerPx * most;
   const power = 10 ** Math.floor(Math.log10(longest));
-  const microns = power * STEPS.filter((step) => step * power <= longest).at(-1);
-  const text = microns >= 1000 ? `${microns / 1000} mm` : microns < 1 ? `${Number((microns * 1000).toPrecision(3))} nm` : `${microns} µm`;
+  const microns = power * (STEPS.filter((step) => step * power <= longest).at(-1) ?? 1);
+  const text =
+    microns >= 1000
+      ? `${microns / 1000} mm`
+      : microns < 1
+        ? `${Number((microns * 1000).toPrecision(3))} nm`
+        : `${microns} µm`;
   return { width: microns / micronsPerPx, text };
 }

@@ -69,7 +69,11 @@ export function showSlide(slide, { onFault }) {
   const choices = zoomChoices(slide.metadata.slide).filter(({ zoom }) => zoom <= MOST_ZOOM);
   element("zooms").replaceChildren(
     ...choices.map(({ name, zoom }) => {
-      const button = Object.assign(document.createElement("button"), { textContent: name, zoom, title: `Magnification ${name}` });
+      const button = Object.assign(document.createElement("button"), {
+        textContent: name,
+        zoom,
+        title: `Magnification ${name}`,
+      });
       button.addEventListener("click", () => zoomTo(zoom));
       return button;
     }),
@@ -82,7 +86,8 @@ export function showSlide(slide, { onFault }) {
     home: () => viewport.goHome(),
     "rotate-left": () => rotate(-90),
     "rotate-right": () => rotate(90),
-    full: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.()),
+    full: () =>
+      document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.(),
     link: () => {
       history.replaceState(null, "", formatPlace(place()));
       void navigator.clipboard?.writeText(location.href).catch(() => {});
@@ -90,7 +95,8 @@ export function showSlide(slide, { onFault }) {
   };
   const keys = { 0: "home", r: "rotate-right", R: "rotate-left", f: "full", l: "link", i: "info" };
   const away = new AbortController();
-  for (const [id, action] of Object.entries(actions)) element(id).addEventListener("click", action, { signal: away.signal });
+  for (const [id, action] of Object.entries(actions))
+    element(id).addEventListener("click", action, { signal: away.signal });
   viewer.addHandler("canvas-key", (event) => {
     const { key, ctrlKey, metaKey, altKey } = event.originalEvent;
     if (ctrlKey || metaKey || altKey) return;
@@ -114,10 +120,14 @@ export function showSlide(slide, { onFault }) {
     history.replaceState(null, "", formatPlace(place()));
     update();
   });
-  addEventListener("hashchange", () => {
-    const wanted = parsePlace(location.hash);
-    if (wanted && image() && formatPlace(wanted) !== formatPlace(place())) goTo(wanted, false);
-  }, { signal: away.signal });
+  addEventListener(
+    "hashchange",
+    () => {
+      const wanted = parsePlace(location.hash);
+      if (wanted && image() && formatPlace(wanted) !== formatPlace(place())) goTo(wanted, false);
+    },
+    { signal: away.signal },
+  );
   // What failed with the network is asked for again when there is one.
   addEventListener("online", () => viewer.world.resetItems(), { signal: away.signal });
 

@@ -43,7 +43,7 @@ export async function readAtMost(stream, most) {
   const reader = stream.getReader();
   /** @type {Uint8Array[]} */
   const pieces = [];
-  for (let size = 0; size <= most; ) {
+  for (let size = 0; size <= most;) {
     const { done, value } = await reader.read();
     if (done) return joined(pieces);
     pieces.push(size + value.length > most ? value.subarray(0, most + 1 - size) : value);
@@ -76,7 +76,7 @@ export function inflate(data, format, most) {
 export function adler32(data) {
   let a = 1;
   let b = 0;
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const end = Math.min(at + 3800, data.length); // so that no sum leaves 32 bits
     for (; at < end; at++) b += a += data[at];
     a %= 65521;

@@ -78,7 +78,9 @@ export class Coding {
 }
 
 /** Levels whose stored tiles a tile is made from, coarsest first (spec section 5.7). @param {number} level @returns {number[]} */
-export const neededLevels = (level) => [2, 1, 0].filter((other) => other >= level && level < BASE_LEVEL).concat(level >= BASE_LEVEL ? [level] : []);
+export const neededLevels = (level) =>
+  [2, 1, 0].filter((other) => other >= level && level < BASE_LEVEL).concat(level >= BASE_LEVEL ? [level] : []);
 
 /** Zarr key of a stored tile (spec section 9.2). @param {number} level @param {number} row @param {number} col */
-export const tileKey = (level, row, col) => `${level < BASE_LEVEL ? level : `base/${level - BASE_LEVEL}`}/c/0/${row}/${col}`;
+export const tileKey = (level, row, col) =>
+  `${level < BASE_LEVEL ? level : `base/${level - BASE_LEVEL}`}/c/0/${row}/${col}`;

@@ -179,7 +179,8 @@ export class Core {
   decodePart(numbers, tile, part, out) {
     const { level, row, col, tiles, window, top, left } = part;
     const long = tiles.findIndex((each, k) => each.length > part.limits[k]);
-    if (long >= 0) return { rule: "tile.size", message: `tile ${level}/${row}/${col} has more bytes than a tile can have` };
+    if (long >= 0)
+      return { rule: "tile.size", message: `tile ${level}/${row}/${col} has more bytes than a tile can have` };
     const places = this.putNumbers(tiles.map((each) => this.put(each)));
     const sizes = this.putNumbers(tiles.map((each) => each.length));
     const bounds = this.putNumbers(window);
@@ -193,7 +194,18 @@ export class Core {
       view.setBigUint64(target + 8 + 8 * k, BigInt(number), true);
     });
     const code = this.wasm.rrip_decode_tile(
-      this.kernels, numbers, level, row, col, places, sizes, bounds, target, scratch, room, fault,
+      this.kernels,
+      numbers,
+      level,
+      row,
+      col,
+      places,
+      sizes,
+      bounds,
+      target,
+      scratch,
+      room,
+      fault,
     );
     if (!code) return null;
     this.paint(part, out, [0, 0, 0, 0]);

@@ -3,13 +3,35 @@
 /** What a user would do about an error of each rule: `kind` of the spec's column "class". */
 const KINDS = {
   damaged: [
-    "tile.short", "tile.size", "tile.checksum", "tile.place", "tile.trailer", "stream.decode", "stream.empty",
-    "attachment.missing", "attachment.checksum", "attachment.jpeg", "zip.member", "file.range",
+    "tile.short",
+    "tile.size",
+    "tile.checksum",
+    "tile.place",
+    "tile.trailer",
+    "stream.decode",
+    "stream.empty",
+    "attachment.missing",
+    "attachment.checksum",
+    "attachment.jpeg",
+    "zip.member",
+    "file.range",
   ],
   missing: ["tile.missing"],
   format: [
-    "container.kind", "metadata.absent", "metadata.json", "metadata.version", "metadata.requires", "metadata.seal",
-    "metadata.member", "zip.structure", "zip.method", "tiff.header", "tiff.ifd", "tiff.loop", "tiff.chain", "tiff.tag",
+    "container.kind",
+    "metadata.absent",
+    "metadata.json",
+    "metadata.version",
+    "metadata.requires",
+    "metadata.seal",
+    "metadata.member",
+    "zip.structure",
+    "zip.method",
+    "tiff.header",
+    "tiff.ifd",
+    "tiff.loop",
+    "tiff.chain",
+    "tiff.tag",
     "tiff.tables",
   ],
   newer: ["newer.version", "newer.requires"],
@@ -49,7 +71,12 @@ export class RripError extends Error {
  */
 export function shown(value) {
   if (value === undefined) return "absent";
-  const text = typeof value === "string" ? JSON.stringify(value.slice(0, 61)) : typeof value === "object" ? kindOf(value) : String(value);
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, 61))
+      : typeof value === "object"
+        ? kindOf(value)
+        : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

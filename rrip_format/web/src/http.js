@@ -68,7 +68,8 @@ export async function statusError(response, url) {
   if (status === 401 || status === 403) {
     return failed(url, `the server refuses it (${status}): log in, renew the link, or allow reading it on the server`);
   }
-  if (status === 404 || status === 410) return failed(url, `the server has no such file (${status}): correct the address`);
+  if (status === 404 || status === 410)
+    return failed(url, `the server has no such file (${status}): correct the address`);
   return failed(url, `the server answers with status ${status}`);
 }
 
@@ -157,7 +158,10 @@ export class HttpFile {
       }
       if (response.status === 200) {
         abort.abort();
-        throw failed(this.name, "the server ignores byte ranges and sends the whole file; use one that answers them, such as nginx, S3, or 'rrip view'");
+        throw failed(
+          this.name,
+          "the server ignores byte ranges and sends the whole file; use one that answers them, such as nginx, S3, or 'rrip view'",
+        );
       }
       if (response.status !== 206) throw await statusError(response, this.name);
       this.learnSize(response, offset, isOpen);
@@ -186,7 +190,10 @@ export class HttpFile {
       if (response.ok && length) this.size = Number(length);
     }
     if (this.size === null) {
-      throw failed(this.name, "the server does not say how long the file is: let it expose the header Content-Range, or answer HEAD");
+      throw failed(
+        this.name,
+        "the server does not say how long the file is: let it expose the header Content-Range, or answer HEAD",
+      );
     }
     return this.size;
   }

@@ -10,7 +10,14 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const SPACE = /[ \t\n\r]*/y;
 const ESCAPES = /** @type {Record<string, string>} */ ({
-  '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t",
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
 });
 const MAX_DIGITS = 400;
 
@@ -105,7 +112,11 @@ class Parser {
       return next === "{" ? this.object(depth + 1) : this.list(depth + 1);
     }
     if (next === '"') return this.string();
-    for (const [word, value] of /** @type {const} */ ([["null", null], ["true", true], ["false", false]])) {
+    for (const [word, value] of /** @type {const} */ ([
+      ["null", null],
+      ["true", true],
+      ["false", false],
+    ])) {
       if (next === word[0]) {
         this.skip(word);
         return value;

@@ -34,7 +34,8 @@ const CHECKSUM = /^[0-9a-f]{8}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** @param {any} value */
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof NotAnInteger);
+const isObject = (value) =>
+  value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof NotAnInteger);
 
 /** @param {any} value @param {number} low @param {number} high */
 const isInt = (value, low, high) => typeof value === "number" && low <= value && value <= high;
@@ -48,9 +49,7 @@ const isNumber = (value, low, high) => isInt(value instanceof NotAnInteger ? val
 
 /** @param {any} value */
 const isTaps = (value) =>
-  areInts(value, 4, -90, 90) &&
-  value.reduce(sum, 0) === 64 &&
-  value.map(Math.abs).reduce(sum, 0) <= 90;
+  areInts(value, 4, -90, 90) && value.reduce(sum, 0) === 64 && value.map(Math.abs).reduce(sum, 0) <= 90;
 
 /** @param {number} a @param {number} b */
 const sum = (a, b) => a + b;
@@ -71,13 +70,19 @@ function checkVersion(coding) {
     throw new RripError("metadata.version", `coding.version: is ${shown(version)}, expected a positive integer`);
   }
   if (version > VERSION) {
-    throw new RripError("newer.version", `the container has format version ${version}, this reader knows ${VERSION}: upgrade it`);
+    throw new RripError(
+      "newer.version",
+      `the container has format version ${version}, this reader knows ${VERSION}: upgrade it`,
+    );
   }
   if (!Array.isArray(coding.requires)) {
     throw new RripError("metadata.requires", `coding.requires: is ${shown(coding.requires)}, expected a list`);
   }
   if (coding.requires.length) {
-    throw new RripError("newer.requires", `the container requires ${shown(coding.requires[0])}, unknown to this reader: upgrade it`);
+    throw new RripError(
+      "newer.requires",
+      `the container requires ${shown(coding.requires[0])}, unknown to this reader: upgrade it`,
+    );
   }
 }
 
@@ -90,7 +95,10 @@ function checkSeal(document, what, core) {
   const { crc32c: found, ...body } = document;
   const expected = hex(core.crc32c(new TextEncoder().encode(canonical(body))));
   if (found !== expected) {
-    throw new RripError("metadata.seal", `the seal of ${what} is ${shown(found)}, its content gives ${expected}: the file is damaged`);
+    throw new RripError(
+      "metadata.seal",
+      `the seal of ${what} is ${shown(found)}, its content gives ${expected}: the file is damaged`,
+    );
   }
 }
 
@@ -102,15 +110,30 @@ function checkCoding(coding) {
   for (const name of ["width", "height"]) {
     expect(isInt(coding[name], 1, MAX_SIDE), `coding.${name}`, coding[name], `an integer in 1 … ${MAX_SIDE}`);
   }
-  expect(isInt(coding.tile, 64, 512) && coding.tile % 16 === 0, "coding.tile", coding.tile, "a multiple of 16 in 64 … 512");
+  expect(
+    isInt(coding.tile, 64, 512) && coding.tile % 16 === 0,
+    "coding.tile",
+    coding.tile,
+    "a multiple of 16 in 64 … 512",
+  );
   expect(typeof coding.uuid === "string" && UUID.test(coding.uuid), "coding.uuid", coding.uuid, "a UUID in lower case");
   const { residuals, background } = coding;
-  expect(Array.isArray(residuals) && residuals.length === BASE_LEVEL, "coding.residuals", residuals, "a list of two objects");
+  expect(
+    Array.isArray(residuals) && residuals.length === BASE_LEVEL,
+    "coding.residuals",
+    residuals,
+    "a list of two objects",
+  );
   residuals.forEach((/** @type {any} */ how, /** @type {number} */ level) => {
     const where = `coding.residuals[${level}]`;
     expect(isObject(how), where, how, "an object");
     for (const name of ["taps", "chroma_taps"]) {
-      expect(isTaps(how[name]), `${where}.${name}`, how[name], "four integers with sum 64, sum of magnitudes at most 90");
+      expect(
+        isTaps(how[name]),
+        `${where}.${name}`,
+        how[name],
+        "four integers with sum 64, sum of magnitudes at most 90",
+      );
     }
     expect(areInts(how.cfl, 2, -127, 127), `${where}.cfl`, how.cfl, "two integers in -127 … 127");
     expect(how.planes === 1 || how.planes === 3, `${where}.planes`, how.planes, "1 or 3");
@@ -172,7 +195,10 @@ function checkMembers(document) {
   checkCoding(document.coding);
   const { slide, writer, attachments } = document;
   expect(isObject(slide), "slide", slide, "an object");
-  const isMpp = Array.isArray(slide.mpp) && slide.mpp.length === 2 && slide.mpp.every((/** @type {any} */ each) => isNumber(each, 1e-6, 1e6));
+  const isMpp =
+    Array.isArray(slide.mpp) &&
+    slide.mpp.length === 2 &&
+    slide.mpp.every((/** @type {any} */ each) => isNumber(each, 1e-6, 1e6));
   expect((slide.mpp ?? null) === null || isMpp, "slide.mpp", slide.mpp, "null or two numbers in 1e-6 … 1e6");
   const { objective, vendor, properties, source } = slide;
   const isObjective = isNumber(objective, Number.MIN_VALUE, Number.MAX_VALUE);
@@ -184,7 +210,9 @@ function checkMembers(document) {
   const isSize = (source.bytes ?? null) === null || isInt(source.bytes, 0, Number.MAX_SAFE_INTEGER);
   expect(isSize, "slide.source.bytes", source.bytes, "null or a size in bytes");
   expect(isObject(writer), "writer", writer, "an object");
-  const areSums = isObject(attachments) && Object.values(attachments).every((each) => typeof each === "string" && CHECKSUM.test(each));
+  const areSums =
+    isObject(attachments) &&
+    Object.values(attachments).every((each) => typeof each === "string" && CHECKSUM.test(each));
   expect(areSums, "attachments", attachments, "an object of checksums");
 }
 
@@ -196,7 +224,8 @@ function checkMembers(document) {
  * @returns {Promise<Metadata>}
  */
 export async function readMetadata(document, core) {
-  if (!isObject(document)) throw new RripError("metadata.absent", "there is no attribute rrip: this is no RRIP container");
+  if (!isObject(document))
+    throw new RripError("metadata.absent", "there is no attribute rrip: this is no RRIP container");
   checkVersion(document.coding);
   checkSeal(document.coding, "coding", core);
   checkSeal(document, "rrip", core);

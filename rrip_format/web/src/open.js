@@ -44,5 +44,8 @@ async function openFile(file, core, signal) {
   const magic = first.byteLength >= 4 ? first.getUint32(0, true) : 0;
   if (TIFF.has(magic)) return TiffContainer.open(ranges, first, core, signal);
   if ((magic & 0xffff) === PK) return ZarrContainer.open(await ZipStore.open(ranges, signal), core, signal);
-  throw new RripError("container.kind", `${file.name}: neither a TIFF file nor a zip archive, expected an RRIP container`);
+  throw new RripError(
+    "container.kind",
+    `${file.name}: neither a TIFF file nor a zip archive, expected an RRIP container`,
+  );
 }

@@ -53,9 +53,19 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
     maxLevel: coarsest,
   });
   return Object.assign(source, {
-    getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => `rrip:${slide.coding.uuid}/${coarsest - level}/${y}/${x}`,
-    getTilePostData: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => ({ level: coarsest - level, row: y, col: x }),
-    getTileHashKey: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ url) => url,
+    getTileUrl: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) =>
+      `rrip:${slide.coding.uuid}/${coarsest - level}/${y}/${x}`,
+    getTilePostData: (/** @type {number} */ level, /** @type {number} */ x, /** @type {number} */ y) => ({
+      level: coarsest - level,
+      row: y,
+      col: x,
+    }),
+    getTileHashKey: (
+      /** @type {number} */ level,
+      /** @type {number} */ x,
+      /** @type {number} */ y,
+      /** @type {string} */ url,
+    ) => url,
     hasTransparency: () => false,
 
     async downloadTileStart(/** @type {any} */ job) {

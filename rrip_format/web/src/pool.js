@@ -42,14 +42,19 @@ async function compile(url) {
   } catch {
     throw new RripError("storage.failed", `${url}: the decoder cannot be loaded`);
   }
-  if (!response.ok) throw new RripError("storage.failed", `${url}: the decoder cannot be loaded (status ${response.status})`);
+  if (!response.ok)
+    throw new RripError("storage.failed", `${url}: the decoder cannot be loaded (status ${response.status})`);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Decodes in workers where there are any, else in the calling thread. */
 export class Pool {
   /** @param {Promise<WebAssembly.Module>} module @param {Promise<Core>} core Of the calling thread. @param {number} [count] */
-  constructor(module, core, count = Math.min(MAX_WORKERS, Math.max(2, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1))) {
+  constructor(
+    module,
+    core,
+    count = Math.min(MAX_WORKERS, Math.max(2, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1)),
+  ) {
     this.module = module;
     this.core = core;
     /** @type {Job[]} */
@@ -143,7 +148,7 @@ export class Pool {
       this.lose(worker);
       this.start();
     };
-    worker.postMessage(job.work);
+    void this.module.then(() => worker.postMessage(job.work)); // behind the core, which is sent when it is there
   }
 
   /** End all workers. */

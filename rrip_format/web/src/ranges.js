@@ -69,7 +69,12 @@ export class Ranges {
     if (length === 0) return Promise.resolve(new Uint8Array(0));
     return new Promise((resolve, reject) => {
       if (offset + length > this.size) {
-        reject(new RripError("file.range", `${this.name}: bytes ${offset} … ${offset + length} of a file of ${this.size}: it is truncated or damaged`));
+        reject(
+          new RripError(
+            "file.range",
+            `${this.name}: bytes ${offset} … ${offset + length} of a file of ${this.size}: it is truncated or damaged`,
+          ),
+        );
         return;
       }
       if (signal?.aborted) {
@@ -111,7 +116,11 @@ export class Ranges {
     let end = first.offset + first.length;
     for (;;) {
       const next = sorted[to];
-      if (next && next.offset - end <= LARGEST_GAP && Math.max(end, next.offset + next.length) - start() <= LARGEST_RANGE) {
+      if (
+        next &&
+        next.offset - end <= LARGEST_GAP &&
+        Math.max(end, next.offset + next.length) - start() <= LARGEST_RANGE
+      ) {
         end = Math.max(end, next.offset + next.length);
         to++;
         continue;
@@ -142,14 +151,22 @@ export class Ranges {
     try {
       const data = await this.readNow(offset, end - offset, abort.signal);
       if (data.length < end - offset) {
-        throw new RripError("file.range", `${this.name}: the server sends ${data.length} of ${end - offset} bytes at byte ${offset}: the file is truncated, or was replaced`);
+        throw new RripError(
+          "file.range",
+          `${this.name}: the server sends ${data.length} of ${end - offset} bytes at byte ${offset}: the file is truncated, or was replaced`,
+        );
       }
       for (const each of group) {
         const from = each.offset - offset;
         each.resolve(data.slice(from, from + each.length));
       }
     } catch (error) {
-      for (const each of group) each.reject(isAbort(error) && !each.signal?.aborted ? new RripError("storage.failed", `${this.name}: a request was broken off`) : error);
+      for (const each of group)
+        each.reject(
+          isAbort(error) && !each.signal?.aborted
+            ? new RripError("storage.failed", `${this.name}: a request was broken off`)
+            : error,
+        );
     } finally {
       for (const each of group) each.signal?.removeEventListener("abort", drop);
     }

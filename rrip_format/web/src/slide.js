@@ -114,7 +114,8 @@ export class Slide {
 
   /** Requests and bytes so far of a single file; null for a folder. */
   get counts() {
-    const ranges = "ranges" in this.container ? this.container.ranges : /** @type {any} */ (this.container.store).ranges;
+    const ranges =
+      "ranges" in this.container ? this.container.ranges : /** @type {any} */ (this.container.store).ranges;
     return ranges ? { ...ranges.counts } : null;
   }
 
@@ -131,7 +132,12 @@ export class Slide {
   async tile(level, row, col, { signal } = {}) {
     this.checkPlace(level, row, col);
     const side = this.coding.side(level);
-    const picture = await this.compose([{ level, row, col, window: [0, side, 0, side], top: 0, left: 0 }], side, side, signal);
+    const picture = await this.compose(
+      [{ level, row, col, window: [0, side, 0, side], top: 0, left: 0 }],
+      side,
+      side,
+      signal,
+    );
     const [fault] = picture.faults;
     if (fault) throw new RripError(fault.rule, fault.message);
     return picture;
@@ -155,9 +161,17 @@ export class Slide {
     const side = this.blockSide;
     const [height, width] = this.coding.size(level);
     return this.making.join(key, signal, async (shared) => {
-      const picture = await this.region(level, row * side, col * side, Math.min(side, height - row * side), Math.min(side, width - col * side), { signal: shared });
+      const picture = await this.region(
+        level,
+        row * side,
+        col * side,
+        Math.min(side, height - row * side),
+        Math.min(side, width - col * side),
+        { signal: shared },
+      );
       // What the network has failed to bring may come the next time.
-      if (!picture.faults.some(({ rule }) => rule === "storage.failed")) this.decoded.set(key, picture, picture.pixels.length);
+      if (!picture.faults.some(({ rule }) => rule === "storage.failed"))
+        this.decoded.set(key, picture, picture.pixels.length);
       return picture;
     });
   }
@@ -174,9 +188,12 @@ export class Slide {
    * @returns {Promise<Picture>}
    */
   async region(level, top, left, height, width, { signal } = {}) {
-    const [rows, cols] = Number.isInteger(level) && level >= 0 && level < this.levels ? this.coding.size(level) : [0, 0];
+    const [rows, cols] =
+      Number.isInteger(level) && level >= 0 && level < this.levels ? this.coding.size(level) : [0, 0];
     if (!(0 <= top && height > 0 && top + height <= rows && 0 <= left && width > 0 && left + width <= cols)) {
-      throw new RangeError(`there is no rectangle of ${height} × ${width} px at row ${top}, column ${left} of level ${level}`);
+      throw new RangeError(
+        `there is no rectangle of ${height} × ${width} px at row ${top}, column ${left} of level ${level}`,
+      );
     }
     const side = this.coding.side(level);
     /** @type {Omit<Part, "tiles" | "limits">[]} */
@@ -226,12 +243,17 @@ export class Slide {
   async attachment(name) {
     const listed = this.metadata.attachments[name];
     const stored = listed === undefined ? null : await this.container.attachment(name, this.core);
-    if (!stored) throw new RripError("attachment.missing", `the attachment ${name} is listed but absent: restore it from a copy`);
-    if (stored.length > MAX_ATTACHMENT_BYTES + 4) throw new RripError("limit.attachment", `the attachment ${name} has ${stored.length} bytes`);
+    if (!stored)
+      throw new RripError("attachment.missing", `the attachment ${name} is listed but absent: restore it from a copy`);
+    if (stored.length > MAX_ATTACHMENT_BYTES + 4)
+      throw new RripError("limit.attachment", `the attachment ${name} has ${stored.length} bytes`);
     const data = stored.subarray(0, Math.max(0, stored.length - 4));
     const checksum = this.core.crc32c(data);
     if (stored.length < 4 || viewOf(stored).getUint32(data.length, true) !== checksum || hex(checksum) !== listed) {
-      throw new RripError("attachment.checksum", `the attachment ${name} is damaged, or not the listed one: restore it from a copy`);
+      throw new RripError(
+        "attachment.checksum",
+        `the attachment ${name} is damaged, or not the listed one: restore it from a copy`,
+      );
     }
     return data;
   }
@@ -272,7 +294,14 @@ export class Slide {
       const fault = error ?? faults[ready.indexOf(/** @type {any} */ (parts[k]))];
       if (!fault) return null;
       const [first, end, from, to] = place.window;
-      return { rule: fault.rule, message: fault.message, left: place.left, top: place.top, width: to - from, height: end - first };
+      return {
+        rule: fault.rule,
+        message: fault.message,
+        left: place.left,
+        top: place.top,
+        width: to - from,
+        height: end - first,
+      };
     });
     return { pixels, width, height, faults: found.filter((fault) => fault !== null) };
   }

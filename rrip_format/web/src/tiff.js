@@ -6,19 +6,27 @@ import { RripError } from "./errors.js";
 import { parseJson } from "./json.js";
 import { MAX_ATTACHMENT_BYTES, MAX_METADATA_BYTES } from "./limits.js";
 import { hex, readMetadata } from "./metadata.js";
+import { Index, SIZES, TYPES, bytesOf, numberAt } from "./tiff_index.js";
 
 /** @typedef {import("./ranges.js").Ranges} Ranges */
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./metadata.js").Metadata} Metadata */
-/** @typedef {{kind: number, count: number, offset: number}} Field Where the values of a tag are. */
+/** @typedef {import("./tiff_index.js").Field} Field */
 /** @typedef {{offset: number, fields: Map<number, Field>, following: number}} Ifd */
 
-const BYTE = 1, ASCII = 2, SHORT = 3, LONG = 4, RATIONAL = 5, UNDEFINED = 7, LONG8 = 16, IFD8 = 18;
-const SIZES = /** @type {Record<number, number>} */ ({
-  [BYTE]: 1, [ASCII]: 1, [SHORT]: 2, [LONG]: 4, [RATIONAL]: 8, [UNDEFINED]: 1, [LONG8]: 8, [IFD8]: 8,
-});
-const TILE_OFFSETS = 324, TILE_BYTES = 325, PAGE_NAME = 285, STRIP_OFFSETS = 273, STRIP_BYTES = 279, ICC_PROFILE = 34675;
-const METADATA = 65380, RESIDUALS = 65381, ASSOCIATED = 65382, ICC_CHECKSUM = 65383, SEALED = 65384;
+const { ASCII, BYTE, SHORT, LONG, RATIONAL, UNDEFINED, LONG8, IFD8 } = TYPES;
+
+const TILE_OFFSETS = 324;
+const TILE_BYTES = 325;
+const PAGE_NAME = 285;
+const STRIP_OFFSETS = 273;
+const STRIP_BYTES = 279;
+const ICC_PROFILE = 34675;
+const METADATA = 65380;
+const RESIDUALS = 65381;
+const ASSOCIATED = 65382;
+const ICC_CHECKSUM = 65383;
+const SEALED = 65384;
 const IMAGE_NAMES = ["label", "macro", "thumbnail"];
 
 const HEADER_BYTES = 16;
@@ -26,62 +34,6 @@ const ENTRY_BYTES = 20;
 const MAX_FIELDS = 128;
 /** What is read at the first IFD at once: all directories and metadata of most files. */
 const FIRST_READ_BYTES = 1 << 16;
-/** Tables of tiles up to this size are read at once, larger ones by windows. */
-const TABLES_BYTES = 1 << 19;
-const WINDOW_BYTES = 1 << 15;
-
-/** @param {Field} field */
-const bytesOf = (field) => field.count * (SIZES[field.kind] ?? 0);
-
-/** Parts of the file that are in memory; the rest is read on demand. */
-class Index {
-  /** @param {Ranges} ranges */
-  constructor(ranges) {
-    this.ranges = ranges;
-    /** @type {{start: number, data: Promise<Uint8Array>, end: number}[]} */
-    this.windows = [];
-  }
-
-  /** @param {number} start @param {number} end @param {Promise<Uint8Array>} data */
-  keep(start, end, data) {
-    const window = { start, end, data };
-    this.windows.push(window);
-    if (this.windows.length > 64) this.windows.splice(1, 1); // the first has the directories
-    data.catch(() => this.windows.splice(this.windows.indexOf(window), 1)); // to be tried again
-  }
-
-  /** @param {number} offset @param {number} length @returns {Promise<DataView>} */
-  async read(offset, length) {
-    const kept = this.windows.find(({ start, end }) => start <= offset && offset + length <= end);
-    if (!kept) return viewOf(await this.ranges.read(offset, length));
-    const data = await kept.data;
-    return viewOf(data.subarray(offset - kept.start, offset - kept.start + length));
-  }
-
-  /** Read around a place, if that is not there yet. @param {number} offset @param {number} length @param {number} low @param {number} high */
-  async readAround(offset, length, low, high) {
-    if (!this.windows.some(({ start, end }) => start <= offset && offset + length <= end)) {
-      const isSmall = high - low <= TABLES_BYTES;
-      const start = isSmall ? low : Math.max(low, Math.floor(offset / WINDOW_BYTES) * WINDOW_BYTES);
-      const end = isSmall ? high : Math.min(high, Math.max(start + WINDOW_BYTES, offset + length));
-      this.keep(start, end, this.ranges.read(start, end - start));
-    }
-    return this.read(offset, length);
-  }
-
-  /** Whole numbers of a field. @param {Field} field @returns {Promise<number[]>} */
-  async numbers(field) {
-    const view = await this.read(field.offset, bytesOf(field));
-    return Array.from({ length: field.count }, (_, k) => numberAt(view, k * SIZES[field.kind], SIZES[field.kind]));
-  }
-}
-
-/** @param {DataView} view @param {number} at @param {number} size */
-function numberAt(view, at, size) {
-  if (size === 8) return uint64(view, at);
-  return size === 4 ? view.getUint32(at, true) : size === 2 ? view.getUint16(at, true) : view.getUint8(at);
-}
-
 /** A container in one BigTIFF. */
 export class TiffContainer {
   /**
@@ -130,7 +82,10 @@ export class TiffContainer {
   firstIfd(header) {
     const isWhole = header.byteLength >= HEADER_BYTES;
     if (!isWhole || header.getUint32(0, true) !== 0x002b4949 || header.getUint32(4, true) !== 8) {
-      throw this.error("tiff.header", "is not a little-endian BigTIFF, which RRIP files are; 'rrip convert' makes one of it");
+      throw this.error(
+        "tiff.header",
+        "is not a little-endian BigTIFF, which RRIP files are; 'rrip convert' makes one of it",
+      );
     }
     const start = uint64(header, 8);
     if (start === 0) throw this.error("tiff.header", "its header points nowhere: it was not written to the end");
@@ -145,9 +100,11 @@ export class TiffContainer {
   async readRoot(start, core) {
     this.root = await this.readIfd(start);
     const field = this.root.fields.get(METADATA);
-    if (!field) throw this.error("metadata.absent", "is a TIFF file without RRIP metadata; 'rrip convert' makes one with them");
+    if (!field)
+      throw this.error("metadata.absent", "is a TIFF file without RRIP metadata; 'rrip convert' makes one with them");
     this.checkKind(field, [UNDEFINED, BYTE], METADATA);
-    if (bytesOf(field) > MAX_METADATA_BYTES) throw this.error("limit.metadata", "its metadata are larger than this reader accepts");
+    if (bytesOf(field) > MAX_METADATA_BYTES)
+      throw this.error("limit.metadata", "its metadata are larger than this reader accepts");
     const view = await this.index.read(field.offset, bytesOf(field));
     const data = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     this.metadata = await readMetadata(parseJson(data, `${this.ranges.name}: its metadata`), await core);
@@ -177,7 +134,11 @@ export class TiffContainer {
     const ifds = [];
     let next = start;
     for (let level = BASE_LEVEL; level < coding.levels; level++) {
-      if (next === 0) throw this.error("tiff.chain", `there are ${level - BASE_LEVEL} IFDs, the metadata promise ${coding.levels - BASE_LEVEL}`);
+      if (next === 0)
+        throw this.error(
+          "tiff.chain",
+          `there are ${level - BASE_LEVEL} IFDs, the metadata promise ${coding.levels - BASE_LEVEL}`,
+        );
       this.visit(next);
       const ifd = level === BASE_LEVEL ? this.root : await this.readIfd(next);
       ifds.push(ifd);
@@ -204,12 +165,16 @@ export class TiffContainer {
     let last = -1;
     for (let at = 0; at < count * ENTRY_BYTES; at += ENTRY_BYTES) {
       const tag = view.getUint16(at, true);
-      if (tag <= last) throw this.error("tiff.ifd", `tags ${last} and ${tag} at byte ${offset} are not in ascending order`);
+      if (tag <= last)
+        throw this.error("tiff.ifd", `tags ${last} and ${tag} at byte ${offset} are not in ascending order`);
       last = tag;
       const field = { kind: view.getUint16(at + 2, true), count: uint64(view, at + 4), offset: offset + 8 + at + 12 };
       if (bytesOf(field) > 8) field.offset = uint64(view, at + 12);
       if (field.offset + bytesOf(field) > this.ranges.size) {
-        throw this.error("file.range", `tag ${tag} has values at byte ${field.offset}, beyond the file's ${this.ranges.size} bytes`);
+        throw this.error(
+          "file.range",
+          `tag ${tag} has values at byte ${field.offset}, beyond the file's ${this.ranges.size} bytes`,
+        );
       }
       fields.set(tag, field);
     }
@@ -218,7 +183,8 @@ export class TiffContainer {
 
   /** @param {Field} field @param {number[]} kinds @param {number} tag */
   checkKind(field, kinds, tag) {
-    if (!kinds.includes(field.kind)) throw this.error("tiff.tag", `tag ${tag} is of TIFF type ${field.kind}, expected ${kinds.join(" or ")}`);
+    if (!kinds.includes(field.kind))
+      throw this.error("tiff.tag", `tag ${tag} is of TIFF type ${field.kind}, expected ${kinds.join(" or ")}`);
   }
 
   /** A field that must be there. @param {Ifd} ifd @param {number} tag @param {number[]} kinds @param {number} count */
@@ -228,7 +194,10 @@ export class TiffContainer {
     this.checkKind(field, kinds, tag);
     if (field.count !== count) {
       const rule = tag === TILE_OFFSETS || tag === TILE_BYTES ? "tiff.tables" : "tiff.tag";
-      throw this.error(rule, `tag ${tag} of the IFD at byte ${ifd.offset} has ${field.count} values, expected ${count}`);
+      throw this.error(
+        rule,
+        `tag ${tag} of the IFD at byte ${ifd.offset} has ${field.count} values, expected ${count}`,
+      );
     }
     return field;
   }
@@ -296,7 +265,11 @@ export class TiffContainer {
       const isShort = title && title.kind === ASCII && title.count < 64;
       const text = isShort ? String.fromCharCode(...(await this.index.numbers(title))) : "";
       const name = IMAGE_NAMES.find((each) => `${each}\0` === text);
-      if (!name || this.images.has(name)) throw this.error("tiff.tag", `the IFD at byte ${ifd.offset} has no name of an associated image, or one that is there twice`);
+      if (!name || this.images.has(name))
+        throw this.error(
+          "tiff.tag",
+          `the IFD at byte ${ifd.offset} has no name of an associated image, or one that is there twice`,
+        );
       const [offset] = await this.index.numbers(this.field(ifd, STRIP_OFFSETS, [LONG8, LONG], 1));
       const [length] = await this.index.numbers(this.field(ifd, STRIP_BYTES, [LONG, LONG8, SHORT], 1));
       if (length > MAX_ATTACHMENT_BYTES) throw this.error("limit.attachment", `the ${name} image has ${length} bytes`);
@@ -312,7 +285,11 @@ export class TiffContainer {
     const high = Math.max(...all.map((field) => field.offset + bytesOf(field)));
     const isOutside = bytesOf(table) > 8;
     const place = table.offset + at * size;
-    return numberAt(await (isOutside ? this.index.readAround(place, size, low, high) : this.index.read(place, size)), 0, size);
+    return numberAt(
+      await (isOutside ? this.index.readAround(place, size, low, high) : this.index.read(place, size)),
+      0,
+      size,
+    );
   }
 
   /**
@@ -330,7 +307,11 @@ export class TiffContainer {
     const [offset, length] = await Promise.all([this.entry(offsets, at), this.entry(lengths, at)]);
     if (length === 0) return null;
     const where = `tile ${level}/${row}/${col}`;
-    if (length > coding.tileLimit(level)) throw this.error("tile.size", `${where} is said to have ${length} bytes, at most ${coding.tileLimit(level)} are accepted`);
+    if (length > coding.tileLimit(level))
+      throw this.error(
+        "tile.size",
+        `${where} is said to have ${length} bytes, at most ${coding.tileLimit(level)} are accepted`,
+      );
     return this.ranges.read(offset, length, signal);
   }
 
@@ -346,11 +327,16 @@ export class TiffContainer {
     const field = name === "icc_profile" ? this.root.fields.get(ICC_PROFILE) : undefined;
     if (!field) return null;
     this.checkKind(field, [UNDEFINED, BYTE], ICC_PROFILE);
-    if (field.count > MAX_ATTACHMENT_BYTES) throw this.error("limit.attachment", `the ICC profile has ${field.count} bytes`);
+    if (field.count > MAX_ATTACHMENT_BYTES)
+      throw this.error("limit.attachment", `the ICC profile has ${field.count} bytes`);
     const view = await this.index.read(field.offset, field.count);
     const profile = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const [checksum] = await this.index.numbers(this.field(this.root, ICC_CHECKSUM, [LONG], 1));
-    if (core.crc32c(profile) !== checksum) throw this.error("attachment.checksum", `the ICC profile does not match tag 65383, ${hex(checksum)}: restore it from a copy`);
+    if (core.crc32c(profile) !== checksum)
+      throw this.error(
+        "attachment.checksum",
+        `the ICC profile does not match tag 65383, ${hex(checksum)}: restore it from a copy`,
+      );
     const stored = new Uint8Array(profile.length + 4);
     stored.set(profile);
     viewOf(stored).setUint32(profile.length, checksum, true);

@@ -12,7 +12,10 @@ export class RripPixelSource {
   constructor(slide, level) {
     const [height, width] = slide.coding.size(level);
     const { mpp } = slide.metadata.slide;
-    const sizeOf = (/** @type {number} */ axis) => ({ size: /** @type {number[]} */ (mpp)[axis] * 2 ** level, unit: "µm" });
+    const sizeOf = (/** @type {number} */ axis) => ({
+      size: /** @type {number[]} */ (mpp)[axis] * 2 ** level,
+      unit: "µm",
+    });
     this.slide = slide;
     this.level = level;
     /** Rows, columns, and RGBA. @type {[number, number, number]} */
@@ -63,4 +66,5 @@ function hatched({ pixels, width, height, faults }) {
  * @param {Slide} slide
  * @returns {RripPixelSource[]}
  */
-export const createPixelSources = (slide) => Array.from({ length: slide.levels }, (_, level) => new RripPixelSource(slide, level));
+export const createPixelSources = (slide) =>
+  Array.from({ length: slide.levels }, (_, level) => new RripPixelSource(slide, level));

@@ -28,7 +28,11 @@ export class ZarrContainer {
   /** @param {KeyStore} store @param {Promise<Core>} core @param {AbortSignal} [signal] */
   static async open(store, core, signal) {
     const data = await store.get("zarr.json", MAX_METADATA_BYTES, signal);
-    if (!data) throw new RripError("metadata.absent", `${store.name}: has no zarr.json, so it is no RRIP container or an incomplete one`);
+    if (!data)
+      throw new RripError(
+        "metadata.absent",
+        `${store.name}: has no zarr.json, so it is no RRIP container or an incomplete one`,
+      );
     const document = parseJson(data, `${store.name}: its zarr.json`);
     return new ZarrContainer(store, await readMetadata(attributeOf(document), await core));
   }
@@ -44,7 +48,8 @@ export class ZarrContainer {
   async tile(level, row, col, signal) {
     const most = this.metadata.coding.tileLimit(level);
     const data = await this.store.get(tileKey(level, row, col), most, signal);
-    if (data && data.length > most) throw new RripError("tile.size", `${this.store.name}: tile ${level}/${row}/${col} has more than ${most} bytes`);
+    if (data && data.length > most)
+      throw new RripError("tile.size", `${this.store.name}: tile ${level}/${row}/${col} has more than ${most} bytes`);
     return data;
   }
 
@@ -52,15 +57,25 @@ export class ZarrContainer {
   async attachment(name) {
     const most = MAX_ATTACHMENT_BYTES + 4;
     const data = await this.store.get(attachmentKey(name), most);
-    if (data && data.length > most) throw new RripError("limit.attachment", `${this.store.name}: ${name} has more than ${most} bytes`);
+    if (data && data.length > most)
+      throw new RripError("limit.attachment", `${this.store.name}: ${name} has more than ${most} bytes`);
     return data;
   }
 }
 
-const END = 0x06054b50, END64 = 0x06064b50, END64_LOCATOR = 0x07064b50, ENTRY = 0x02014b50, MEMBER = 0x04034b50;
-const END_BYTES = 22, LOCATOR_BYTES = 20, END64_BYTES = 56, ENTRY_BYTES = 46, MEMBER_BYTES = 30;
+const END = 0x06054b50,
+  END64 = 0x06064b50,
+  END64_LOCATOR = 0x07064b50,
+  ENTRY = 0x02014b50,
+  MEMBER = 0x04034b50;
+const END_BYTES = 22,
+  LOCATOR_BYTES = 20,
+  END64_BYTES = 56,
+  ENTRY_BYTES = 46,
+  MEMBER_BYTES = 30;
 const MAX_COMMENT = 0xffff;
-const STORED = 0, DEFLATED = 8;
+const STORED = 0,
+  DEFLATED = 8;
 /** Read beyond a member, for local headers with more extra fields than the directory tells. */
 const SLACK_BYTES = 64;
 const TAIL_BYTES = 1 << 16;
@@ -139,17 +154,23 @@ export class ZipStore {
 
   async readDirectory() {
     const { length, offset, shift } = await this.findDirectory();
-    if (length > MAX_DIRECTORY_BYTES) throw new RripError("limit.directory", `${this.name}: its directory has ${length} bytes`);
+    if (length > MAX_DIRECTORY_BYTES)
+      throw new RripError("limit.directory", `${this.name}: its directory has ${length} bytes`);
     const view = await this.read(offset, length);
     const text = new TextDecoder();
-    for (let at = 0; at < length; ) {
-      if (at + ENTRY_BYTES > length || view.getUint32(at, true) !== ENTRY) throw this.broken("its directory has no entry where one has to be");
+    for (let at = 0; at < length;) {
+      if (at + ENTRY_BYTES > length || view.getUint32(at, true) !== ENTRY)
+        throw this.broken("its directory has no entry where one has to be");
       const sizes = [28, 30, 32].map((each) => view.getUint16(at + each, true));
       const [nameBytes, extraBytes, commentBytes] = sizes;
-      if (at + ENTRY_BYTES + nameBytes + extraBytes > length) throw this.broken("an entry reaches outside its directory");
+      if (at + ENTRY_BYTES + nameBytes + extraBytes > length)
+        throw this.broken("an entry reaches outside its directory");
       const name = text.decode(new Uint8Array(view.buffer, view.byteOffset + at + ENTRY_BYTES, nameBytes));
       const extra = new DataView(view.buffer, view.byteOffset + at + ENTRY_BYTES + nameBytes, extraBytes);
-      const [size, packed, place] = this.wide(extra, [24, 20, 42].map((each) => view.getUint32(at + each, true)));
+      const [size, packed, place] = this.wide(
+        extra,
+        [24, 20, 42].map((each) => view.getUint32(at + each, true)),
+      );
       const header = MEMBER_BYTES + nameBytes + extraBytes + SLACK_BYTES;
       this.members.set(name, { offset: place + shift, packed, size, method: view.getUint16(at + 10, true), header });
       at += ENTRY_BYTES + nameBytes + extraBytes + commentBytes;
@@ -159,7 +180,7 @@ export class ZipStore {
   /** Size, packed size and offset, each from the extra field where it is too large for 32 bits. @param {DataView} extra @param {number[]} numbers */
   wide(extra, numbers) {
     if (!numbers.includes(0xffffffff)) return numbers;
-    for (let at = 0; at + 4 <= extra.byteLength; ) {
+    for (let at = 0; at + 4 <= extra.byteLength;) {
       const [id, length] = [extra.getUint16(at, true), extra.getUint16(at + 2, true)];
       if (id !== 1) {
         at += 4 + length;
@@ -168,7 +189,8 @@ export class ZipStore {
       let next = at + 4;
       return numbers.map((number) => {
         if (number !== 0xffffffff) return number;
-        if (next + 8 > Math.min(extra.byteLength, at + 4 + length)) throw this.broken("an entry lacks its sizes of 64 bits");
+        if (next + 8 > Math.min(extra.byteLength, at + 4 + length))
+          throw this.broken("an entry lacks its sizes of 64 bits");
         next += 8;
         return uint64(extra, next - 8);
       });
@@ -186,17 +208,25 @@ export class ZipStore {
   async get(key, most, signal) {
     const member = this.members.get(key);
     if (!member) return null;
-    if (Math.max(member.size, member.packed) > most) throw new RripError(tooLarge(key), `${this.name}: ${key} has ${member.size} bytes, this reader accepts ${most}`);
+    if (Math.max(member.size, member.packed) > most)
+      throw new RripError(tooLarge(key), `${this.name}: ${key} has ${member.size} bytes, this reader accepts ${most}`);
     const { offset, packed, method } = member;
     const length = Math.max(MEMBER_BYTES, Math.min(member.header + packed, this.ranges.size - offset));
     const data = await this.ranges.read(offset, length, signal);
     const view = viewOf(data);
-    if (view.getUint32(0, true) !== MEMBER) throw new RripError("zip.member", `${this.name}: there is no member of the archive at byte ${offset}`);
+    if (view.getUint32(0, true) !== MEMBER)
+      throw new RripError("zip.member", `${this.name}: there is no member of the archive at byte ${offset}`);
     const start = MEMBER_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
     const isWhole = start + packed <= data.length;
-    const found = isWhole ? data.subarray(start, start + packed) : await this.ranges.read(offset + start, packed, signal);
+    const found = isWhole
+      ? data.subarray(start, start + packed)
+      : await this.ranges.read(offset + start, packed, signal);
     if (method === STORED) return found;
-    if (method !== DEFLATED) throw new RripError("zip.method", `${this.name}: ${key} is compressed by method ${method}, which this reader does not know`);
+    if (method !== DEFLATED)
+      throw new RripError(
+        "zip.method",
+        `${this.name}: ${key} is compressed by method ${method}, which this reader does not know`,
+      );
     try {
       const inflated = await inflate(found, "deflate-raw", Math.max(1, member.size));
       return inflated.subarray(0, member.size);

@@ -75,7 +75,11 @@ export class RripStore {
         { type: "translation", translation: [0, (height * (2 ** level - 1)) / 2, (width * (2 ** level - 1)) / 2] },
       ],
     }));
-    const axes = [{ name: "c", type: "channel" }, { name: "y", type: "space", ...unit }, { name: "x", type: "space", ...unit }];
+    const axes = [
+      { name: "c", type: "channel" },
+      { name: "y", type: "space", ...unit },
+      { name: "x", type: "space", ...unit },
+    ];
     const window = { min: 0, max: 255, start: 0, end: 255 };
     const colours = { red: "FF0000", green: "00FF00", blue: "0000FF" };
     const channels = Object.entries(colours).map(([label, color]) => ({ label, color, active: true, window }));

@@ -22,7 +22,8 @@ const open = async (name = "slide.rrip.tif") => Slide.open(await openAsBlob(`${S
 /** SHA-256 of RGB, pixel by pixel, of planes that zarrita has read. */
 function digestOf({ data, shape: [, height, width] }) {
   const rgb = new Uint8Array(3 * height * width);
-  for (let at = 0; at < height * width; at++) for (let c = 0; c < 3; c++) rgb[3 * at + c] = data[c * height * width + at];
+  for (let at = 0; at < height * width; at++)
+    for (let c = 0; c < 3; c++) rgb[3 * at + c] = data[c * height * width + at];
   return sha256(rgb);
 }
 
@@ -48,8 +49,12 @@ describe("adapters", { skip }, () => {
 
   test("a damaged chunk is an error of the store, and hatched for Viv", async () => {
     const slide = await open("damaged.rrip.tif");
-    const array = await zarr.open((await zarr.open(new RripStore(slide), { kind: "group" })).resolve("0"), { kind: "array" });
-    await assert.rejects(zarr.get(array, [null, zarr.slice(256, 512), zarr.slice(256, 512)]), { rule: "tile.checksum" });
+    const array = await zarr.open((await zarr.open(new RripStore(slide), { kind: "group" })).resolve("0"), {
+      kind: "array",
+    });
+    await assert.rejects(zarr.get(array, [null, zarr.slice(256, 512), zarr.slice(256, 512)]), {
+      rule: "tile.checksum",
+    });
     const { data, width, height } = await createPixelSources(slide)[0].getTile({ x: 1, y: 1 });
     assert.deepEqual([width, height], [256, 256]);
     const colours = new Set(new Uint32Array(data.buffer));
@@ -61,7 +66,10 @@ describe("adapters", { skip }, () => {
     const sources = createPixelSources(slide);
     assert.equal(sources.length, slide.levels);
     const [first] = sources;
-    assert.deepEqual([first.shape, first.labels, first.dtype, first.tileSize], [[700, 900, 4], ["y", "x", "_c"], "Uint8", 256]);
+    assert.deepEqual(
+      [first.shape, first.labels, first.dtype, first.tileSize],
+      [[700, 900, 4], ["y", "x", "_c"], "Uint8", 256],
+    );
     const expected = JSON.parse(await readFile(`${SLIDES}/digests.json`, "utf8"));
     for (const [level, source] of sources.entries()) {
       const { data } = await source.getTile({ x: 0, y: 0 });

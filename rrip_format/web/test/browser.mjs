@@ -8,7 +8,10 @@ const PROGRAMS = {
 };
 
 /** Puppeteer, null where `npm ci` has not been run. */
-export const puppeteer = await import("puppeteer-core").then((module) => module.default, () => null);
+export const puppeteer = await import("puppeteer-core").then(
+  (module) => module.default,
+  () => null,
+);
 
 /** Path of a browser, null where it is not installed. */
 export const programOf = (name) => PROGRAMS[name].find(existsSync) ?? null;
@@ -34,7 +37,7 @@ export function launch(name, width = 1280, height = 800) {
 
 /** Wait for something inside a page; it is polled, so that it works in each protocol. */
 export async function until(page, check, ...values) {
-  for (const end = Date.now() + 60000; ; ) {
+  for (const end = Date.now() + 60000; ;) {
     if (await page.evaluate(check, ...values)) return;
     if (Date.now() > end) throw new Error(`it did not come true: ${check}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

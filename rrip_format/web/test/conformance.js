@@ -39,7 +39,12 @@ async function* problems(url, environment, strictOnly) {
   const { core, module } = environment;
   const document = parseJson(await bytesAt(`${url}/case.json`), "case");
   const test = plain(document);
-  const open = async () => new Slide(new TilesOfCase(url, test.tiles, await readCoding(document.coding, core)), core, new Pool(Promise.resolve(module), Promise.resolve(core), 0));
+  const open = async () =>
+    new Slide(
+      new TilesOfCase(url, test.tiles, await readCoding(document.coding, core)),
+      core,
+      new Pool(Promise.resolve(module), Promise.resolve(core), 0),
+    );
   const refused = async (action) => {
     try {
       await action();
@@ -78,9 +83,11 @@ async function* problemsOfContainer(url, test, { module }, refused) {
     return;
   }
   const slide = await open();
-  const read = async (place) => (place.includes("/") ? slide.tile(...place.split("/").map(Number)) : slide.attachment(place));
+  const read = async (place) =>
+    place.includes("/") ? slide.tile(...place.split("/").map(Number)) : slide.attachment(place);
   for (const place of test.at ?? []) {
-    const attachment = async () => (place in slide.metadata.attachments && place !== "icc_profile" ? slide.associated(place) : read(place));
+    const attachment = async () =>
+      place in slide.metadata.attachments && place !== "icc_profile" ? slide.associated(place) : read(place);
     const problem = await refused(attachment);
     if (problem) yield `${place}: ${problem}`;
   }

@@ -29,8 +29,15 @@ for (const name of ["chrome", "firefox"]) {
       browser = await launch(name);
       server = await serve(FOLDERS);
       page = await browser.newPage();
-      page.on("pageerror", ({ message }) => message.startsWith("Cross-Origin Request Blocked") || complaints.push(message)); // Firefox calls it so
-      page.on("console", (entry) => entry.text().includes("Content-Security-Policy") || entry.text().includes("Content Security Policy") ? complaints.push(entry.text()) : null);
+      page.on(
+        "pageerror",
+        ({ message }) => message.startsWith("Cross-Origin Request Blocked") || complaints.push(message),
+      ); // Firefox calls it so
+      page.on("console", (entry) =>
+        entry.text().includes("Content-Security-Policy") || entry.text().includes("Content Security Policy")
+          ? complaints.push(entry.text())
+          : null,
+      );
     });
     after(async () => {
       await browser.close();
@@ -52,14 +59,23 @@ for (const name of ["chrome", "firefox"]) {
     }
 
     /** Mean of what the viewer shows in a rectangle of the window, [R, G, B], 0 to 255. */
-    const colours = (x, y, width, height) => page.evaluate((...[left, top, w, h]) => {
-      const { canvas } = globalThis.rrip.viewer.drawer;
-      const box = canvas.getBoundingClientRect();
-      const scale = canvas.width / box.width;
-      const at = [left - box.left, top - box.top, w, h].map((each) => Math.round(each * scale));
-      const { data } = canvas.getContext("2d").getImageData(...at);
-      return [0, 1, 2].map((c) => data.reduce((sum, value, k) => (k % 4 === c ? sum + value : sum), 0) / (data.length / 4));
-    }, x, y, width, height);
+    const colours = (x, y, width, height) =>
+      page.evaluate(
+        (...[left, top, w, h]) => {
+          const { canvas } = globalThis.rrip.viewer.drawer;
+          const box = canvas.getBoundingClientRect();
+          const scale = canvas.width / box.width;
+          const at = [left - box.left, top - box.top, w, h].map((each) => Math.round(each * scale));
+          const { data } = canvas.getContext("2d").getImageData(...at);
+          return [0, 1, 2].map(
+            (c) => data.reduce((sum, value, k) => (k % 4 === c ? sum + value : sum), 0) / (data.length / 4),
+          );
+        },
+        x,
+        y,
+        width,
+        height,
+      );
 
     test("the conformance set over HTTP", async () => {
       await page.goto(`${server.url}/web/test/empty.html`);
@@ -96,8 +112,13 @@ for (const name of ["chrome", "firefox"]) {
       await visit("?slide=/slides/slide.rrip.tif");
       await until(page, isDrawn);
       assert.equal(await page.evaluate(() => document.title), "slide.rrip.tif");
-      await page.evaluate(() => document.querySelectorAll("#zooms button").forEach((button) => button.textContent === "40×" && button.click()));
-      await until(page, () => /#\d+,\d+,/.test(location.hash) && document.getElementById("magnification").textContent === "40×");
+      await page.evaluate(() =>
+        document.querySelectorAll("#zooms button").forEach((button) => button.textContent === "40×" && button.click()),
+      );
+      await until(
+        page,
+        () => /#\d+,\d+,/.test(location.hash) && document.getElementById("magnification").textContent === "40×",
+      );
       await until(page, isDrawn);
       assert.match(await page.evaluate(() => document.getElementById("scale-text").textContent), /µm/);
       await shoot("40x");
@@ -123,13 +144,19 @@ for (const name of ["chrome", "firefox"]) {
       await page.click("#rotate-right");
       await until(page, () => globalThis.rrip.viewer.viewport.getRotation() % 360 === 90);
       await page.click("#info");
-      await until(page, () => { const image = document.querySelector("#pictures img"); return Boolean(image?.complete && image.naturalWidth); });
+      await until(page, () => {
+        const image = document.querySelector("#pictures img");
+        return Boolean(image?.complete && image.naturalWidth);
+      });
       const text = await page.evaluate(() => document.getElementById("panel").textContent);
       assert.match(text, /macro/);
       assert.match(text, /0\.25 × 0\.25 µm/);
       assert.match(text, /<img src=x onerror=/, "text from a container is text");
       assert.equal(await page.evaluate(() => globalThis.wasHacked), undefined);
-      assert.equal(await page.evaluate(() => getComputedStyle(document.getElementById("colour")).display !== "none"), true);
+      assert.equal(
+        await page.evaluate(() => getComputedStyle(document.getElementById("colour")).display !== "none"),
+        true,
+      );
       await shoot("panel");
     });
 
@@ -181,7 +208,13 @@ for (const name of ["chrome", "firefox"]) {
       await page.goto(`${server.url}/web/test/empty.html`);
       await page.addScriptTag({ url: `${server.url}/web/vendor/openseadragon.min.js` });
       await page.evaluate((url) => {
-        const options = { id: "viewer", drawer: "canvas", crossOriginPolicy: "Anonymous", tileSources: `${url}/slide.rrip.tif.dzi`, showNavigationControl: false };
+        const options = {
+          id: "viewer",
+          drawer: "canvas",
+          crossOriginPolicy: "Anonymous",
+          tileSources: `${url}/slide.rrip.tif.dzi`,
+          showNavigationControl: false,
+        };
         globalThis.rrip = { viewer: OpenSeadragon(options) };
       }, SERVE);
       await until(page, isDrawn);

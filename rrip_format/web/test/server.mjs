@@ -5,7 +5,14 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 
-const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".json": "application/json", ".wasm": "application/wasm" };
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".css": "text/css",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
 
 /**
  * Serve folders.
@@ -51,13 +58,19 @@ export async function serve(folders, options = {}) {
     if (request.method === "HEAD" || !bytes) return response.end();
     const other = options.change?.(path, from, to);
     if (other) return response.end(other);
-    return createReadStream(file, { start: from, end: to }).pipe(response).on("close", () => {});
+    return createReadStream(file, { start: from, end: to })
+      .pipe(response)
+      .on("close", () => {});
   }
 
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     log,
-    close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); }),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(resolve);
+      }),
   };
 }

@@ -23,13 +23,17 @@ for (const [name, { digests, frame, most }] of Object.entries(expected)) {
       await Promise.all(frame.map(([row, col]) => slide.block(0, row, col)));
       const seen = slide.counts;
       const [requests, bytes] = [seen.requests - opened.requests, seen.bytes - opened.bytes];
-      console.log(`${name}: opened by ${opened.requests} requests, ${opened.bytes} bytes; a frame by ${requests} requests, ${bytes} bytes`);
+      console.log(
+        `${name}: opened by ${opened.requests} requests, ${opened.bytes} bytes; a frame by ${requests} requests, ${bytes} bytes`,
+      );
       assert.ok(requests <= most.requests && bytes <= most.bytes, `a frame took ${requests} requests, ${bytes} bytes`);
       if (!cors) {
         for (const [place, digest] of Object.entries(digests)) {
           const { pixels, faults } = await slide.block(...place.split("/").map(Number));
           assert.deepEqual(faults, []);
-          const found = createHash("sha256").update(pixels.filter((_, k) => k % 4 !== 3)).digest("hex");
+          const found = createHash("sha256")
+            .update(pixels.filter((_, k) => k % 4 !== 3))
+            .digest("hex");
           assert.equal(found, digest, place);
         }
       }

@@ -1,37 +1,14 @@
 import { RripError } from "./errors.js";
+import { Index } from "./tiff_index.js";
 export type Ranges = import("./ranges.js").Ranges;
 export type Core = import("./core.js").Core;
 export type Metadata = import("./metadata.js").Metadata;
-export type Field = {
-    kind: number;
-    count: number;
-    offset: number;
-};
+export type Field = import("./tiff_index.js").Field;
 export type Ifd = {
     offset: number;
     fields: Map<number, Field>;
     following: number;
 };
-/** Parts of the file that are in memory; the rest is read on demand. */
-declare class Index {
-    ranges: import("./ranges.js").Ranges;
-    /** @type {{start: number, data: Promise<Uint8Array>, end: number}[]} */
-    windows: {
-        start: number;
-        data: Promise<Uint8Array>;
-        end: number;
-    }[];
-    /** @param {Ranges} ranges */
-    constructor(ranges: Ranges);
-    /** @param {number} start @param {number} end @param {Promise<Uint8Array>} data */
-    keep(start: number, end: number, data: Promise<Uint8Array>): void;
-    /** @param {number} offset @param {number} length @returns {Promise<DataView>} */
-    read(offset: number, length: number): Promise<DataView>;
-    /** Read around a place, if that is not there yet. @param {number} offset @param {number} length @param {number} low @param {number} high */
-    readAround(offset: number, length: number, low: number, high: number): Promise<DataView<ArrayBufferLike>>;
-    /** Whole numbers of a field. @param {Field} field @returns {Promise<number[]>} */
-    numbers(field: Field): Promise<number[]>;
-}
 /** A container in one BigTIFF. */
 export declare class TiffContainer {
     kind: string;
@@ -82,13 +59,13 @@ export declare class TiffContainer {
     /** @param {Field} field @param {number[]} kinds @param {number} tag */
     checkKind(field: Field, kinds: number[], tag: number): void;
     /** A field that must be there. @param {Ifd} ifd @param {number} tag @param {number[]} kinds @param {number} count */
-    field(ifd: Ifd, tag: number, kinds: number[], count: number): Field;
+    field(ifd: Ifd, tag: number, kinds: number[], count: number): import("./tiff_index.js").Field;
     /** @param {number} tag @param {number} count @returns {Promise<Ifd[]>} */
     privateIfds(tag: number, count: number): Promise<Ifd[]>;
     /** Spec section 10.3. @param {Ifd} ifd @param {number} level */
     readTable(ifd: Ifd, level: number): Promise<{
-        offsets: Field;
-        lengths: Field;
+        offsets: import("./tiff_index.js").Field;
+        lengths: import("./tiff_index.js").Field;
     }>;
     /** @param {Ifd} ifd @param {number} level */
     checkReference(ifd: Ifd, level: number): Promise<void>;
@@ -113,4 +90,3 @@ export declare class TiffContainer {
      */
     attachment(name: string, core: Core): Promise<Uint8Array<ArrayBufferLike> | null>;
 }
-export {};
