@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RripError, TargetError, one_line
-from ..storage.byte_source import is_url
+from ..storage.access import is_url
 
 __all__ = ["PAGE_TYPES", "export_page", "page_files", "slide_name"]
 

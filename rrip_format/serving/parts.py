@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..containers.base import ZarrContainer, open_container
+from ..containers.opening import open_container
+from ..containers.zarr_reader import ZarrContainer
 from ..spec.attachments import ASSOCIATED_NAMES, ICC_NAME
 from ..spec.zarr_layout import attachment_key, parse_tile_key
 from ..storage.byte_source import ByteSource, open_bytes

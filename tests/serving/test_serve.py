@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 import rrip_format
-from rrip_format.containers.base import ZarrContainer, open_container
+from rrip_format.containers.opening import open_container
+from rrip_format.containers.zarr_reader import ZarrContainer
 from rrip_format.errors import NotFoundError
 
 uvicorn = pytest.importorskip("uvicorn")

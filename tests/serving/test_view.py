@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
+from kinds import serve
 
 from rrip_format.cli import main
 from rrip_format.errors import FormatError, NotFoundError, TargetError
@@ -156,3 +157,26 @@ def test_export_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TargetError):
         export_page(tmp_path / "file")
+
+
+def test_a_slide_of_another_server(kinds):
+    """The page may not read other origins: what is named by URL comes through this server."""
+    pytest.importorskip("fsspec")
+    with serve(kinds.tif.parent) as other, serving(f"{other.url}/{kinds.tif.name}") as server:
+        [listed] = json.loads(ask(server, "/slides.json")[1])
+        status, body, _ = ask(server, f"/{listed['url']}", Range="bytes=-100")
+        assert (status, body) == (206, kinds.tif.read_bytes()[-100:])
+
+
+def test_the_command_ends_with_an_interrupt(kinds, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(ViewServer, "serve_forever", interrupt)
+    result = CliRunner().invoke(main, ["view", str(kinds.tif)])
+    assert result.exit_code == 0, result.output
+    assert opened == [result.output.split()[0]]
+    assert opened[0].startswith("http://127.0.0.1:")
+    assert CliRunner().invoke(main, ["view"]).exit_code == 2

@@ -14,8 +14,9 @@ from kinds import make_kinds
 from test_reader import needs_node, run_node
 
 import rrip_format
-from rrip_format.containers.base import ZarrContainer, open_container
 from rrip_format.containers.copying import transmux
+from rrip_format.containers.opening import open_container
+from rrip_format.containers.zarr_reader import ZarrContainer
 from rrip_format.serving.view import ViewServer
 from rrip_format.spec.metadata import seal
 

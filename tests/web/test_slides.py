@@ -14,8 +14,8 @@ from test_reader import needs_node, run_node
 
 import rrip_format
 from rrip_format import Settings
-from rrip_format.containers.base import open_container
-from rrip_format.containers.writer import open_writer
+from rrip_format.containers.creating import open_writer
+from rrip_format.containers.opening import open_container
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Metadata, SlideMetadata
 from rrip_format.spec.tile import join_tile

@@ -33,6 +33,23 @@ function profileName(profile) {
   return "";
 }
 
+/** What the pixels had gone through before, in a line. */
+function historyOf(compressions) {
+  const names = {
+    ISO_10918_1: "JPEG",
+    ISO_15444_1: "JPEG 2000",
+    ISO_14495_1: "JPEG-LS",
+    ISO_15444_15: "HTJ2K",
+    ISO_18181_1: "JPEG XL",
+  };
+  const texts = compressions.map(({ method, lossy, quality, subsampling, ratio }) => {
+    const parts = [Object.hasOwn(names, method) ? names[method] : method, quality && `quality ${quality}`, subsampling];
+    const loss = lossy === false ? "(lossless)" : lossy === true ? "" : "(lossy or not)";
+    return [...parts, ratio && `${Number(ratio.toPrecision(3))}:1`, loss].filter(Boolean).join(" ");
+  });
+  return texts.join(", then ") || "no";
+}
+
 async function iccFact(slide) {
   try {
     const profile = await slide.iccProfile();
@@ -75,6 +92,9 @@ export async function showPanel(slide) {
     ["Identity", coding.uuid],
     ["Written by", `${text(writer.name)} ${text(writer.version)}`],
   ];
+  if (about.source.compressions) facts.push(["Compressed before", historyOf(about.source.compressions)]);
+  if (about.source.missing_tiles)
+    facts.push(["Missing", `${about.source.missing_tiles} tiles of the source, shown as background`]);
   if (writer.repair)
     facts.push(["Repaired", "this container was made of a damaged one; parts may be lost or made again"]);
   fill(document.getElementById("facts"), [...facts, ["ICC profile", "…"]]);

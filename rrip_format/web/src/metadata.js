@@ -26,7 +26,19 @@ import { MAX_FAMILIES, MAX_SIDE } from "./limits.js";
  * @property {number | null} objective Objective power.
  * @property {string | null} vendor
  * @property {Record<string, string>} properties The vendor's own.
- * @property {{name: string, bytes: number | null}} source File that it was made from.
+ * @property {{name: string, bytes: number | null, compressions: Compression[] | null, missing_tiles: number | null}} source
+ * File that it was made from.
+ */
+
+/**
+ * A compression that the pixels have gone through before (spec section 8.9).
+ *
+ * @typedef {object} Compression
+ * @property {string} method DICOM's term, such as `ISO_10918_1` for JPEG, or a usual name.
+ * @property {boolean | null} [lossy]
+ * @property {number | null} [quality]
+ * @property {string | null} [subsampling]
+ * @property {number | null} [ratio]
  */
 
 const VERSION = 1;
@@ -190,6 +202,27 @@ export async function readCoding(document, core) {
   return toCoding(document);
 }
 
+/** Spec section 8.9. @param {any} found */
+function checkCompressions(found) {
+  const where = "slide.source.compressions";
+  expect(Array.isArray(found), where, found, "null or a list of objects");
+  for (const each of found) {
+    expect(isObject(each), where, each, "objects");
+    const { method, lossy = null, quality = null, subsampling = null, ratio = null } = each;
+    expect(typeof method === "string", `${where}.method`, method, "a string");
+    expect(lossy === null || typeof lossy === "boolean", `${where}.lossy`, lossy, "null, true or false");
+    expect(quality === null || isInt(quality, 1, 100), `${where}.quality`, quality, "null or an integer in 1 … 100");
+    expect(
+      subsampling === null || typeof subsampling === "string",
+      `${where}.subsampling`,
+      subsampling,
+      "null or a string",
+    );
+    const isRatio = ratio === null || isNumber(ratio, Number.MIN_VALUE, Number.MAX_VALUE);
+    expect(isRatio, `${where}.ratio`, ratio, "null or a positive number");
+  }
+}
+
 /** @param {any} document An attribute whose seals hold. */
 function checkMembers(document) {
   checkCoding(document.coding);
@@ -207,8 +240,11 @@ function checkMembers(document) {
   const areTexts = isObject(properties) && Object.values(properties).every((each) => typeof each === "string");
   expect(areTexts, "slide.properties", properties, "an object of strings");
   expect(isObject(source) && typeof source.name === "string", "slide.source", source, "an object with a name");
-  const isSize = (source.bytes ?? null) === null || isInt(source.bytes, 0, Number.MAX_SAFE_INTEGER);
-  expect(isSize, "slide.source.bytes", source.bytes, "null or a size in bytes");
+  for (const name of ["bytes", "missing_tiles"]) {
+    const isCount = (source[name] ?? null) === null || isInt(source[name], 0, Number.MAX_SAFE_INTEGER);
+    expect(isCount, `slide.source.${name}`, source[name], "null or a number of them");
+  }
+  checkCompressions(source.compressions ?? []);
   expect(isObject(writer), "writer", writer, "an object");
   const areSums =
     isObject(attachments) &&
@@ -232,9 +268,10 @@ export async function readMetadata(document, core) {
   checkMembers(document);
   const { slide, writer, attachments } = plain(document);
   const { mpp = null, objective = null, vendor = null, properties, source } = slide;
+  const { name, bytes = null, compressions = null, missing_tiles = null } = source;
   return {
     coding: await toCoding(document.coding),
-    slide: { mpp, objective, vendor, properties, source: { name: source.name, bytes: source.bytes ?? null } },
+    slide: { mpp, objective, vendor, properties, source: { name, bytes, compressions, missing_tiles } },
     writer,
     attachments,
   };

@@ -38,7 +38,19 @@ export type SlideInfo = {
     source: {
         name: string;
         bytes: number | null;
+        compressions: Compression[] | null;
+        missing_tiles: number | null;
     };
+};
+export type Compression = {
+    /**
+     * DICOM's term, such as `ISO_10918_1` for JPEG, or a usual name.
+     */
+    method: string;
+    lossy?: boolean | null;
+    quality?: number | null;
+    subsampling?: string | null;
+    ratio?: number | null;
 };
 /** Eight hexadecimal digits. @param {number} checksum @returns {string} */
 export declare const hex: (checksum: number) => string;
