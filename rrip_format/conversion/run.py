@@ -202,8 +202,8 @@ def convert(
                 plan = recall_plan(notes[0], opened, settings, wanted) if notes else None
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan, wanted)  # fail before the work if something cannot be stored
-                for name, jpeg in encode_pictures(opened, label=label):
-                    writer.write_associated(name, jpeg)
+                for picture, jpeg in encode_pictures(opened, label=label):
+                    writer.write_associated(picture, jpeg)
                 checking = executor if isinstance(executor, ProcessPoolExecutor) else local
                 run = Pipeline(opened, plan, writer, checking, settling, verify=verify, progress=progress)
                 restored = run.restore(notes[1:], local, 2 * workers)
