@@ -76,12 +76,14 @@ async function timeFrame(browser, server, hash, isOurs) {
   const from = server.log.length;
   const took = await page.evaluate(async (address, ours, [x, y]) => {
     const { Slide } = await import("/web/src/index.js");
-    const { VIEWER_OPTIONS, createTileSource } = await import("/web/src/openseadragon.js");
+    const { createTileSource, viewerOptions } = await import("/web/src/openseadragon.js");
     const element = document.getElementById("viewer");
     Object.assign(element.style, { position: "fixed", left: 0, top: 0, width: "1920px", height: "1080px" });
     const start = performance.now();
-    const source = ours ? createTileSource(OpenSeadragon, await Slide.open(new URL(address, location.href))) : address;
-    const viewer = new OpenSeadragon.Viewer({ ...VIEWER_OPTIONS, element, drawer: "canvas", tileSources: source, showNavigationControl: false, animationTime: 0, visibilityRatio: 0, maxZoomPixelRatio: 8 });
+    const slide = ours ? await Slide.open(new URL(address, location.href)) : null;
+    const source = slide ? createTileSource(OpenSeadragon, slide) : address;
+    const options = viewerOptions(slide ?? { blockSide: 512 });
+    const viewer = new OpenSeadragon.Viewer({ ...options, element, drawer: "canvas", tileSources: source, showNavigationControl: false, animationTime: 0, visibilityRatio: 0, maxZoomPixelRatio: 8 });
     await new Promise((done) => viewer.addOnceHandler("open", done));
     const image = viewer.world.getItemAt(0);
     viewer.viewport.zoomTo(image.imageToViewportZoom(1), undefined, true);

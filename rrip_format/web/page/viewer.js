@@ -1,6 +1,6 @@
 // A slide in OpenSeadragon: buttons, keys, scale bar, and the place in the address.
 
-import { VIEWER_OPTIONS, createTileSource } from "../src/openseadragon.js";
+import { createTileSource, viewerOptions } from "../src/openseadragon.js";
 import { formatPlace, parsePlace } from "./place.js";
 import { scaleBar, shownMagnification, zoomChoices } from "./scale.js";
 
@@ -16,7 +16,7 @@ export function showSlide(slide, { onFault }) {
   const start = parsePlace(location.hash);
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const viewer = new OpenSeadragon.Viewer({
-    ...VIEWER_OPTIONS,
+    ...viewerOptions(slide),
     element: element("viewer"),
     drawer: "canvas",
     tileSources: source,

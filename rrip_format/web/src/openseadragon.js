@@ -9,16 +9,25 @@ import { drawFault } from "./faults.js";
 /** Time in which decoded tiles gather, ms. */
 const GATHER_MS = 40;
 
+/** Bytes of decoded tiles that OpenSeadragon keeps, and how many it keeps even if they are larger: those of a view. */
+const MOST_BYTES = 2 ** 28;
+const LEAST_TILES = 16;
+
 /**
- * Options for `new OpenSeadragon.Viewer` without which slides are slow: the tiles of a frame are asked for together, so that their ranges merge.
+ * Options for `new OpenSeadragon.Viewer`: the tiles of a frame are asked for together, so that their ranges merge, and
+ * memory is bounded, whatever the size of a slide's tiles.
+ *
+ * @param {Slide} slide
  */
-export const VIEWER_OPTIONS = Object.freeze({
-  maxTilesPerFrame: 64,
-  immediateRender: true,
-  imageLoaderLimit: 0,
-  maxImageCacheCount: 200,
-  timeout: 120000,
-});
+export function viewerOptions(slide) {
+  return {
+    maxTilesPerFrame: 64,
+    immediateRender: true,
+    imageLoaderLimit: 0,
+    maxImageCacheCount: Math.max(LEAST_TILES, Math.floor(MOST_BYTES / (4 * slide.blockSide ** 2))),
+    timeout: 120000,
+  };
+}
 
 /**
  * A slide as a tile source: squares of 4T px at every level.

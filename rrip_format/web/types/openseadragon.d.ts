@@ -1,15 +1,18 @@
 export type Slide = import("./slide.js").Slide;
 export type Fault = import("./slide.js").Fault;
 /**
- * Options for `new OpenSeadragon.Viewer` without which slides are slow: the tiles of a frame are asked for together, so that their ranges merge.
+ * Options for `new OpenSeadragon.Viewer`: the tiles of a frame are asked for together, so that their ranges merge, and
+ * memory is bounded, whatever the size of a slide's tiles.
+ *
+ * @param {Slide} slide
  */
-export declare const VIEWER_OPTIONS: Readonly<{
-    maxTilesPerFrame: 64;
-    immediateRender: true;
-    imageLoaderLimit: 0;
-    maxImageCacheCount: 200;
-    timeout: 120000;
-}>;
+export declare function viewerOptions(slide: Slide): {
+    maxTilesPerFrame: number;
+    immediateRender: boolean;
+    imageLoaderLimit: number;
+    maxImageCacheCount: number;
+    timeout: number;
+};
 /**
  * A slide as a tile source: squares of 4T px at every level.
  *
