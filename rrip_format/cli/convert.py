@@ -16,7 +16,7 @@ import click
 from ..errors import RripError, printable
 from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from .ending import complain, fail, handle_sigterm, with_notes
-from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, takes_settings
+from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, PixelSize, takes_settings
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ _LARGE_PX = 64_000_000
 @KEEP_IDENTIFIERS
 @click.option("--strip", is_flag=True, help="Leave out of the copy of a container what may tell whose tissue it is.")
 @IMAGE
+@click.option(
+    "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
+)
+@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
+@click.option(
+    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
+)
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
