@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from . import convert, demo, evaluate, export, info, repair, validate
+from . import convert, demo, evaluate, export, info, repair, serve, validate, view
 from .ending import Commands
 
 __all__ = ["main"]
@@ -32,6 +32,8 @@ for _command in (
     export.export,
     info.info,
     repair.repair,
+    serve.serve,
     validate.validate,
+    view.view,
 ):
     main.add_command(_command)

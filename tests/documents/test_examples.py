@@ -32,7 +32,7 @@ pytest.importorskip("tifffile")
 REGION = (300, 200, 256, 256)
 """What the examples call ``patch``."""
 
-KNOWN = {"", "c", "console", "json", "python", "sh", "text"}
+KNOWN = {"", "c", "console", "json", "python", "sh", "text", "html", "js", "nginx"}
 TARGETS = {"convert", "export", "repair"}
 LONG = {"demo", "evaluate"}
 """Commands of ``rrip`` whose arguments are only parsed; tests of their own run them."""

@@ -44,7 +44,9 @@ EXTRAS = {
     "scipy",
     "skimage",
     "ssimulacra2",
+    "starlette",
     "tifffile",
+    "uvicorn",
     "xarray",
 }
 ZARRS_OWN = {"fsspec"}
@@ -182,6 +184,8 @@ def check_commands(folder: Path) -> None:
         ("dask", ("convert", svs, folder / "y.rrip.tif", "--scheduler", "tcp://127.0.0.1:1")),
         ("remote", ("info", "https://example.org/slide.rrip.tif")),
         ("remote", ("info", "https://example.org/slide.rrip.zarr")),
+        ("remote", ("view", "--no-browser", "https://example.org/slide.rrip.tif")),
+        ("serve", ("serve", folder)),
     ):
         code, _, complaint = run(*arguments)
         assert code in {1, 2}, (arguments, code)

@@ -1,9 +1,11 @@
 """Compile ``rrip_format/core/src`` with a C compiler that takes the options of GCC, or with that of Zig's package.
 
 Wheels (``hatch_build.py``, ``build_wheels.py``) and harnesses compile by this module alone, and it imports nothing of
-the package, which is not installed yet while a wheel is built. As a command it renews the library of a source tree::
+the package, which is not installed yet while a wheel is built. As a command it renews the library of a source tree, or
+the decoder for browsers, which is kept in the repository because few machines can compile it::
 
     python tools/release/compile_core.py
+    python tools/release/compile_core.py --wasm
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "rrip_format" / "core"
 SOURCES = CORE / "src"
+WASM = ROOT / "rrip_format" / "web" / "rrip.wasm"
 
 library_name: Callable[[str], str] = runpy.run_path(str(CORE / "names.py"))["library_name"]
 
@@ -65,6 +68,7 @@ DECODER = (
     "rrip_decode_scratch",
     "rrip_decode_stream",
     "rrip_decode_tile",
+    "rrip_sources",
 )
 """Functions that the WebAssembly module exports."""
 
@@ -317,6 +321,9 @@ def compile_wasm(output: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        print(compile_library(CORE / library_name(sys.platform), find_compiler()), end="")
+        if sys.argv[1:] == ["--wasm"]:
+            compile_wasm(WASM)
+        else:
+            print(compile_library(CORE / library_name(sys.platform), find_compiler()), end="")
     except CompileError as failure:
         sys.exit(str(failure))

@@ -229,6 +229,8 @@ def tiff_cases() -> Iterator[ContainerCase]:
     yield tiff("macro", about, "10.6", flipped(good, good.index(macro()) + 200), "attachment.checksum", ["macro"])
     about = "the ICC profile that is listed has another tag"
     yield tiff("no-icc", about, "8.7", renamed(34675, 34676), "attachment.missing", ["icc_profile"])
+    about = "the ICC profile has no tag 65383"
+    yield tiff("icc-no-checksum", about, "10.6 10.8", renamed(65383, 65390), "tiff.tag", ["icc_profile"])
     label = good.replace(b"macro\0", b"label\0")
     yield tiff("no-macro", "the macro image is called label", "8.7", label, "attachment.missing", ["macro"])
     nameless = good.replace(b"macro\0", b"other\0")

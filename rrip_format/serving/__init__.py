@@ -1,0 +1,1 @@
+"""Showing slides in browsers: the page, a small server for one's own screen, and one for other programs."""
