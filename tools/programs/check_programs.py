@@ -30,6 +30,9 @@ from judge import Judge
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PAGE = ROOT / "docs" / "programs.md"
+MOST_WORDS = 260
+"""Characters of a refusal that the table has."""
+
 BEGIN, END = "<!-- made by tools/programs/check_programs.py -->\n", "<!-- end -->\n"
 
 
@@ -67,6 +70,13 @@ PROGRAMS = [
     Program("tensorstore", "tensorstore_.py", ("tensorstore",)),
     Program("zarrs (Rust), by zarrista", "zarrs_.py", ("zarrista", "numpy")),
     Program("GDAL, by rasterio", "gdal.py", ("rasterio",)),
+    Program("tifffile, Pillow", "tifffile_.py", ("tifffile", "imagecodecs", "pillow")),
+    Program("openslide-python", "openslide_alone.py", ("openslide-python", "openslide-bin", "numpy")),
+    Program("openslide-python, run by this package", "openslide_patched.py", ("openslide-python",), "openslide"),
+    Program("wsidata, run by this package", "wsidata_.py", ("wsidata",), "openslide"),
+    Program("xarray with this package", "xarray_.py", ("xarray",), "xarray"),
+    Program("bioio with this package", "bioio_.py", ("bioio",), "bioio"),
+    Program("large_image with this package", "large_image_.py", ("large-image",), "large-image"),
 ]
 
 
@@ -87,7 +97,7 @@ def make_containers(folder: Path, slide: Path | None) -> None:
     rrip_format.convert(slide, folder / "slide.rrip.zarr", settings)
     from rrip_format.containers.copying import transmux
 
-    for suffix in (".rrip.zarr.zip", ".rrip.tif"):
+    for suffix in (".rrip.zarr.zip", ".rrip.tif", ".rrip"):
         transmux(folder / "slide.rrip.zarr", folder / f"slide{suffix}")
     opened = rrip_format.open(folder / "slide.rrip.zarr")
     levels = {str(level.index): rrip_format.imread(opened.name, level=level.index) for level in opened.levels}
@@ -110,7 +120,7 @@ def run(command: list[str | Path], folder: Path | None = None) -> str:
     return done.stdout
 
 
-def environment(program: Program, work: Path) -> Path:
+def environment(program: Program, work: Path, package: str) -> Path:
     """Make the environment of a program, if it is not there, and return its folder."""
     place = work / program.key
     done = place / "complete"
@@ -124,7 +134,7 @@ def environment(program: Program, work: Path) -> Path:
         run([sys.executable, "-m", "venv", "--clear", place])
         packages = list(program.packages)
         if program.extras is not None:
-            packages.append(f"{ROOT}[{program.extras}]" if program.extras else str(ROOT))
+            packages.append(f"{package}[{program.extras}]" if program.extras else package)
         run([place / "bin" / "pip", "install", "--quiet", *packages])
     done.touch()
     return place
@@ -158,6 +168,7 @@ def together(rows: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for way, told in rows:
         container, _, name = way.partition(", array ")
         result = told.replace(f"/{name.strip('`')}/zarr.json", "/…/zarr.json")
+        result = result if len(result) <= MOST_WORDS else f"{result[:MOST_WORDS]} …"
         number = name.strip("`").removeprefix("base/")
         own = number.isdigit() and result == f"level {int(number) + (2 if 'base/' in name else 0)}"
         groups.setdefault((container, "its level, every pixel" if own else result), []).append(name)
@@ -183,6 +194,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *(program.key for program in PROGRAMS)], metavar="NAME")
     parser.add_argument("--work", type=Path, required=True, help="where the environments of the programs are")
     parser.add_argument("--slide", type=Path)
+    parser.add_argument("--package", help="a wheel of this package to install instead of its sources")
     parser.add_argument("--write", action="store_true", help="put the table into docs/programs.md")
     options = parser.parse_args()
     found = {}
@@ -192,7 +204,9 @@ def main() -> int:
             if options.names and program.key not in options.names:
                 continue
             try:
-                found[program.name] = probe(program, environment(program, options.work), Path(folder))
+                found[program.name] = probe(
+                    program, environment(program, options.work, options.package or str(ROOT)), Path(folder)
+                )
             except (RuntimeError, OSError) as error:
                 print(f"{program.name}: cannot be run: {error}", file=sys.stderr)
                 return 2
