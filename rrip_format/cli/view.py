@@ -13,7 +13,7 @@ __all__ = ["view"]
 
 
 @click.command(short_help="Show slides in a browser.")
-@click.argument("slides", metavar="[PATH|URL]...", nargs=-1)
+@click.argument("slides", metavar="[PATH|URL]…", nargs=-1)
 @click.option("--export", "folder", type=click.Path(path_type=Path), help="Write the page into this folder instead.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; any free one by default.")
 @click.option("--browser/--no-browser", default=True, help="Whether to open the browser.")

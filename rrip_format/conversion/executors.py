@@ -73,6 +73,7 @@ def _reopened(reopen: bytes, fingerprint: tuple[tuple[str, str | int], ...]) -> 
     source: Source = open_again(*arguments)
     found = tuple(source.fingerprint().items())
     if found != fingerprint:
+        source.close()
         raise SourceError(f"{source.where}: a worker found {dict(found)}, expected {dict(fingerprint)}")
     return source
 

@@ -73,6 +73,7 @@ def test_a_worker_that_sees_another_file_or_version_refuses(slide, tmp_path):
         os.utime(copy, (1, 1))
         other = pickle.loads(pickle.dumps(workers.SharedSource(source, threads=False)))
         other._fingerprint = there._fingerprint
+        workers._reopened(there._reopen, there._fingerprint).close()
         workers._reopened.cache_clear()
         with pytest.raises(SourceError, match="a worker found"):
             other.read(geometry, block)
