@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -72,7 +72,13 @@ STORAGE = click.option(
 )
 
 
-class _Quality(click.ParamType[int | str]):
+if TYPE_CHECKING:
+    _QualityType, _PixelSizeType = click.ParamType[int | str], click.ParamType[float | tuple[float, float]]
+else:  # generic only since click 8.4
+    _QualityType = _PixelSizeType = click.ParamType
+
+
+class _Quality(_QualityType):
     """A JPEG quality, or ``source``."""
 
     name = "1…100|source"
@@ -82,7 +88,7 @@ class _Quality(click.ParamType[int | str]):
         return "source" if value == "source" else click.IntRange(1, 100).convert(value, param, ctx)
 
 
-class PixelSize(click.ParamType[float | tuple[float, float]]):
+class PixelSize(_PixelSizeType):
     """Micrometres per pixel: one number, or two of x and y with a comma between."""
 
     name = "UM[,UM]"

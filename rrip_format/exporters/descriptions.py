@@ -111,7 +111,7 @@ def describe_aperio(
         return f"{first}{what} {width}x{height}".encode("ascii")
     found = dict(_aperio_properties(about))
     parts = [f"{first}{width}x{height} {what}", *(f"{key} = {text}" for key, text in found.items())]
-    return "|".join([*parts, *([history_text(history)] if history else [])]).encode()
+    return "|".join([*parts, *([f"Lossy history = {history_text(history)}"] if history else [])]).encode()
 
 
 def _aperio_properties(about: SlideMetadata) -> Iterable[tuple[str, Any]]:

@@ -26,6 +26,7 @@ import zarr
 from conftest import hash_tree, tile_path, tissue
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from versions import has_version, skip_below
 from zarr.core.buffer import cpu, default_buffer_prototype
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, ZipStore
 
@@ -257,7 +258,12 @@ def test_zip_and_memory_and_wrapped_stores(container, archive, pipeline):
         ZipStore(archive, mode="r"),
         memory_copy(container.path),
         LocalStore(container.path, read_only=True),
-        LoggingStore(LocalStore(container.path), log_handler=logging.NullHandler()),
+        # older ones can only be opened for writing
+        *(
+            [LoggingStore(LocalStore(container.path), log_handler=logging.NullHandler())]
+            if has_version("zarr", "3.1.6")
+            else []
+        ),
     ):
         group = zarr.open_group(store, mode="r")
         for level, expected in enumerate(container.decoded):
@@ -320,6 +326,8 @@ OPENERS = {
 
 @pytest.mark.parametrize("opener", OPENERS.values(), ids=OPENERS)
 def test_a_fresh_process_that_only_knows_zarr(container, archive, opener):
+    if "zip://" in opener or "zip::" in opener:
+        skip_below("fsspec", "2026.9", "a chain to a local archive")
     code = f"""
 import hashlib, sys, zarr
 group = {opener.format(path=str(container.path), archive=str(archive))}
