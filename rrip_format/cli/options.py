@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -73,8 +73,9 @@ STORAGE = click.option(
 
 
 if TYPE_CHECKING:
-    _QualityType, _PixelSizeType = click.ParamType[int | str], click.ParamType[float | tuple[float, float]]
-else:  # generic only since click 8.4
+    _QualityType: TypeAlias = click.ParamType[int | str]
+    _PixelSizeType: TypeAlias = click.ParamType[float | tuple[float, float]]
+else:  # generic only in newer versions of click
     _QualityType = _PixelSizeType = click.ParamType
 
 
