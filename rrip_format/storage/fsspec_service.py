@@ -214,8 +214,8 @@ async def _read_s3(path: str, request: Request, answer: dict[str, Any]) -> Reply
     elif most > request.length:
         answer["Body"].close()
         raise StorageError(f"{path}: the service sent {most} bytes instead of the requested {request.length}")
-    data = b""
-    async with answer["Body"] as body:
+    data, body = b"", answer["Body"]
+    async with body:  # whose context is not the body itself in older versions of aiobotocore
         while len(data) < most and (more := await body.read(most - len(data))):
             data += more
     if len(data) < most:

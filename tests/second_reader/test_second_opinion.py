@@ -545,7 +545,9 @@ def truth_of(path: Path) -> np.ndarray | None:
 
 
 @pytest.mark.skipif(not real_files(), reason=f"test data {TESTDATA} is absent; set RRIP_TESTDATA")
-@pytest.mark.parametrize("path", real_files(), ids=lambda path: path.relative_to(TESTDATA).as_posix())
+@pytest.mark.parametrize(
+    "path", real_files(), ids=lambda path: path.relative_to(TESTDATA).as_posix() if isinstance(path, Path) else "none"
+)
 def test_real_files_pass_exactly_where_they_are_read_right(path):
     try:
         source = open_source(path)
