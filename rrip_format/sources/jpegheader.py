@@ -6,9 +6,10 @@ written by the program that encoded it, and decoders outside the container follo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["JpegHeader", "parse_header", "stream_colour"]
+__all__ = ["JpegHeader", "frame_components", "is_frame", "parse_header", "stream_colour", "walk_segments"]
 
 START_OF_SCAN, APP0, APP14 = 0xDA, 0xE0, 0xEE
 NOT_FRAMES = {0xC4, 0xC8, 0xCC}
@@ -66,10 +67,8 @@ def parse_header(data: bytes) -> JpegHeader:
     return header
 
 
-def _parse(data: bytes) -> JpegHeader:
-    height = width = precision = 0
-    components: tuple[tuple[int, int, int], ...] = ()
-    jfif, adobe = False, None
+def walk_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield marker, body and end of each segment of a JPEG stream; a body is shorter than it says where data end."""
     at = 2
     while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -77,18 +76,35 @@ def _parse(data: bytes) -> JpegHeader:
             at += 1 if marker == 0xFF else 2
             continue
         length = int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : at + 2 + length]
-        if 0xC0 <= marker <= 0xCF and marker not in NOT_FRAMES and len(body) >= 6:
+        yield marker, data[at + 4 : at + 2 + length], at + 2 + length
+        at += 2 + max(length, 2)
+
+
+def is_frame(marker: int, body: bytes) -> bool:
+    """Return whether a segment is the header of a frame."""
+    return 0xC0 <= marker <= 0xCF and marker not in NOT_FRAMES and len(body) >= 6
+
+
+def frame_components(body: bytes) -> list[bytes]:
+    """Return the three bytes of each component of a frame: identifier, sampling factors, number of its table."""
+    parts = [body[6 + 3 * k : 9 + 3 * k] for k in range(body[5])]
+    return [part for part in parts if len(part) == 3]
+
+
+def _parse(data: bytes) -> JpegHeader:
+    height = width = precision = 0
+    components: tuple[tuple[int, int, int], ...] = ()
+    jfif, adobe = False, None
+    for marker, body, end in walk_segments(data):
+        if is_frame(marker, body):
             precision, height, width = body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-            parts = [body[6 + 3 * k : 9 + 3 * k] for k in range(body[5])]
-            components = tuple((part[0], part[1] >> 4, part[1] & 15) for part in parts if len(part) == 3)
+            components = tuple((part[0], part[1] >> 4, part[1] & 15) for part in frame_components(body))
         elif marker == APP0 and body[:5] == b"JFIF\0":
             jfif = True
         elif marker == APP14 and body[:5] == b"Adobe" and len(body) >= 12:
             adobe = body[11]
         if marker == START_OF_SCAN and height and width and components:
-            return JpegHeader(height, width, at + 2 + length, precision, components, jfif, adobe)
-        at += 2 + max(length, 2)
+            return JpegHeader(height, width, end, precision, components, jfif, adobe)
     msg = f"not a JPEG tile: starts with {data[:4].hex(' ') or 'nothing'}"
     raise ValueError(msg)
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from rrip_format.core.annex_k import nearest_quality
 from rrip_format.core.jpeg_encoder import ZIGZAG
+from rrip_format.sources.jpegheader import START_OF_SCAN, frame_components, is_frame, walk_segments
 
 __all__ = ["JpegLoss", "read_loss"]
 
-_DQT, _SOS, _NOT_FRAMES = 0xDB, 0xDA, {0xC4, 0xC8, 0xCC}
-_STANDALONE = {0x01, *range(0xD0, 0xD9)}
+_DQT = 0xDB
 _LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}
 _NAMES = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (1, 2): "4:4:0", (4, 1): "4:1:1", (4, 2): "4:1:0"}
 """Names of subsampling by the number of luma samples per chroma sample, horizontally and vertically."""
@@ -63,23 +63,15 @@ def read_loss(data: bytes, tables: bytes | None = None) -> JpegLoss | None:
 
 def _walk(data: bytes, steps: dict[int, NDArray[np.int64]]) -> tuple[int, list[tuple[int, int, int]]] | None:
     """Add quantization tables to `steps`; return the frame's marker and each component's sampling factors and table."""
-    frame, at = None, 2
-    while data[:2] == b"\xff\xd8" and at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _STANDALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : at + 2 + length]
-        if marker == _SOS or len(body) != length - 2:
+    frame = None
+    for marker, body, end in walk_segments(data):
+        if marker == START_OF_SCAN or end > len(data):
             break
         if marker == _DQT:
             _collect(body, steps)
-        elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES and len(body) >= 6:
-            parts = [body[6 + 3 * k : 9 + 3 * k] for k in range(body[5])]
-            components = [(part[1] >> 4, part[1] & 15, part[2]) for part in parts if len(part) == 3]
+        elif is_frame(marker, body):
+            components = [(part[1] >> 4, part[1] & 15, part[2]) for part in frame_components(body)]
             frame = (marker, components) if components else None
-        at += 2 + length
     return frame
 
 
