@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, Source, boundary, load_reader, positive
+from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, boundary, load_reader, positive
 from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000
 from rrip_format.sources.color import to_rgb, ycbcr_to_rgb
 from rrip_format.sources.dicomfiles import Instance, find_instances, quiet
 from rrip_format.sources.dicomplanes import SMALL, Plane, list_pictures, list_planes
 from rrip_format.sources.dicomtags import flat_properties
-from rrip_format.sources.files import digest_files, fingerprint_files
+from rrip_format.sources.files import FileSource
 from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.pictures import Choice, choose_picture
@@ -49,7 +49,7 @@ MAX_TILE_BYTES = 1 << 30
 CACHE_BYTES = 32 << 20
 
 
-class DicomSource(Source):
+class DicomSource(FileSource):
     """The largest volume image of a DICOM series, or the one that is chosen.
 
     Parameters
@@ -134,14 +134,6 @@ class DicomSource(Source):
     def files(self) -> list[Path]:
         """All files of the series."""
         return sorted(instance.path for instance in self._series)
-
-    def fingerprint(self) -> dict[str, str | int]:
-        """Return name, size and time of change of all files of the series."""
-        return fingerprint_files(self._path, self.files)
-
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the bytes of all files of the series."""
-        return digest_files(self._path, self.files)
 
     def _close(self) -> None:
         self._decoder.close()

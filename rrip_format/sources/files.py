@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from rrip_format.errors import SourceError, SourceNotFoundError, one_line
+from rrip_format.sources.base import Source
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["digest_files", "fingerprint_files", "head_of", "is_dicom", "locate"]
+__all__ = ["FileSource", "digest_files", "fingerprint_files", "head_of", "is_dicom", "locate"]
 
 HEAD_BYTES = 1 << 16
 
@@ -79,3 +77,17 @@ def digest_files(path: Path, files: list[Path] | None = None) -> bytes:
         msg = f"{path}: cannot be read: {one_line(error)}; check that it is still there"
         raise SourceError(msg) from error
     return digest.digest()
+
+
+class FileSource(Source):
+    """A source of one or several files, known by their bytes."""
+
+    _path: Path
+
+    def fingerprint(self) -> dict[str, str | int]:
+        """Return the name of the slide, and size and latest change of all its files together."""
+        return fingerprint_files(self._path, self.files)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the bytes of all files, in their order."""
+        return digest_files(self._path, self.files)

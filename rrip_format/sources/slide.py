@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError, one_line
-from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, Source, boundary, load_reader, positive
+from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, boundary, load_reader, positive
 from rrip_format.sources.color import to_rgb
-from rrip_format.sources.files import digest_files, fingerprint_files
+from rrip_format.sources.files import FileSource, fingerprint_files
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.kinds import ADVICE
 from rrip_format.sources.tiff import TiffSource
@@ -44,7 +44,7 @@ def detect_vendor(path: Path) -> str | None:
         return vendor
 
 
-class OpenSlideSource(Source):
+class OpenSlideSource(FileSource):
     """A slide through openslide-python: the whole of level 0, areas outside ``openslide.bounds-*`` included.
 
     Parameters
@@ -122,14 +122,6 @@ class OpenSlideSource(Source):
     def files(self) -> list[Path]:
         """The file, or all of a slide in several files."""
         return self._all_files
-
-    def fingerprint(self) -> dict[str, str | int]:
-        """Return name, size and time of change of all member files."""
-        return fingerprint_files(self._path, self.files)
-
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the bytes of all member files."""
-        return digest_files(self._path, self.files)
 
     def _close(self) -> None:
         self._slide.close()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, Source, boundary, load_reader
+from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, boundary, load_reader
 from rrip_format.sources.color import to_rgb
-from rrip_format.sources.files import digest_files, fingerprint_files
+from rrip_format.sources.files import FileSource
 from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.ome import parse_ome
@@ -42,7 +42,7 @@ ASSOCIATED = ("thumbnail", "macro", "label")
 ORIENTATION = 274
 
 
-class TiffSource(Source):
+class TiffSource(FileSource):
     """The finest level of the largest picture in a TIFF, or of the one that is chosen.
 
     Parameters
@@ -214,14 +214,6 @@ class TiffSource(Source):
                 raise ValueError(msg)
             turn = TURNS.get(series.levels[0].keyframe.tags.valueof(ORIENTATION, 1), TURNS[1])
             return np.ascontiguousarray(turn.show(to_rgb(samples, self.info.background)))
-
-    def fingerprint(self) -> dict[str, str | int]:
-        """Return name, size and time of change of the file."""
-        return fingerprint_files(self._path)
-
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the bytes of all member files."""
-        return digest_files(self._path)
 
     def _close(self) -> None:
         if self._mapped is None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.errors import SourceError
-from rrip_format.sources.base import WHITE, SlideInfo, Source, boundary, load_reader, print_mpp
+from rrip_format.sources.base import WHITE, SlideInfo, boundary, load_reader, print_mpp
 from rrip_format.sources.color import to_rgb
-from rrip_format.sources.files import digest_files, fingerprint_files, head_of
+from rrip_format.sources.files import FileSource, head_of
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.jpegcheck import check_jpeg_end
 from rrip_format.sources.kinds import check_picture
@@ -31,7 +31,7 @@ ACCEPTED = {"srgb", "rgb", "b-w"}
 MAX_PAGES = 1000
 
 
-class VipsSource(Source):
+class VipsSource(FileSource):
     """A source that reads an image file with pyvips.
 
     Parameters
@@ -119,14 +119,6 @@ class VipsSource(Source):
         data = self._image.crop(x, y, width, height).write_to_memory()
         samples = np.frombuffer(data, np.uint8).reshape(height, width, self._image.bands)
         return to_rgb(samples, self.info.background)
-
-    def fingerprint(self) -> dict[str, str | int]:
-        """Return name, size and time of change of the file."""
-        return fingerprint_files(self._path)
-
-    def digest(self) -> bytes:
-        """Return the SHA-256 of the contents of the file."""
-        return digest_files(self._path)
 
     def _close(self) -> None:
         self._image = self._stream = None
