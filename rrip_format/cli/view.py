@@ -28,7 +28,7 @@ def view(*, slides: tuple[str, ...], folder: Path | None, port: int, browser: bo
         from ..serving.page import export_page
 
         count = export_page(folder, slides)
-        click.echo(f"{folder}: {count} files; serve them, and open index.html?slide=ADDRESS")
+        click.echo(f"{folder}: {count} files, no slides; put these there, serve all, open index.html?slide=ADDRESS")
         return
     if not slides:
         raise click.UsageError("Name a container, or --export DIR.")
