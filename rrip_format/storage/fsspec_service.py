@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StorageError
 from .event_loop import call
-from .services import Absent, Policy, Reply, Request, Transient, Version, refuse, replaced
+from .services import Absent, Policy, Reply, Request, Transient, Version, may_pass, refuse, replaced
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -91,7 +91,8 @@ class FsspecService:
                 raise refuse(self._url, text) from error
             if status == 404:
                 raise Absent(text) from error
-            if status in {408, 429} or (status is not None and status >= 500) or isinstance(error, OSError):
+            passes = isinstance(error, OSError) and may_pass(error)
+            if status in {408, 429} or (status is not None and status >= 500) or passes:
                 raise Transient(text) from error
             raise StorageError(f"{self._url}: cannot be read: {text}") from error
 

@@ -7,6 +7,7 @@ A service is a web server, a bucket or any other file system. :mod:`.http_servic
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import random
@@ -28,6 +29,7 @@ __all__ = [
     "Transient",
     "Version",
     "check_size",
+    "may_pass",
     "refuse",
     "replaced",
     "retry",
@@ -41,6 +43,17 @@ _RETRIES, _TIMEOUT = 5, 30.0
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 20.0
 """Seconds between attempts; a longer ``Retry-After`` of a server is shortened to the latter."""
+
+_PASSING = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EAGAIN", "EBUSY", "EINTR", "EIO", "EPIPE", "ESTALE", "ETIMEDOUT"),
+        *("ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH"),
+        *("ENETDOWN", "ENETRESET", "ENETUNREACH", "ENOBUFS"),
+    )
+    if hasattr(errno, name)
+)
+"""Errors of the system, and of fsspec's file systems, after which another attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +182,11 @@ class Policy:
                 f"RRIP_RETRIES is {retries} and RRIP_TIMEOUT_SECONDS {timeout:g}, expected at least 0 and more than 0"
             )
         return cls(retries, timeout)
+
+
+def may_pass(error: OSError) -> bool:
+    """Return whether a failure of the system may pass; a seek before the start of a damaged archive does not."""
+    return error.errno is None or error.errno in _PASSING
 
 
 async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RripError, StorageError
-from .services import Absent, Policy, Reply, Request, Transient, Version, check_size, retry
+from .services import Absent, Policy, Reply, Request, Transient, Version, check_size, may_pass, retry
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -78,7 +78,7 @@ def _translate_error(what: str, error: Exception) -> Exception:
     if isinstance(error, FileNotFoundError | KeyError):
         return Absent(str(error))
     text = f"{type(error).__name__}: {error}".rstrip(": ")
-    if isinstance(error, OSError) and not isinstance(error, PermissionError):
+    if isinstance(error, OSError) and may_pass(error):
         return Transient(text)
     return StorageError(f"{what}: cannot be read: {text}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import zarr
 from click.testing import CliRunner
 from conftest import BRIEF, SUFFIXES, tissue
+from fsspec.implementations.local import LocalFileSystem
 from web_server import serve_files
+from zarr.storage import MemoryStore
 
 import rrip_format
 from rrip_format.cli import main
@@ -21,9 +24,11 @@ from rrip_format.containers.opening import open_container
 from rrip_format.errors import DamagedError, FormatError, RripError, StorageError, TargetError
 from rrip_format.storage import bucket as bucket_module
 from rrip_format.storage.access import is_bucket, local_name, using
+from rrip_format.storage.event_loop import run
 from rrip_format.storage.fsspec_service import FsspecService
 from rrip_format.storage.remote import Remote, RemoteBytes
-from rrip_format.storage.services import Policy
+from rrip_format.storage.services import Policy, Request
+from rrip_format.storage.zarr_stores import fetch_values
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the service and its client are not ours
 
@@ -367,3 +372,35 @@ def test_a_file_of_a_file_system_that_is_replaced(source, tmp_path):
         (tmp_path / "a.rrip.tif").write_bytes(data + b"more")
         with pytest.raises(StorageError, match="was replaced"):
             slide.read_region(0, 0, 0, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True), (None, True)]
+)
+def test_errors_of_the_system_that_pass_and_that_stay(source, tmp_path, monkeypatch, number, passes):
+    """A damaged archive sends its reader before the start of the file, and no further attempt changes that."""
+    monkeypatch.setattr("rrip_format.storage.services._FIRST_WAIT", 0.001)
+    transmux(source.path, tmp_path / "a.rrip.tif")
+    calls = []
+
+    class Files(LocalFileSystem):
+        def cat_file(self, path, start=None, end=None, **_):
+            calls.append(path)
+            raise OSError(number, "said the system") if number else OSError("said the system")
+
+    policy = Policy(retries=2)
+    service = FsspecService(f"file://{tmp_path}/a.rrip.tif", {}, policy, Files())
+    with pytest.raises(StorageError, match="said the system"):
+        run(Remote(service, policy).get(service.path, Request(5, 10)))
+    assert len(calls) == (3 if passes else 1)
+
+    class Full(MemoryStore):
+        async def get(self, key, *_):
+            calls.append(key)
+            raise OSError(number, "said the system") if number else OSError("said the system")
+
+    monkeypatch.setenv("RRIP_RETRIES", "2")
+    calls.clear()
+    with pytest.raises(StorageError, match="said the system"):
+        run(fetch_values(Full(), ["c/0"], [10]))
+    assert len(calls) == (3 if passes else 1)
