@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import click
 
-from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, STORAGE, WORKERS
+from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, STORAGE, WORKERS, PixelSize
 from .progress import progress_bar
 
 __all__ = ["export"]
 
 
-@click.command(short_help="Write an ordinary TIFF, OME-TIFF, SVS or Deep Zoom image.")
+@click.command(short_help="Write an ordinary TIFF, OME-TIFF, SVS, Deep Zoom or DICOM image.")
 @click.argument("path", type=click.Path())
 @click.argument("dest", type=click.Path())
 @click.option("-q", "--quality", type=click.IntRange(1, 100), default=90, show_default=True, help="JPEG quality.")
+@click.option("--kind", type=click.Choice(["dicom"]), help="dicom: DEST is a folder of DICOM instances, one a level.")
+@click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what PATH says.")
 @LABEL
 @KEEP_IDENTIFIERS
 @WORKERS
@@ -27,6 +30,8 @@ def export(
     path: str,
     dest: str,
     quality: int,
+    kind: Literal["dicom"] | None,
+    mpp: float | tuple[float, float] | None,
     label: bool,
     keep_identifiers: bool,
     workers: int | None,
@@ -36,8 +41,8 @@ def export(
     """Write the container PATH as DEST, for other software.
 
     DEST is a pyramidal TIFF (.tif), OME-TIFF (.ome.tif), Aperio's layout (.svs) or Deep Zoom (.dzi), or a file of
-    kerchunk references to the tiles of PATH (.refs.json), for Zarr readers that have the codec rrip. It appears when it
-    is complete.
+    kerchunk references to the tiles of PATH (.refs.json), for Zarr readers that have the codec rrip. With --kind dicom
+    it is a folder of DICOM VL Whole Slide Microscopy images. It appears when it is complete.
     """
     from ..exporters.run import export as run
     from ..slides.describing import format_bytes
@@ -46,7 +51,9 @@ def export(
         size = run(
             path,
             dest,
+            kind=kind,
             quality=quality,
+            mpp=mpp,
             label=label,
             keep_identifiers=keep_identifiers,
             workers=workers,

@@ -56,7 +56,7 @@ def write_tiff(job: ExportJob, path: Path, form: Form) -> None:
     side = export_side(job.slide.geometry)
     with tifffile.TiffWriter(path, bigtiff=pixels > _CLASSIC_BYTES) as tiff:
         for level in levels:
-            options = _options(job, level.mpp)
+            options = _options(job, job.level_mpp(level.index))
             if level.index:
                 options["subfiletype"] = _REDUCED
             elif form == "ome":

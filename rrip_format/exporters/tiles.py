@@ -41,6 +41,10 @@ class ExportJob:
         Number of these threads.
     count : callable
         To be called for each tile written.
+    showing_label : frozenset of str
+        Names of those associated images that show the label, or may show it.
+    keeps_identifiers : bool
+        Whether `about` has what may identify a patient.
     """
 
     slide: Slide
@@ -51,6 +55,8 @@ class ExportJob:
     executor: Executor
     workers: int
     count: Callable[[], None]
+    showing_label: frozenset[str] = frozenset()
+    keeps_identifiers: bool = False
 
     @property
     def subsampling(self) -> tuple[int, int]:
@@ -70,6 +76,11 @@ class ExportJob:
             Compression("RRIP", True, quality if known else None),
             Compression(JPEG, True, self.quality, subsampling),
         ]
+
+    def level_mpp(self, level: int) -> tuple[float, float] | None:
+        """Return the width and height of a pixel of a level, µm; None if unknown."""
+        mpp = self.about.mpp
+        return None if mpp is None else (mpp[0] * 2**level, mpp[1] * 2**level)
 
     def read(self, level: int, row: int, col: int) -> NDArray[np.uint8]:
         """Read RGB of one exported tile, cropped to the level."""
