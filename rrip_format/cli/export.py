@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from ..errors import printable
 from .options import AS_JSON, KEEP_IDENTIFIERS, LABEL, STORAGE, WORKERS, PixelSize
 from .progress import progress_bar
 
@@ -60,4 +61,15 @@ def export(
             overwrite=overwrite,
             progress=progress,
         )
+    if kind == "dicom" and not as_json:
+        _say_assumed_profile(path)
     click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")
+
+
+def _say_assumed_profile(path: str) -> None:
+    """Say so if a slide has no ICC profile, which DICOM requires."""
+    from ..slides.slide import open_slide
+
+    with open_slide(path) as slide:
+        if slide.icc_profile() is None:
+            click.echo(printable(f"note: {path} has no ICC profile; in DICOM, sRGB is assumed"), err=True)

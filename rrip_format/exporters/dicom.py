@@ -10,7 +10,7 @@ from ..errors import RripError
 from ..extras import load_module
 from ..privacy.identifiers import pixels_may_identify
 from ..slides.describing import describe
-from ..spec.geometry import needed_levels
+from ..spec.geometry import BASE_LEVEL, needed_levels
 from ..spec.metadata import JPEG, Compression, SlideMetadata
 from .dicom_attributes import Picture, Study, describe_instance
 from .dicom_file import write_instance
@@ -88,19 +88,18 @@ def _write(path: Path, study: Study, picture: Picture, frames: Iterator[bytes]) 
 
 
 def _level_picture(job: ExportJob, frames: LevelFrames, number: int, stored: list[int | None]) -> Picture:
-    """Describe a level; of the frames that are copied, the JPEG of the container is the last compression."""
+    """Describe a level; the container's own compression is JPEG from level 2 on, and the last one if it is copied."""
     level, (rows, cols) = frames.level, frames.grid
     mpp = job.level_mpp(level) or (0.0, 0.0)
     shape = job.slide.geometry.shape(level)
     profile, is_assumed = (job.icc_profile, False) if job.icc_profile else (_srgb(), True)
-    history = job.history
-    if frames.is_copied:
-        history = [*history[:-2], Compression(JPEG, True, None, "4:4:4")]
-    else:
-        sizes = [stored[needed] for needed in needed_levels(level)]
-        total = sum(size or 0 for size in sizes)
-        ratio = 3 * shape[0] * shape[1] / total if total and None not in sizes else None
-        history[-2] = dataclasses.replace(history[-2], ratio=ratio and float(f"{ratio:.4g}"))
+    *earlier, own, last = job.history
+    if level >= BASE_LEVEL:
+        own = Compression(JPEG, True, None, "4:4:4")
+    sizes = [stored[needed] or 0 for needed in needed_levels(level)]
+    if all(sizes):
+        own = dataclasses.replace(own, ratio=float(f"{3 * shape[0] * shape[1] / sum(sizes):.4g}"))
+    history = [*earlier, own] if frames.is_copied else [*earlier, own, last]
     return Picture(
         kind="VOLUME",
         number=number,

@@ -55,40 +55,33 @@ class LevelFrames:
 
 
 def exported_levels(geometry: Geometry) -> list[int]:
-    """Return the levels that become instances: all but a second one of 1 × 1 px, which readers take for the same."""
-    shapes = [geometry.shape(level) for level in range(geometry.levels)]
-    return [level for level, shape in enumerate(shapes) if shape not in shapes[:level]]
+    """Return the levels that become instances: all but a second one 1 px wide, as OpenSlide orders them by width."""
+    widths = [geometry.shape(level)[1] for level in range(geometry.levels)]
+    return [level for level, width in enumerate(widths) if width not in widths[:level]]
 
 
 def total_frames(geometry: Geometry) -> int:
     """Return the number of frames of all levels."""
-    grids = [_grid(geometry, level) for level in exported_levels(geometry)]
+    grids = [level_grid(geometry, level) for level in exported_levels(geometry)]
     return sum(rows * cols for rows, cols in grids)
 
 
-def _grid(geometry: Geometry, level: int) -> tuple[int, int]:
-    return level_grid(geometry, level) if level < BASE_LEVEL else geometry.grid(level)
-
-
 def level_frames(job: ExportJob, level: int) -> LevelFrames:
-    """Return the frames of a level.
+    """Return the frames of a level, which have the same side on all levels, because wsidicom leaves out other levels.
 
-    Tiles of level 2 and coarser are JPEG, which is copied once it has been decoded without an error; of finer levels
-    the pixels are encoded.
+    Where JPEG tiles of the container have that side too, they are copied, once they have been decoded without an error.
     """
     geometry = job.slide.geometry
-    if level < BASE_LEVEL:
-        side = export_side(geometry)
+    side, grid = export_side(geometry), level_grid(geometry, level)
+    if level >= BASE_LEVEL and geometry.tile_side(level) == side:
+        return LevelFrames(level, side, grid, True, lambda place: _stored_jpeg(job, level, *place))
 
-        def encode(place: tuple[int, int]) -> bytes:
-            rgb = job.read(level, *place)
-            padded = np.pad(rgb, ((0, side - rgb.shape[0]), (0, side - rgb.shape[1]), (0, 0)), mode="edge")
-            return encode_jpeg(padded, job.quality, job.subsampling)
+    def encode(place: tuple[int, int]) -> bytes:
+        rgb = job.read(level, *place)
+        padded = np.pad(rgb, ((0, side - rgb.shape[0]), (0, side - rgb.shape[1]), (0, 0)), mode="edge")
+        return encode_jpeg(padded, job.quality, job.subsampling)
 
-        return LevelFrames(level, side, _grid(geometry, level), False, encode)
-
-    side = geometry.tile_side(level)
-    return LevelFrames(level, side, _grid(geometry, level), True, lambda place: _stored_jpeg(job, level, *place))
+    return LevelFrames(level, side, grid, False, encode)
 
 
 def _stored_jpeg(job: ExportJob, level: int, row: int, col: int) -> bytes:

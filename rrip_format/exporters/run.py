@@ -66,7 +66,7 @@ def export(
         What to write if the extension does not say it: ``"dicom"`` makes `target` a folder of VL Whole Slide Microscopy
         Image instances, one a level.
     quality : int
-        JPEG quality, 1 … 100; from 90 on chroma is not subsampled. For DICOM, JPEG tiles of the container (level 2 and
+        JPEG quality, 1 … 100; from 90 on chroma is not subsampled. For DICOM, JPEG tiles of the container (level 3 and
         coarser) are copied as they are.
     mpp : float or (float, float), optional
         Width and height of a pixel of level 0, µm, in place of what the container says.

@@ -114,7 +114,7 @@ _PHRASES = {
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
-    return {vendor: re.compile(_names(text.replace("\n", ""))) for vendor, text in patterns.items()}
+    return {vendor: re.compile(_names(re.sub(r"\n\s*", "", text))) for vendor, text in patterns.items()}
 
 
 _RULES = [(_compiled(_NUMBERS), _is_numbers), (_compiled(_PHRASES), is_phrase)]

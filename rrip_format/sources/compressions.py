@@ -150,13 +150,15 @@ def _find_in_dicom(path: Path, properties: Mapping[str, str]) -> tuple[Compressi
     """Return the compressions that the attributes list; transfer syntax and stream add details to the last one."""
 
     def values(keyword: str) -> list[str]:
-        several = [properties.get(f"dicom.{keyword}[{k}]") for k in range(9)]
-        return [value for value in (several if several[0] else [properties.get(f"dicom.{keyword}")]) if value]
+        several = [properties[name] for k in range(9) if (name := f"dicom.{keyword}[{k}]") in properties]
+        only = properties.get(f"dicom.{keyword}")
+        return several or ([only] if only else [])
 
     ratios = [positive(value) for value in values("LossyImageCompressionRatio")]
     methods = values("LossyImageCompressionMethod")
-    said = []
-    for method, ratio in zip_longest(methods, ratios[: len(methods)]):
+    told = find_history(properties.get("dicom.DerivationDescription", ""))  # written by our own export
+    said = list(told or ())
+    for method, ratio in zip_longest(methods, ratios[: len(methods)]) if told is None else ():
         said.append(Compression(method if _CODE.fullmatch(method) else "unknown", True, None, None, ratio))
     lossy = properties.get("dicom.LossyImageCompression")
     if lossy == "01" and not said:

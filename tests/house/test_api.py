@@ -105,7 +105,7 @@ def test_public_names_are_these():
 SIGNATURES = {
     "convert": "(source, target, settings, *, quality, workers, executor, overwrite, resume, verify, label, "
     "keep_identifiers, image, missing_tiles, mpp, objective, second_opinion, progress)",
-    "export": "(source, target, *, quality, label, keep_identifiers, workers, overwrite, progress)",
+    "export": "(source, target, *, kind, quality, mpp, label, keep_identifiers, workers, overwrite, progress)",
     "imread": "(path, level, *, region, storage_options, store)",
     "info": "(path, *, storage_options, store)",
     "open": "(path, *, storage_options, store, cache_mib)",

@@ -179,6 +179,7 @@ def check_commands(folder: Path) -> None:
         ("convert", ("demo", "--out", folder / "y")),
         ("convert", ("export", tiff, folder / "y.tif")),
         ("convert", ("export", tiff, folder / "y.dzi")),
+        ("convert", ("export", tiff, folder / "y", "--kind", "dicom")),
         ("openslide", ("validate", tiff, "--depth", "pixels")),
         ("evaluate", ("evaluate", png, "--out", folder / "y")),
         ("dask", ("convert", svs, folder / "y.rrip.tif", "--scheduler", "tcp://127.0.0.1:1")),
