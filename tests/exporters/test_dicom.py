@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import BRIEF, hash_tree, tile_path, tissue
-from kinds import ICC, MPP
+from kinds import ICC, MPP, serve
 from test_export import MEMORY, psnr
 from test_export_metadata import copy
 
@@ -458,6 +458,15 @@ def test_frames_of_odd_length(tmp_path):
     assert jpegs(tmp_path / "a.dcm") == [frame + b"\0" * (len(frame) % 2) for frame in frames]
     assert seen == [sum(len(frame) + len(frame) % 2 for frame in frames)]
     assert [path.name for path in tmp_path.iterdir()] == ["a.dcm"]
+
+
+def test_from_a_server(kinds, tmp_path):
+    pytest.importorskip("aiohttp")
+    export(kinds.tif, tmp_path / "near", kind="dicom")
+    with serve(kinds.tif.parent) as server:
+        export(f"{server.url}/{kinds.tif.name}", tmp_path / "far", kind="dicom")
+    for path in (tmp_path / "near").iterdir():
+        assert jpegs(tmp_path / "far" / path.name) == jpegs(path)
 
 
 def test_both_samplings_of_chroma(kinds, tmp_path):
