@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..extras import needs
+from ..extras import load_module, needs
 from ..slides.slide import open_slide
-from ..spec.extensions import EXTENSIONS
+from ..spec.extensions import EXTENSIONS, FOLDER
 
-__all__ = ["get_reader", "read_layers"]
+__all__ = ["get_reader", "make_default", "read_layers"]
+
+_NAME = "rrip-format"
+"""Of the plug-in, in ``napari.yaml``."""
 
 LayerData = tuple[Any, dict[str, Any], str]
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -43,6 +46,25 @@ def read_layers(path: Paths) -> list[LayerData]:
         If Dask is not installed.
     """
     return [_layer(os.fspath(one)) for one in _several(path)]
+
+
+def make_default() -> None:
+    """Let napari open containers with this reader, in its own settings, which it keeps.
+
+    napari asks where several readers fit, and its own one, which takes every folder and every TIFF file, shows the
+    first group of arrays of a folder (associated images, or the base) and level 2 of a file.
+
+    Raises
+    ------
+    ExtraMissingError
+        If napari is not installed.
+    """
+    settings = load_module("napari.settings", "napari", "make_default").get_settings()
+    settings.plugins.extension2reader = {
+        **settings.plugins.extension2reader,
+        **{f"*{extension}": _NAME for extension in (*EXTENSIONS, FOLDER + os.sep)},  # it compares folders so
+    }
+    settings.save()
 
 
 def _several(path: Paths) -> Sequence[str | os.PathLike[str]]:

@@ -52,7 +52,12 @@ def test_what_is_hidden_is_what_extras_bring():
     brought = {modules.get(package, package) for names in extras.values() for package in names - indirect}
     assert brought | {"scipy"} == check_light.EXTRAS  # of scikit-image
     everything = {line for line in project["optional-dependencies"]["all"] if line.startswith("rrip-format[")}
-    assert set(everything.pop().removeprefix("rrip-format[").rstrip("]").split(",")) == extras.keys() - {"all", "bioio"}
+    assert set(everything.pop().removeprefix("rrip-format[").rstrip("]").split(",")) == extras.keys() - {
+        "all",
+        "bioio",
+        "tiatoolbox",
+        "wsidata",
+    }
 
 
 def test_the_message_names_the_package_and_the_extra(tmp_path, monkeypatch):

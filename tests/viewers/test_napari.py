@@ -110,6 +110,32 @@ def test_napari_opens_it(kinds, kind):
     assert said.split() == ["True", "True", str(MPP[1]), str(MPP[0]), "micrometer", "micrometer", "4"]
 
 
+CHOICE = """
+import sys, npe2
+from napari.components import ViewerModel
+from napari.errors.reader_errors import MultipleReaderError
+from rrip_format.viewers.napari_reader import make_default
+npe2.PluginManager.instance().discover()
+try:
+    ViewerModel().open(sys.argv[1], plugin=None)
+except MultipleReaderError:
+    print("asks")
+make_default()
+for path in sys.argv[1:]:
+    (layer,) = ViewerModel().open(path, plugin=None)
+    print(layer.source.reader_plugin, layer.data[0].shape)
+"""
+
+
+@installed("napari")
+def test_napari_chooses_it_when_told_once(kinds, tmp_path):
+    """As its window and command line open a path: without a plug-in in the call, it asks; then never again."""
+    settings = {"NAPARI_CONFIG": str(tmp_path / "settings.yaml"), "QT_QPA_PLATFORM": "offscreen"}
+    lines = run(CHOICE, *kinds.all, **settings).splitlines()
+    assert lines == ["asks", *[f"rrip-format {kinds.decoded[0].shape}"] * 3]
+    assert "'*.rrip.tif': rrip-format" in (tmp_path / "settings.yaml").read_text("utf-8")
+
+
 SCREEN = """
 import sys, time, napari
 from qtpy.QtWidgets import QApplication

@@ -45,8 +45,10 @@ EXTRAS = {
     "skimage",
     "ssimulacra2",
     "starlette",
+    "tiatoolbox",
     "tifffile",
     "uvicorn",
+    "wsidata",
     "xarray",
 }
 ZARRS_OWN = {"fsspec"}
