@@ -4,6 +4,7 @@
 
     python tools/programs/check_programs.py --work DIR           all programs; their environments stay in DIR
     python tools/programs/check_programs.py --work DIR zarrita   some of them
+    python tools/programs/check_programs.py --work DIR --quick   those that are installed within a minute
     python tools/programs/check_programs.py --work DIR --write   the same, and put the table into docs/programs.md
 
 A program shows level 0, another level, or refuses. What shows other pixels than a level's, or a fill colour, is marked
@@ -50,33 +51,75 @@ class Program:
         What ``pip`` or, for a probe in JavaScript, ``npm`` installs.
     extras : str or None
         Extras of this package to install beside it, None: it is not installed.
+    bare : tuple of str
+        What is installed without the packages that it names, because they exclude each other or are far more than the
+        probe needs; `packages` has those that it needs.
+    shares : str or None
+        Key of the program whose environment it runs in.
+    is_quick : bool
+        Whether it is installed within a minute.
     """
 
     name: str
     probe: str
     packages: tuple[str, ...]
     extras: str | None = None
+    bare: tuple[str, ...] = ()
+    shares: str | None = None
+    is_quick: bool = False
 
     @property
     def key(self) -> str:
-        """Name of its environment, and what the command line calls it."""
+        """What the command line calls it."""
         return self.probe.partition(".")[0].strip("_")
 
+    @property
+    def environment(self) -> str:
+        """Name of its environment."""
+        return self.shares or self.key
+
+
+# fmt: off
+TIATOOLBOX = (
+    "numpy", "zarr", "pyyaml", "dask", "filelock", "glymur", "joblib", "matplotlib", "pandas", "opencv-python-headless",
+    "pydicom", "requests", "s3fs", "scikit-image", "shapely", "tifffile", "imagecodecs", "tqdm",
+    "wsidicom", "defusedxml", "psutil", "aiohttp", "universal_pathlib", "SimpleITK",
+)
+# fmt: on
+"""What its readers import."""
+
+PYTORCH = "torch==2.13.0"
+"""This release for all, so that it is downloaded once."""
 
 PROGRAMS = [
-    Program("zarr-python with this package", "zarr_python.py", ("zarr",), ""),
-    Program("zarr-python", "zarr_alone.py", ("zarr",)),
-    Program("zarrita (JavaScript)", "zarrita.mjs", ("zarrita@0.7", "@zarrita/storage")),
-    Program("tensorstore", "tensorstore_.py", ("tensorstore",)),
-    Program("zarrs (Rust), by zarrista", "zarrs_.py", ("zarrista", "numpy")),
-    Program("GDAL, by rasterio", "gdal.py", ("rasterio",)),
-    Program("tifffile, Pillow", "tifffile_.py", ("tifffile", "imagecodecs", "pillow")),
-    Program("openslide-python", "openslide_alone.py", ("openslide-python", "openslide-bin", "numpy")),
-    Program("openslide-python, run by this package", "openslide_patched.py", ("openslide-python",), "openslide"),
-    Program("wsidata, run by this package", "wsidata_.py", ("wsidata",), "openslide"),
-    Program("xarray with this package", "xarray_.py", ("xarray",), "xarray"),
-    Program("bioio with this package", "bioio_.py", ("bioio",), "bioio"),
-    Program("large_image with this package", "large_image_.py", ("large-image",), "large-image"),
+    Program("zarr-python with this package", "zarr_python.py", ("zarr",), "", is_quick=True),
+    Program("zarr-python", "zarr_alone.py", ("zarr",), is_quick=True),
+    Program("zarr-python 2", "zarr_2.py", ("zarr<3", "numpy"), is_quick=True),
+    Program("zarrita (JavaScript)", "zarrita.mjs", ("zarrita@0.7", "@zarrita/storage"), is_quick=True),
+    Program("tensorstore", "tensorstore_.py", ("tensorstore",), is_quick=True),
+    Program("zarrs (Rust), by zarrista", "zarrs_.py", ("zarrista", "numpy"), is_quick=True),
+    Program("GDAL, by rasterio", "gdal.py", ("rasterio",), is_quick=True),
+    Program("tifffile, Pillow", "tifffile_.py", ("tifffile", "imagecodecs", "pillow"), is_quick=True),
+    Program("openslide-python", "openslide_alone.py", ("openslide-python", "openslide-bin", "numpy"), is_quick=True),
+    Program(
+        "openslide-python, run by this package",
+        "openslide_patched.py",
+        ("openslide-python",),
+        "openslide",
+        is_quick=True,
+    ),
+    Program("histolab", "histolab_.py", ("numpy", "scipy", "scikit-image"), "openslide", ("histolab",)),
+    Program("histolab, run by this package", "histolab_patched.py", (), shares="histolab"),
+    Program("wsidata", "wsidata_alone.py", (PYTORCH, "wsidata"), "openslide"),
+    Program("wsidata with this package", "wsidata_reader.py", (), shares="wsidata_alone"),
+    Program("wsidata, run by this package", "wsidata_.py", (), shares="wsidata_alone"),
+    Program("tiatoolbox", "tiatoolbox_alone.py", (PYTORCH, *TIATOOLBOX), "openslide", ("tiatoolbox",)),
+    Program("tiatoolbox with this package", "tiatoolbox_reader.py", (), shares="tiatoolbox_alone"),
+    Program("PyTorch's DataLoader with this package", "torch_.py", (), shares="wsidata_alone"),
+    Program("napari with this package", "napari_.py", ("napari",), "napari"),
+    Program("xarray with this package", "xarray_.py", ("xarray",), "xarray", is_quick=True),
+    Program("bioio with this package", "bioio_.py", ("bioio",), "bioio", is_quick=True),
+    Program("large_image with this package", "large_image_.py", ("large-image",), "large-image", is_quick=True),
 ]
 
 
@@ -122,7 +165,7 @@ def run(command: list[str | Path], folder: Path | None = None) -> str:
 
 def environment(program: Program, work: Path, package: str) -> Path:
     """Make the environment of a program, if it is not there, and return its folder."""
-    place = work / program.key
+    place = work / program.environment
     done = place / "complete"
     if done.exists():
         return place
@@ -136,6 +179,8 @@ def environment(program: Program, work: Path, package: str) -> Path:
         if program.extras is not None:
             packages.append(f"{package}[{program.extras}]" if program.extras else package)
         run([place / "bin" / "pip", "install", "--quiet", *packages])
+        if program.bare:
+            run([place / "bin" / "pip", "install", "--quiet", "--no-deps", *program.bare])
     done.touch()
     return place
 
@@ -193,6 +238,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *(program.key for program in PROGRAMS)], metavar="NAME")
     parser.add_argument("--work", type=Path, required=True, help="where the environments of the programs are")
+    parser.add_argument("--quick", action="store_true", help="only programs that are installed within a minute")
     parser.add_argument("--slide", type=Path)
     parser.add_argument("--package", help="a wheel of this package to install instead of its sources")
     parser.add_argument("--write", action="store_true", help="put the table into docs/programs.md")
@@ -201,12 +247,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         make_containers(Path(folder), options.slide)
         for program in PROGRAMS:
-            if options.names and program.key not in options.names:
+            if (options.names and program.key not in options.names) or (options.quick and not program.is_quick):
                 continue
+            home = next(one for one in PROGRAMS if one.key == program.environment)
             try:
-                found[program.name] = probe(
-                    program, environment(program, options.work, options.package or str(ROOT)), Path(folder)
-                )
+                place = environment(home, options.work, options.package or str(ROOT))
+                found[program.name] = probe(program, place, Path(folder))
             except (RuntimeError, OSError) as error:
                 print(f"{program.name}: cannot be run: {error}", file=sys.stderr)
                 return 2
