@@ -38,7 +38,9 @@ def _read_whole(slide: Slide, level: int, y: int, x: int, height: int, width: in
     left, right = max(0, x), min(cols, x + width)
     if top < bottom and left < right:
         inside = rgba[top - y : bottom - y, left - x : right - x]
-        inside[..., :3] = slide.read_region(level, top, left, bottom - top, right - left)
+        rgb = slide.read_region(level, top, left, bottom - top, right - left)
+        for channel in range(3):  # NumPy takes three times as long to copy three samples of each pixel at once
+            inside[..., channel] = rgb[..., channel]
         inside[..., 3] = 255
     return rgba
 
