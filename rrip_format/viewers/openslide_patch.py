@@ -7,6 +7,8 @@ which would show level 2 of a damaged TIFF file as the slide.
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
@@ -113,6 +115,9 @@ def _new(cls: type, filename: Any = None, *_: Any, **__: Any) -> Any:
     is_ours = is_container(filename) or (isinstance(filename, str) and is_url(filename))  # OpenSlide opens no URL
     if issubclass(cls, PatchedSlide) or not is_ours:
         return object.__new__(cls)
+    if "wsidata" in sys.modules:
+        with suppress(ImportError):
+            from . import wsidata_reader  # noqa: F401  (so that its store does not replace the slide)
     if cls is openslide.OpenSlide:
         return object.__new__(PatchedSlide)
     return object.__new__(type(cls.__name__, (cls, _Subclassed), {"__reduce__": _Subclassed.__reduce__}))

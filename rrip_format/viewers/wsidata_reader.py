@@ -49,17 +49,18 @@ class RripReader(OpenSlideReader):  # type: ignore[misc]  # wsidata is not insta
                 warnings.warn(f"{error}; no other reader has its full resolution", stacklevel=2)
             raise
 
-    @property
-    def n_scenes(self) -> int:
-        """One scene, or 2 where wsidata would otherwise give its own store the name of a container.
 
-        wsidata keeps results beside ``slide.rrip.tif`` in ``slide.rrip.zarr`` and deletes first what is there, be it
-        the slide itself. Of slides with several scenes the store is ``slide.rrip.scene-0.zarr``.
-        """
-        store = Path(self.file).with_suffix(".zarr")
-        return 2 if store == Path(self.file) or store.name.endswith(EXTENSIONS) else 1
+def _scenes(reader: OpenSlideReader) -> int:
+    """Return 1, or 2 where wsidata would otherwise give its own store the name of a container.
+
+    wsidata keeps results beside ``slide.rrip.tif`` in ``slide.rrip.zarr`` and deletes first what is there, be it the
+    slide itself. Of slides with several scenes the store is ``slide.rrip.scene-0.zarr``.
+    """
+    store = Path(reader.file).with_suffix(".zarr")
+    return 2 if store == Path(reader.file) or store.name.endswith(EXTENSIONS) else 1
 
 
+OpenSlideReader.n_scenes = property(_scenes)  # where a program is run with patch_openslide too
 if RripReader.name not in wsidata.READERS:
     wsidata.READERS[RripReader.name] = RripReader
     # before OpenSlide, which takes level 2 of a .rrip.tif for the slide; other files are left to the others at once

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -61,6 +63,19 @@ def test_its_store_replaces_no_slide(kinds, tmp_path, kind):
     wsidata.open_wsi(path).write()
     assert (tmp_path / "slide.rrip.scene-0.zarr").is_dir()
     assert wsidata.open_wsi(path).wsi_store == tmp_path / "slide.rrip.scene-0.zarr"
+    np.testing.assert_array_equal(rrip_format.imread(tmp_path / "slide.rrip.zarr", level=2), kinds.decoded[2])
+
+
+RUN = (
+    "import sys, wsidata; slide = wsidata.open_wsi(sys.argv[1]); print(slide.reader.get_level(0).shape); slide.write()"
+)
+
+
+def test_its_store_replaces_no_slide_that_openslide_is_patched_for(kinds, tmp_path):
+    shutil.copytree(kinds.zarr, tmp_path / "slide.rrip.zarr")
+    command = [sys.executable, "-m", "rrip_format.openslide", "-c", RUN, tmp_path / "slide.rrip.zarr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == str(kinds.decoded[0].shape)
     np.testing.assert_array_equal(rrip_format.imread(tmp_path / "slide.rrip.zarr", level=2), kinds.decoded[2])
 
 
