@@ -28,7 +28,11 @@ def test_pixels_are_named_by_their_level(judge):
 def test_wrong_pixels_are_noticed(judge):
     assert judge.level_of(np.full((600, 800, 3), 255, np.uint8)) == "WRONG: nothing but 255"
     assert judge.level_of(judge.levels[0][::-1]).startswith("WRONG: other pixels")
-    assert judge.level_of(np.zeros((48, 352), np.uint8)).startswith("a small page")
+    page = np.zeros((48, 352), np.uint8)
+    page[20:30, 40:60] = 255
+    for shown in (page, np.dstack([page] * 3)):
+        assert judge.level_of(shown).startswith("a small page")
+    assert judge.level_of(np.full((48, 352, 3), 255, np.uint8)) == "WRONG: nothing but 255"
 
 
 def test_a_refusal_is_told_in_its_own_words(judge):

@@ -37,7 +37,8 @@ class Judge:
     def level_of(self, pixels: Any) -> str:
         """Name what an image of (height, width, 3 or 4) shows."""
         image = np.asarray(pixels)
-        if image.ndim == 2 and max(image.shape) < 500:
+        is_grey = image.ndim == 2 or (image[..., :3] == image[..., :1]).all()
+        if is_grey and max(image.shape) < 500 and (image.ndim == 2 or np.ptp(image[..., 0])):
             return "a small page of text, no slide"
         image = image[..., :3]
         for number, level in enumerate(self.levels):

@@ -5,16 +5,13 @@ from functools import partial
 
 import numpy as np
 from histolab.slide import Slide
-from histolab.types import CoordinatePair
 from judge import Judge
 
 judge = Judge(sys.argv[1])
 
 
 def read(path: str):
-    slide = Slide(path, sys.argv[1])
-    width, height = slide.dimensions
-    return np.asarray(slide.extract_tile(CoordinatePair(0, 0, width, height), (width, height), level=0).image)
+    return np.asarray(Slide(path, sys.argv[1]).scaled_image(scale_factor=1))
 
 
 for suffix in (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif", ".rrip"):

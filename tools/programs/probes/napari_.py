@@ -20,16 +20,19 @@ npe2.PluginManager.instance().discover()
 def read(path: str, level: int, **options: str):
     (layer,) = ViewerModel().open(path, **options)
     levels = layer.data if layer.multiscale else [layer.data]
-    return levels[level].compute()
+    pixels = levels[level].compute()
+    return pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels  # of the base, which napari's own reader takes
 
 
-for suffix in SUFFIXES[:3]:
-    judge.look(f"`{suffix}`, not told which reader", partial(read, judge.path(suffix), 0, plugin=None))
+for suffix in SUFFIXES:
+    judge.look(f"`{suffix}`, `viewer.open(path)`", partial(read, judge.path(suffix), 0))
+for suffix in SUFFIXES:
+    judge.look(f"`{suffix}`, window", partial(read, judge.path(suffix), 0, plugin=None))
 make_default()
 for suffix in SUFFIXES:
     for level in range(len(judge.levels)):
         judge.look(
-            f"`{suffix}`, after `make_default()`, array `{level}`",
+            f"`{suffix}`, window after `make_default()`, array `{level}`",
             partial(read, judge.path(suffix), level, plugin=None),
         )
 judge.tell("napari")
