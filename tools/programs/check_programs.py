@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -255,6 +256,9 @@ def main() -> int:
         make_containers(Path(folder), options.slide)
         for program in PROGRAMS:
             if (options.names and program.key not in options.names) or (options.quick and not program.is_quick):
+                continue
+            if program.probe.endswith(".mjs") and shutil.which("npm") is None:
+                print(f"{program.name}: skipped, npm is not here", file=sys.stderr)
                 continue
             home = next(one for one in PROGRAMS if one.key == program.environment)
             try:
