@@ -240,6 +240,21 @@ def test_workers(fields, given_steps, monkeypatch):
             assert all(cpu > 0 and seconds > 0 for cpu, seconds, _ in workers)
 
 
+def test_training(fields, given_steps, monkeypatch):
+    import bench_training
+
+    pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)
+    monkeypatch.setattr(bench_training, "CASES", [("fork", 0), ("fork", 4)])
+    monkeypatch.setattr(bench_training, "READERS", {key: bench_training.READERS[key] for key in ("rrip", "openslide")})
+    found = run("bench_training", fields)
+    check_requirements(found, "patches a second", "own memory of a worker")
+    assert set(found["runs"]) == {"no workers", "fork, 4 workers"}
+    for readers in found["runs"].values():
+        for (measured,) in readers.values():
+            assert set(measured) == set(bench_training.MEASURES)
+            assert all(value > 0 for value in measured.values())
+
+
 def test_convert(fields, given_steps, monkeypatch):
     import bench_convert
 

@@ -26,9 +26,9 @@ from benchlib import Json, Spread
 
 from rrip_format.evaluate.tables import markdown_table
 
-ROUNDS, QUICK_ROUNDS = 5, 1
+ROUNDS, QUICK_ROUNDS = 3, 1
 MEGAPIXELS, QUICK_MEGAPIXELS = 64.0, 1.0
-BATCHES, QUICK_BATCHES = 24, 2
+BATCHES, QUICK_BATCHES = 12, 2
 SIDE = 256
 CASES = [("fork", 0), *((method, workers) for method in ("fork", "spawn", "forkserver") for workers in (2, 4))]
 """Start methods and numbers of workers; without workers nothing is started."""
@@ -92,7 +92,7 @@ def tables(runs: dict[str, dict[str, list[dict[str, float]]]]) -> list[str]:
 def requirements(runs: dict[str, dict[str, list[dict[str, float]]]]) -> list[dict[str, Json]]:
     """Compare four workers with the requirements for training."""
     rows = []
-    for key in ("rrip", "rrip-slide"):
+    for key in [key for key in ("rrip", "rrip-slide") if key in READERS]:
         for case in (case for case in runs if "4 workers" in case):
             on = f"{READERS[key]}, {case}"
             speed, memory = (ratios(runs, case, key, measure) for measure in ("per_second", "own_mib"))
