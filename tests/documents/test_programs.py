@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import check_programs
 import numpy as np
 import pytest
@@ -63,3 +65,48 @@ def test_the_page_has_every_program_and_nothing_wrong():
     for program in check_programs.PROGRAMS:
         assert any(program.name in title for title in titles), program.name
         assert (check_programs.HERE / "probes" / program.probe).is_file()
+
+
+NOTHING = {"install": set(), "probe": set()}
+
+
+@pytest.mark.parametrize(
+    ("options", "failing", "shown", "code"),
+    [
+        (["--quick"], NOTHING, "level 0", 0),
+        (["--quick"], {**NOTHING, "install": {"zarr_alone"}}, "level 0", 0),
+        (["gdal", "zarr_alone"], {**NOTHING, "install": {"zarr_alone"}}, "level 0", 2),
+        (["--quick"], {**NOTHING, "probe": {"zarr_alone"}}, "level 0", 2),
+        (["--quick"], NOTHING, "WRONG: nothing but 255", 1),
+    ],
+)
+def test_what_cannot_be_installed_is_skipped_in_ci_and_nothing_else(
+    monkeypatch, capsys, tmp_path, options, failing, shown, code
+):
+    def install(program, *_):
+        if program.key in failing["install"]:
+            raise RuntimeError("no network")
+        return tmp_path
+
+    def probe(program, *_):
+        if program.key in failing["probe"]:
+            raise RuntimeError("a crash")
+        return "", [("a way", shown)]
+
+    monkeypatch.setattr(check_programs, "make_containers", lambda *_: None)
+    monkeypatch.setattr(check_programs, "environment", install)
+    monkeypatch.setattr(check_programs, "probe", probe)
+    monkeypatch.setattr("sys.argv", ["check_programs.py", "--work", str(tmp_path), *options])
+    assert check_programs.main() == code
+    said = capsys.readouterr()
+    if code < 2:
+        assert ("| zarr-python | a way |" in said.out) is not bool(failing["install"])
+        assert f"| GDAL, by rasterio | a way | {shown} |" in said.out
+    skipped = "skipped: zarr-python cannot be installed: no network"
+    assert (skipped in said.err) is bool(failing["install"])
+
+
+def test_what_hangs_is_ended(monkeypatch):
+    monkeypatch.setattr(check_programs, "MOST_SECONDS", 0.2)
+    with pytest.raises(RuntimeError, match="not done after"):
+        check_programs.run([sys.executable, "-c", "import time; time.sleep(60)"])

@@ -4,7 +4,7 @@
 
     python tools/programs/check_programs.py --work DIR           all programs; their environments stay in DIR
     python tools/programs/check_programs.py --work DIR zarrita   some of them
-    python tools/programs/check_programs.py --work DIR --quick   those that CI runs
+    python tools/programs/check_programs.py --work DIR --quick   those that CI runs, without what cannot be installed
     python tools/programs/check_programs.py --work DIR --write   the same, and put the table into docs/programs.md
 
 A program shows level 0, another level, or refuses. What shows other pixels than a level's, or a fill colour, is marked
@@ -34,6 +34,9 @@ ROOT = HERE.parent.parent
 PAGE = ROOT / "docs" / "programs.md"
 MOST_WORDS = 260
 """Characters of a refusal that the table has."""
+
+MOST_SECONDS = 1200
+"""Of an installation or a probe."""
 
 BEGIN, END = "<!-- made by tools/programs/check_programs.py -->\n", "<!-- end -->\n"
 
@@ -154,11 +157,16 @@ def run(command: list[str | Path], folder: Path | None = None) -> str:
     Raises
     ------
     RuntimeError
-        If it fails, with the end of what it says.
+        If it fails, with the end of what it says, or takes more than `MOST_SECONDS`.
     """
     words = [str(part) for part in command]
     paths = {**os.environ, "PYTHONPATH": str(HERE)}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=folder, env=paths)
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, cwd=folder, env=paths, timeout=MOST_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{' '.join(words)}\nnot done after {MOST_SECONDS} s") from error
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
     return done.stdout
@@ -258,11 +266,17 @@ def main() -> int:
             if (options.names and program.key not in options.names) or (options.quick and not program.is_quick):
                 continue
             if program.probe.endswith(".mjs") and shutil.which("npm") is None:
-                print(f"{program.name}: skipped, npm is not here", file=sys.stderr)
+                print(f"skipped: {program.name}, npm is not here", file=sys.stderr)
                 continue
             home = next(one for one in PROGRAMS if one.key == program.environment)
             try:
                 place = environment(home, options.work, options.package or str(ROOT))
+            except (RuntimeError, OSError) as error:
+                print(f"skipped: {program.name} cannot be installed: {error}", file=sys.stderr)
+                if options.quick:
+                    continue
+                return 2
+            try:
                 found[program.name] = probe(program, place, Path(folder))
             except (RuntimeError, OSError) as error:
                 print(f"{program.name}: cannot be run: {error}", file=sys.stderr)
