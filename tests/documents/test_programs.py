@@ -67,46 +67,52 @@ def test_the_page_has_every_program_and_nothing_wrong():
         assert (check_programs.HERE / "probes" / program.probe).is_file()
 
 
-NOTHING = {"install": set(), "probe": set()}
+def run_tool(monkeypatch, folder, options, *, uninstallable=None, crashes=(), shown="level 0"):
+    """Run the tool with programs that install and show nothing real."""
 
-
-@pytest.mark.parametrize(
-    ("options", "failing", "shown", "code"),
-    [
-        (["--quick"], NOTHING, "level 0", 0),
-        (["--quick"], {**NOTHING, "install": {"zarr_alone"}}, "level 0", 0),
-        (["gdal", "zarr_alone"], {**NOTHING, "install": {"zarr_alone"}}, "level 0", 2),
-        (["--quick"], {**NOTHING, "probe": {"zarr_alone"}}, "level 0", 2),
-        (["--quick"], NOTHING, "WRONG: nothing but 255", 1),
-    ],
-)
-def test_what_cannot_be_installed_is_skipped_in_ci_and_nothing_else(
-    monkeypatch, capsys, tmp_path, options, failing, shown, code
-):
     def install(program, *_):
-        if program.key in failing["install"]:
-            raise RuntimeError("no network")
-        return tmp_path
+        if program.key in (uninstallable or {}):
+            raise uninstallable[program.key]("no network")
+        return folder
 
     def probe(program, *_):
-        if program.key in failing["probe"]:
+        if program.key in crashes:
             raise RuntimeError("a crash")
         return "", [("a way", shown)]
 
     monkeypatch.setattr(check_programs, "make_containers", lambda *_: None)
     monkeypatch.setattr(check_programs, "environment", install)
     monkeypatch.setattr(check_programs, "probe", probe)
-    monkeypatch.setattr("sys.argv", ["check_programs.py", "--work", str(tmp_path), *options])
-    assert check_programs.main() == code
+    monkeypatch.setattr("sys.argv", ["check_programs.py", "--work", str(folder), *options])
+    return check_programs.main()
+
+
+def test_ci_skips_what_cannot_be_installed(monkeypatch, capsys, tmp_path):
+    assert run_tool(monkeypatch, tmp_path, ["--quick"], uninstallable={"zarr_alone": RuntimeError}) == 0
     said = capsys.readouterr()
-    if code < 2:
-        assert ("| zarr-python | a way |" in said.out) is not bool(failing["install"])
-        assert f"| GDAL, by rasterio | a way | {shown} |" in said.out
-    skipped = "skipped: zarr-python cannot be installed: no network"
-    assert (skipped in said.err) is bool(failing["install"])
+    assert said.err == "skipped: zarr-python cannot be installed: no network\n"
+    assert "| zarr-python | a way" not in said.out
+    assert "| GDAL, by rasterio | a way | level 0 |" in said.out
+    assert run_tool(monkeypatch, tmp_path, ["zarr_alone"], uninstallable={"zarr_alone": RuntimeError}) == 2
+
+
+def test_ci_waits_for_a_slow_mirror_once(monkeypatch, capsys, tmp_path):
+    slow = dict.fromkeys(["zarr_alone", "gdal"], check_programs.NotInTimeError)
+    assert run_tool(monkeypatch, tmp_path, ["--quick"], uninstallable=slow) == 0
+    said = capsys.readouterr()
+    assert said.err.endswith("no network\nskipped: all programs after it\n")
+    assert [line.split("|")[1].strip() for line in said.out.splitlines() if "a way" in line] == [
+        "zarr-python with this package"
+    ]
+
+
+def test_ci_skips_no_failure(monkeypatch, capsys, tmp_path):
+    assert run_tool(monkeypatch, tmp_path, ["--quick"], crashes=["gdal"]) == 2
+    assert "GDAL, by rasterio: cannot be run: a crash" in capsys.readouterr().err
+    assert run_tool(monkeypatch, tmp_path, ["--quick"], shown="WRONG: nothing but 255") == 1
 
 
 def test_what_hangs_is_ended(monkeypatch):
     monkeypatch.setattr(check_programs, "MOST_SECONDS", 0.2)
-    with pytest.raises(RuntimeError, match="not done after"):
+    with pytest.raises(check_programs.NotInTimeError, match="not done after"):
         check_programs.run([sys.executable, "-c", "import time; time.sleep(60)"])
