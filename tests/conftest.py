@@ -35,7 +35,7 @@ WHITE = 255
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
 """Of every kind of container."""
 
-BRIEF = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
+BRIEF = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0, 9.0))
 """With nothing to find out about a slide."""
 
 

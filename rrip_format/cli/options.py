@@ -134,6 +134,12 @@ _SETTINGS = {
     "luma_only": click.option(
         "--luma-only", is_flag=True, help="Store no chroma residuals: smaller, with less exact colour."
     ),
+    "level_2_loss": click.option(
+        "--level-2-loss",
+        type=click.FloatRange(0, 10),
+        metavar="DB",
+        help="Let level 2 have so much less PSNR than a JPEG pyramid's. [0]",
+    ),
 }
 """Options by the name of the argument of ``Settings``."""
 

@@ -43,7 +43,8 @@ class Quantiser:
     table : (64,) uint8
         Quantiser steps in zigzag order, 1 … 255 (T.81 B.2.4.1).
     rate : float
-        Squared error, in units of the squared mean step, that saving one bit is worth; 0 rounds to the nearest level.
+        Squared error, in squared steps of each coefficient, that saving one bit is worth; 0 rounds to the nearest
+        level. So coarser steps count errors of their frequencies less.
     """
 
     table: NDArray[np.uint8]

@@ -130,6 +130,10 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # type of the result, then types of
     "rrip_rgb_to_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_rgb_to_exact_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_difference": (c_int, _CORE, _MEMORY, c_int32, c_int32, c_int32, c_int32, _MEMORY, _MEMORY),
+    "rrip_back_project_scratch": (c_size_t, c_int32, c_int32),
+    "rrip_back_project": (
+        *(c_int, _CORE, _MEMORY, _MEMORY, c_int32, c_int32, POINTER(c_int16), _MEMORY, _MEMORY, c_size_t),
+    ),
     "rrip_box2": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_encode_scratch": (c_size_t, c_int32, c_int32, c_int32),
     "rrip_encode": (

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import predict
+from ..core.colour import rgb_to_exact_ycc
 from ..core.difference import difference
+from ..core.projection import back_project
 from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Coding, ResidualCoding
 from ..spec.tile import join_tile
@@ -22,14 +24,23 @@ __all__ = [
     "EncodedLevel",
     "Quality",
     "StreamCoder",
+    "aim",
     "encode_base",
     "encode_family",
     "encode_level",
 ]
 
 
+Floats = NDArray[np.float32]
+
+
 class StreamCoder(Protocol):
     """An encoder of the JPEG streams of a container; not normative, since every stream carries its own tables."""
+
+    @property
+    def projected(self) -> tuple[float, float]:
+        """Parts of the back projection of level 0 that are added to luma and chroma of level 1; see :func:`aim`."""
+        ...
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
         """Encode a tile of the base level or a coarser one, (s, s, 3) uint8, as a 4:4:4 colour JPEG.
@@ -85,6 +96,8 @@ class Quality:
     chroma: tuple[int, int]
     flat: bool = True
     trellis: bool = True
+
+    projected = (0.0, 0.0)
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: Planes | None = None) -> bytes:
         """Encode a base tile; see :meth:`StreamCoder.encode_base`."""
@@ -199,10 +212,43 @@ def encode_family(
     side = coding.geometry.tile
     base = np.empty((3, side, side), np.uint8)
     base_tile = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder, base)
-    middle = encode_level(base, levels[1], 1, coding.residuals[1], coder)
+    wanted = None
+    if any(coder.projected):
+        fine, half = (rgb_to_exact_ycc(rgb) for rgb in levels[:2])
+        wanted = aim(fine, half, coding.residuals, coder.projected)
+    middle = encode_level(base, levels[1], 1, coding.residuals[1], coder, wanted=wanted)
     finest = encode_level(middle.planes(), levels[0], 0, coding.residuals[0], coder)
     tiles = [join_tile(made.streams, coding.place(level, row, col)) for level, made in enumerate((finest, middle))]
     return EncodedFamily((tiles[0], tiles[1], base_tile), finest, base)
+
+
+def aim(fine: Floats, half: Floats, residuals: Sequence[ResidualCoding], projected: tuple[float, float]) -> Floats:
+    """Move planes of level 1 towards those that level 0 is predicted from best.
+
+    The move is one step of iterative back projection: the error of the prediction of level 0 from `half`, through the
+    transposed filter. For chroma, the part that chroma from luma predicts is left out (spec section 5.3).
+
+    Parameters
+    ----------
+    fine, half : (3, 2s, 2s) and (3, s, s) float32
+        Unrounded YCbCr of levels 0 and 1.
+    residuals : two ResidualCoding
+        Parameters of the prediction of levels 0 and 1.
+    projected : two floats
+        Parts of the back projection to add, for luma and for chroma.
+
+    Returns
+    -------
+    (3, s, s) float32
+        What to encode as level 1. Chroma is that of `half` if level 1 has no chroma residuals.
+    """
+    how, out = residuals[0], half.copy()
+    luma = back_project(fine[0], half[0], how.taps)
+    out[0] += np.float32(projected[0]) * luma
+    for k in (1, 2) if residuals[1].planes == 3 else ():
+        chroma = back_project(fine[k], half[k], how.chroma_taps)
+        out[k] += np.float32(projected[1]) * (chroma - np.float32(how.cfl[k - 1] / 64) * luma)
+    return out
 
 
 def encode_level(
@@ -212,6 +258,7 @@ def encode_level(
     how: ResidualCoding,
     coder: StreamCoder,
     luma: bytes | None = None,
+    wanted: Floats | None = None,
 ) -> EncodedLevel:
     """Encode one residual level of a family.
 
@@ -229,6 +276,8 @@ def encode_level(
         Encoder of the JPEG streams.
     luma : bytes, optional
         The luma stream, if it is already encoded.
+    wanted : (3, s, s) float32, optional
+        Unrounded YCbCr to encode instead of that of `rgb`.
 
     Returns
     -------
@@ -239,7 +288,11 @@ def encode_level(
 
     def encode(plane: int, predicted: Planes) -> bytes:
         samples = np.empty_like(predicted)
-        stream = coder.encode_residual(difference(rgb, plane, predicted), level, plane, samples)
+        if wanted is None:
+            missing = difference(rgb, plane, predicted)
+        else:
+            missing = np.clip(wanted[plane] - predicted, np.float32(-128), np.float32(127))
+        stream = coder.encode_residual(missing, level, plane, samples)
         residuals[plane] = samples if stream else None
         return stream
 

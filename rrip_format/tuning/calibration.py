@@ -23,7 +23,7 @@ from ..core import colour
 from ..errors import RripError
 from ..extras import needs
 from ..family.jpeg import ordinary_jpeg
-from .chroma_fit import Fits, Luma, encode_colour, encode_luma, encode_sample, fit_to_luma
+from .chroma_fit import Fits, Luma, encode_base_planes, encode_colour, encode_luma, encode_sample, fit_to_luma
 from .losses import EDGE, Original
 from .sampling import Image, Levels
 from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
@@ -41,13 +41,15 @@ _NEAR = 0.005
 further tries: as steps are rounded in tables, losses change in jumps."""
 
 _STEPS = (1.0, 64.0)
-_CHROMA_RATIOS = (0.3, 1.0)
-"""Smallest and largest luma step, and ratio of chroma step to luma step."""
+_CHROMA_RATIOS = (0.3, 1.22)
+"""Smallest and largest luma step, and ratio of chroma step to luma step. Coarser chroma would keep the promise on some
+tissue, but costs more colour than it saves bytes."""
 
-_LEVEL_1_RATIO = 1.1
-"""Largest ratio of the luma step of level 1 to that of level 0, which is predicted from level 1."""
+_LEVEL_1_RATIO, _BASE_RATIO = 1.1, 1.8
+"""Largest ratios of the luma step of a level to that of the next finer one, which is predicted from it: of level 1 and
+of the base."""
 
-_MARGIN, _COLOUR_MARGIN = 0.02, 0.03
+_MARGIN, _COLOUR_MARGIN = 0.01, 0.015
 """Smallest fraction by which a loss has to stay below that of JPEG; or one standard error of the sample, if larger."""
 
 _SHIFT = 4
@@ -58,7 +60,7 @@ _OTHER_SHIFT, _OWN_GRID = 2, 0.7
 """Shift that is used instead if the usual one loses less than this fraction of what this one loses: the usual one then
 coincides with the grid of a picture that was cropped from a JPEG."""
 
-_LEAST = {"y0": 0.05, "y1": 0.05, "rgb": 0.05, "ssim": 1e-5, "delta_e": 0.02, "delta_e_p95": 0.05}
+_LEAST = {"y0": 0.05, "y1": 0.05, "y2": 0.05, "rgb": 0.05, "ssim": 1e-5, "delta_e": 0.02, "delta_e_p95": 0.05}
 """Lower bounds of losses: smaller ones are invisible, and a flat sample has none at all."""
 
 Losses = dict[str, NDArray[np.float64]]
@@ -107,9 +109,9 @@ class _Sample:
             return original.luma_losses(0, _through_jpeg(original.levels[0], quality, shift))
 
         def everything(original: Original, shift: int) -> dict[str, float]:
-            fine, middle = (_through_jpeg(rgb, quality, shift) for rgb in original.levels[:2])
-            losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
-            return losses | original.colour_losses(fine)
+            fine, middle, base = (_through_jpeg(rgb, quality, shift) for rgb in original.levels)
+            losses = original.luma_losses(1, middle) | original.luma_losses(2, base)
+            return losses | original.luma_losses(0, fine, ssim=True) | original.colour_losses(fine)
 
         usual, other = self.losses(everything, repeat(_SHIFT)), self.losses(luma, repeat(_OTHER_SHIFT))
         met = usual["y0"].mean() < _OWN_GRID * other["y0"].mean()
@@ -121,6 +123,10 @@ def _through_jpeg(rgb: Image, quality: int, shift: int) -> Image:
     skipped, side = EDGE - shift, rgb.shape[0] - 2 * EDGE
     found = ordinary_jpeg(rgb[shift:, shift:], quality)[skipped : skipped + side, skipped : skipped + side]
     return np.ascontiguousarray(found.transpose(2, 0, 1))
+
+
+def _base_losses(original: Original, settings: Settings) -> dict[str, float]:
+    return original.luma_losses(2, _inner(encode_base_planes(original, settings.streams)))
 
 
 def _middle_losses(original: Original, luma: Luma) -> dict[str, float]:
@@ -182,9 +188,9 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     """Find the coarsest steps at which no loss exceeds that of a JPEG 4:2:0 pyramid of ``settings.quality``.
 
     A level depends only on coarser levels, and luma does not depend on chroma, so the steps are found one after the
-    other: that of level 1 luma by PSNR; that of level 0 luma by PSNR and SSIM; and that of chroma, with its prediction
-    fitted to these, by PSNR of RGB and by mean and 95th percentile of CIEDE2000. Without chroma residuals, only luma is
-    compared.
+    other: those of luma of the base and of level 1 by PSNR; that of level 0 luma by PSNR and SSIM; and that of chroma,
+    with its prediction fitted to these, by PSNR of RGB and by mean and 95th percentile of CIEDE2000. Without chroma
+    residuals, only luma is compared.
 
     Parameters
     ----------
@@ -207,9 +213,19 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         return settings, sample.fit(settings.steps)
     jpeg = sample.losses_of_jpeg(settings.quality)
 
+    def base_excess(step: float) -> float:
+        tried = settings.with_steps((step, step, CHROMA_RATIO * step, step))
+        return _worst(sample.losses(_base_losses, repeat(tried)), jpeg) - settings.level_2_loss * math.log(10) / 10
+
+    base = _solve(base_excess, _usual_step(jpeg["y2"]), _STEPS)
+
+    def base_step(step: float) -> float:
+        """Return the step of the base for that of level 1 luma."""
+        return min(base, _BASE_RATIO * step)
+
     @cache
     def middle_luma(step: float) -> list[Luma]:
-        return sample.encode_luma((step, step, CHROMA_RATIO * step))
+        return sample.encode_luma((step, step, CHROMA_RATIO * step, base_step(step)))
 
     def middle_excess(step: float) -> float:
         return _worst(sample.losses(_middle_losses, middle_luma(step)), jpeg)
@@ -217,7 +233,8 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     middle = _solve(middle_excess, _usual_step(jpeg["y1"]), _STEPS)
 
     def luma_steps(step: float) -> Steps:
-        return step, min(middle, _LEVEL_1_RATIO * step), CHROMA_RATIO * step
+        luma_1 = min(middle, _LEVEL_1_RATIO * step)
+        return step, luma_1, CHROMA_RATIO * step, base_step(luma_1)
 
     @cache
     def fine_luma(step: float) -> list[Luma]:
@@ -226,18 +243,18 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     def fine_excess(step: float) -> float:
         return _worst(sample.losses(_fine_losses, fine_luma(step)), jpeg)
 
-    luma_0, luma_1, chroma = luma_steps(_solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS))
-    settings, luma = settings.with_steps((luma_0, luma_1, chroma)), fine_luma(luma_0)
+    luma_0, luma_1, chroma, base = luma_steps(_solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS))
+    settings, luma = settings.with_steps((luma_0, luma_1, chroma, base)), fine_luma(luma_0)
     fits = fit_to_luma(sample.originals, luma, settings, executor)
     if settings.luma_only:
         return settings, fits
 
     def colour_excess(ratio: float) -> float:
-        tried = settings.with_steps((luma_0, luma_1, ratio * luma_0))
+        tried = settings.with_steps((luma_0, luma_1, ratio * luma_0, base))
         return _worst(sample.losses(_colour_losses, luma, repeat(tried), repeat(fits)), jpeg, _COLOUR_MARGIN)
 
     ratio = _solve(colour_excess, _CHROMA_RATIOS[1], _CHROMA_RATIOS, slope=0.4)
-    return settings.with_steps((luma_0, luma_1, ratio * luma_0)), fits
+    return settings.with_steps((luma_0, luma_1, ratio * luma_0, base)), fits
 
 
 def _ssimulacra2(wanted: Image, found: Image) -> float:

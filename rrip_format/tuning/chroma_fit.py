@@ -17,19 +17,34 @@ from numpy.typing import NDArray
 
 from ..core import predict
 from ..core.predict import Taps
-from ..family.encode import EncodedFamily, StreamCoder, encode_family, encode_level
+from ..family.encode import EncodedFamily, EncodedLevel, StreamCoder, aim, encode_family, encode_level
 from ..spec.geometry import BASE_LEVEL, Geometry
 from ..spec.metadata import SHARP, Coding, ResidualCoding
 from .losses import Original
 from .sampling import Levels
 from .settings import UNFITTED, ChromaFit, Settings
 
-__all__ = ["Fits", "Luma", "encode_colour", "encode_luma", "encode_sample", "fit_chroma", "fit_to_luma", "legal_taps"]
+__all__ = [
+    "Fits",
+    "Luma",
+    "encode_base_planes",
+    "encode_colour",
+    "encode_luma",
+    "encode_sample",
+    "fit_chroma",
+    "fit_to_luma",
+    "legal_taps",
+]
 
 Floats = NDArray[np.float64]
 Planes = NDArray[np.uint8]
 Fits = tuple[ChromaFit, ChromaFit]
 """Prediction of chroma at levels 0 and 1."""
+
+Codings = tuple[ResidualCoding, ResidualCoding]
+"""Coding of levels 0 and 1."""
+
+_PLAIN = UNFITTED, UNFITTED
 
 _LEAST_NEGATIVE = 12.0
 """Largest sum of magnitudes of negative taps before rounding, which may add one; the limit is 13 (spec section 5.2)."""
@@ -137,28 +152,41 @@ class Luma:
     planes: Planes
 
 
-def _encode_base(original: Original, coder: StreamCoder) -> Planes:
+def encode_base_planes(original: Original, coder: StreamCoder) -> Planes:
+    """Return the decoded planes of level 2, (3, s, s) uint8."""
     rgb = original.levels[BASE_LEVEL]
     planes = np.empty((3, *rgb.shape[:2]), np.uint8)
     coder.encode_base(rgb, planes)
     return planes
 
 
+def _encode(
+    original: Original,
+    coarse: Planes,
+    level: int,
+    how: Codings,
+    coder: StreamCoder,
+    luma: bytes | None = None,
+) -> EncodedLevel:
+    """Encode level 1 or 0 of a family as :func:`rrip_format.family.encode.encode_family` does."""
+    wanted = aim(*original.exact[:2], how, coder.projected) if level and any(coder.projected) else None
+    return encode_level(coarse, original.levels[level], level, how[level], coder, luma, wanted)
+
+
 def encode_luma(original: Original, settings: Settings, coarser: Luma | None = None) -> Luma:
     """Encode luma of level 1, or of level 0 if `coarser` is that of level 1; chroma is predicted by default."""
     level, streams, coder = 0 if coarser else 1, coarser.streams if coarser else (), settings.streams
-    coarse = coarser.planes if coarser else _encode_base(original, coder)
-    how = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))[level]
-    made = encode_level(coarse, original.levels[level], level, how, coder)
+    coarse = coarser.planes if coarser else encode_base_planes(original, coder)
+    made = _encode(original, coarse, level, replace(settings, luma_only=True).residuals(_PLAIN), coder)
     return Luma((*streams, made.streams[0]), made.planes())
 
 
 def encode_colour(original: Original, luma: Luma, settings: Settings, fits: Fits) -> Planes:
     """Return the decoded planes of level 0, (3, s, s) uint8, of a family whose luma is encoded."""
     how, coder = settings.residuals(fits), settings.streams
-    planes = _encode_base(original, coder)
+    planes = encode_base_planes(original, coder)
     for level, stream in zip((1, 0), luma.streams, strict=True):
-        planes = encode_level(planes, original.levels[level], level, how[level], coder, stream).planes()
+        planes = _encode(original, planes, level, how, coder, stream).planes()
     return planes
 
 
@@ -180,31 +208,44 @@ def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executo
         For level 0 and level 1; the default ones if there are no families.
     """
     if not families or settings.preset is not None:
-        return UNFITTED, UNFITTED
+        return _PLAIN
     originals = [Original(levels) for levels in families]
     lumas = executor.map(lambda original: encode_luma(original, settings, encode_luma(original, settings)), originals)
     return fit_to_luma(originals, list(lumas), settings, executor)
 
 
 def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor) -> Fits:
-    """Fit the prediction of chroma (see :func:`fit_chroma`) to families whose luma is encoded at the same steps."""
-    fits, coder = [UNFITTED, UNFITTED], settings.streams
-    plain = replace(settings, luma_only=True).residuals((UNFITTED, UNFITTED))
+    """Fit the prediction of chroma (see :func:`fit_chroma`) to families whose luma is encoded at the same steps.
 
-    def encode(original: Original, coarse: Planes, luma: Luma, how: ResidualCoding, level: int) -> Planes:
-        return encode_level(coarse, original.levels[level], level, how, coder, luma.streams[1 - level]).planes()
+    Chroma of level 1 is encoded for the prediction of level 0, which is fitted to it: so it is fitted twice.
+    """
+    fits = _PLAIN
+    for _ in range(2 if any(settings.streams.projected) else 1):
+        fits = _fit_once(originals, lumas, settings, executor, fits[0])
+    return fits
 
-    coarse = list(executor.map(_encode_base, originals, repeat(coder)))
+
+def _fit_once(
+    originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor, finest: ChromaFit
+) -> Fits:
+    """Fit the prediction of both levels, where level 1 is encoded for a level 0 that is predicted by `finest`."""
+    fits, coder = [finest, UNFITTED], settings.streams
+
+    def encode(original: Original, coarse: Planes, luma: Luma, how: Codings, level: int) -> Planes:
+        return _encode(original, coarse, level, how, coder, luma.streams[1 - level]).planes()
+
+    coarse = list(executor.map(encode_base_planes, originals, repeat(coder)))
     for level in (1, 0):
-        how = plain[level]
+        plain = replace(settings, luma_only=True).residuals((finest, UNFITTED))
+        taps_of_luma = plain[level].taps
         wanted = [original.exact[level].astype(np.float64) for original in originals]
-        planes = executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level))
+        planes = executor.map(encode, originals, coarse, lumas, repeat(plain), repeat(level))
         taps = _solve_taps(np.sum(list(executor.map(_tap_equations, wanted, coarse)), axis=0))
-        products = executor.map(_detail_products, wanted, planes, coarse, repeat(how.taps), repeat(taps))
+        products = executor.map(_detail_products, wanted, planes, coarse, repeat(taps_of_luma), repeat(taps))
         cb, cr, square = np.sum(list(products), axis=0)
         cfl = np.clip(np.rint(64 * np.array([cb, cr]) / max(square, 1.0)), -127, 127).astype(int).tolist()
         fits[level] = ChromaFit(taps, (cfl[0], cfl[1]))
         if level:  # level 0 is predicted from level 1 as decoded with this fit
-            how = settings.residuals((UNFITTED, fits[1]))[1]
+            how = settings.residuals((finest, fits[1]))
             coarse = list(executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level)))
     return fits[0], fits[1]

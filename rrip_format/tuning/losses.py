@@ -136,9 +136,10 @@ class Original:
         self.levels = levels
 
     @cached_property
-    def exact(self) -> tuple[Floats, Floats]:
-        """Unrounded YCbCr of levels 0 and 1, (3, s, s) float32."""
-        return colour.rgb_to_exact_ycc(self.levels[0]), colour.rgb_to_exact_ycc(self.levels[1])
+    def exact(self) -> tuple[Floats, Floats, Floats]:
+        """Unrounded YCbCr of levels 0, 1 and 2, (3, s, s) float32."""
+        fine, middle, base = (colour.rgb_to_exact_ycc(rgb) for rgb in self.levels)
+        return fine, middle, base
 
     @cached_property
     def _rgb(self) -> Image:
@@ -154,7 +155,7 @@ class Original:
         Parameters
         ----------
         level : int
-            0 or 1.
+            0, 1 or 2.
         rgb : (3, s - 2 * EDGE, s - 2 * EDGE) uint8
             The decoded level without its border.
         ssim : bool

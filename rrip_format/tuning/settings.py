@@ -44,8 +44,8 @@ DEFAULT_QUALITY = 90
 PRESETS: dict[str, dict[str, Any]] = {"notebook": {"quality": 32, "tile": 256, "tune": "psnr", "luma_only": True}}
 """Settings that a preset determines. ``notebook`` is the original method in this format, for comparison."""
 
-TUNINGS = {"psnr": (0.3, 0.10), "ssim": (0.7, 0.07)}
-"""By tuning: growth of quantiser steps with frequency, and squared error, in squared steps, that a bit is worth."""
+TUNINGS = {"psnr": 0.0, "ssim": 0.3}
+"""By tuning: what is added to the growth of luma steps with frequency."""
 
 TARGETS = ("psnr", "ratio", "ssimulacra2")
 """Kinds of :class:`Target`."""
@@ -53,21 +53,33 @@ TARGETS = ("psnr", "ratio", "ssimulacra2")
 CHROMA_RATIO = 0.75
 """Default ratio of the chroma step of level 1 to the luma step of level 0."""
 
-_BASE_LUMA, _BASE_CHROMA = 1.1, 1.33
-"""Ratio of the steps of the base to those of the residuals, for luma and chroma."""
+_BASE_LUMA = 1.1
+"""Default ratio of the luma step of the base to that of level 1."""
 
-_BASE_RATE, _FINEST_RATE = 2.0, 0.7
-"""Factors of the worth of a bit in the base and in luma of level 0: later residuals correct errors of the base, while
-texture that is dropped at level 0 lowers SSIM."""
+_FINE_SLOPE, _CHROMA_SLOPE = 0.28, 0.8
+"""Growth of the steps of level 0 luma, and of all chroma, with frequency. Other luma has flat tables: its errors of low
+and high frequency count alike at level 0."""
 
-_BASE_CHROMA_ALONE = 0.67
-"""As ``_BASE_CHROMA``, if there are no chroma residuals."""
+_RATE = 0.10
+"""Squared error, in squared steps, that a bit is worth."""
+
+_BASE_RATE, _FINEST_RATE = 2.0, 1.1
+"""Factors of the worth of a bit in the base, whose errors later residuals correct, and in luma of level 0."""
+
+_BASE_CHROMA, _BASE_CHROMA_ALONE = 2.0, 0.67
+"""Ratio of the chroma step of the base to that of the residuals, with and without chroma residuals."""
+
+_PROJECTED = 1 / 9, 1 / 6
+"""Parts of the back projection of level 0 that are added to luma and chroma of level 1. Its gain is 4 at the lowest
+frequencies, so that 1/4 would be the whole step towards the best prediction of level 0. Luma has to keep its PSNR at
+level 1 too."""
 
 _LUMA_TAPS = (-8, 60, 16, -4), SHARP
 """Upsampling filters of Y at levels 0 and 1: close to the best for each test field, at every quality."""
 
 Pair = tuple[int, int]
-Steps = tuple[float, float, float]
+Steps = tuple[float, float, float, float]
+"""Quantiser steps: luma at level 0, luma at level 1, chroma residuals, luma of the base; in 8-bit steps."""
 
 
 def _jpeg_scale(quality: float) -> float:
@@ -91,15 +103,16 @@ def luma_step(quality: float) -> float:
 
 def usual_steps(luma: float) -> Steps:
     """Return the default steps of all residuals for a step of level 0 luma."""
-    return luma, 1.05 * luma, CHROMA_RATIO * luma
+    return luma, 1.05 * luma, CHROMA_RATIO * luma, _BASE_LUMA * 1.05 * luma
 
 
-def _quantiser(step: float, slope: float, rate: float) -> Quantiser:
-    """Return quantiser steps around `step` that grow with frequency by `slope`."""
+def _quantiser(step: float, slope: float, worth: float) -> Quantiser:
+    """Return quantiser steps around `step` that grow with frequency by `slope`; a bit is `worth` times the usual."""
     frequency = (ZIGZAG // 8 + ZIGZAG % 8) / 14
-    steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + 0.5), 1, 255)
+    # rounded upwards the more the higher the frequency, so that the mean of a flat table follows `step` too
+    steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + frequency), 1, 255)
     # at a step of 1 the purpose is exactness, so no bits are saved at the cost of errors
-    return Quantiser(steps.astype(np.uint8), rate * min(1.0, max(0.0, step - 1)))
+    return Quantiser(steps.astype(np.uint8), worth * _RATE * min(1.0, max(0.0, step - 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +147,15 @@ class Streams:
         Quantisers of the residuals of levels 0 and 1.
     effort : str
         A key of ``EFFORTS``.
+    projected : two floats
+        Parts of the back projection of level 0 in luma and chroma of level 1.
     """
 
     base: tuple[Quantiser, Quantiser]
     luma: tuple[Quantiser, Quantiser]
     chroma: tuple[Quantiser, Quantiser]
     effort: str
+    projected: tuple[float, float] = (0.0, 0.0)
 
     def encode_base(self, rgb: NDArray[np.uint8], samples: NDArray[np.uint8] | None = None) -> bytes:
         """Encode a base tile; see :meth:`rrip_format.family.encode.StreamCoder.encode_base`."""
@@ -208,9 +224,11 @@ class Settings:
         colour.
     preset : {None, "notebook"}
         ``notebook`` is the original method, for comparison. It determines `quality`, `tile`, `tune` and `luma_only`.
-    steps : three floats or None
-        Quantiser steps of luma at level 0, luma at level 1, and chroma residuals, in 8-bit steps, 1 … 255. By default a
-        conversion finds those that `quality` needs, on a sample of the slide.
+    steps : four floats or None
+        Quantiser steps of luma at level 0, luma at level 1, chroma residuals, and luma of the base, in 8-bit steps,
+        1 … 255. By default a conversion finds those that `quality` needs, on a sample of the slide.
+    level_2_loss : float
+        Decibels, 0 … 10, by which luma of level 2 may have less PSNR than that of the JPEG pyramid.
     target : str or None
         ``psnr=…`` (dB), ``ratio=…`` or ``ssimulacra2=…``: find the steps that reach this value on a sample of the
         slide, instead of those for `quality`.
@@ -228,6 +246,7 @@ class Settings:
     luma_only: bool = False
     preset: str | None = None
     steps: Steps | None = None
+    level_2_loss: float = 0.0
     target: str | None = None
 
     def __post_init__(self) -> None:
@@ -246,8 +265,10 @@ class Settings:
         for name, known in (("effort", EFFORTS), ("tune", TUNINGS), ("preset", (None, *PRESETS))):
             if getattr(self, name) not in known:
                 raise RripError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, known))}")
-        if self.steps is not None and not all(1 <= step <= 255 for step in self.steps):
-            raise RripError(f"steps are {self.steps}, expected 1 … 255")
+        if self.steps is not None and not (len(self.steps) == 4 and all(1 <= step <= 255 for step in self.steps)):
+            raise RripError(f"steps are {self.steps}, expected four of 1 … 255")
+        if not 0 <= self.level_2_loss <= 10:
+            raise RripError(f"loss of level 2 is {self.level_2_loss} dB, expected 0 … 10")
         if self.target is not None:
             Target.parse(self.target)
 
@@ -257,31 +278,31 @@ class Settings:
         if self.preset == "notebook":
             residual = _annex_k(0, self.quality)
             return Streams((_annex_k(0, 90), _annex_k(1, 90)), (residual, residual), (residual, residual), self.effort)
-        luma_0, luma_1, chroma = self.steps or usual_steps(luma_step(self.quality))
-        base_ratio = _BASE_CHROMA_ALONE if self.luma_only else _BASE_CHROMA
-        slope, rate = TUNINGS[self.tune]
-        fine = _quantiser(luma_0, slope, _FINEST_RATE * rate)
-        middle, colour = (_quantiser(step, slope, rate) for step in (luma_1, chroma))
-        base, base_colour = (
-            _quantiser(step, slope, _BASE_RATE * rate) for step in (_BASE_LUMA * luma_1, base_ratio * chroma)
-        )
-        return Streams((base, base_colour), (fine, middle), (colour, colour), self.effort)
+        luma_0, luma_1, chroma, base = self.steps or usual_steps(luma_step(self.quality))
+        base_chroma = (_BASE_CHROMA_ALONE if self.luma_only else _BASE_CHROMA) * chroma
+        slope = TUNINGS[self.tune]
+        fine = _quantiser(luma_0, _FINE_SLOPE + slope, _FINEST_RATE)
+        middle = _quantiser(luma_1, slope, 1.0)
+        colour = _quantiser(chroma, _CHROMA_SLOPE, 1.0)
+        coarse = _quantiser(base, slope, _BASE_RATE), _quantiser(base_chroma, _CHROMA_SLOPE, _BASE_RATE)
+        projected = (0.0, 0.0) if self.effort == "fast" else _PROJECTED
+        return Streams(coarse, (fine, middle), (colour, colour), self.effort, projected)
 
     def with_steps(self, steps: Steps) -> Settings:
         """Return a copy of the settings with quantiser steps, rounded to three decimals as in the metadata.
 
         Parameters
         ----------
-        steps : three floats
-            Steps of luma at level 0, luma at level 1, and chroma residuals, in 8-bit steps.
+        steps : four floats
+            As in the settings.
 
         Returns
         -------
         Settings
             The copy.
         """
-        luma_0, luma_1, chroma = (round(max(1.0, step), 3) for step in steps)
-        return replace(self, steps=(luma_0, luma_1, chroma))
+        luma_0, luma_1, chroma, base = (round(max(1.0, step), 3) for step in steps)
+        return replace(self, steps=(luma_0, luma_1, chroma, base))
 
     def residuals(self, fits: tuple[ChromaFit, ChromaFit]) -> tuple[ResidualCoding, ResidualCoding]:
         """Return the coding of levels 0 and 1 (spec section 8.2).

@@ -225,7 +225,7 @@ def test_a_changed_source_or_settings_are_noticed(suffix, slide, tmp_path, monke
     begin(source, target, 4)
     before = hash_tree(tmp_path)
     with pytest.raises(RripError, match=r"effort was fast and is best.*without --resume to start again"):
-        rrip_format.convert(source, target, Settings(tile=64, effort="best", steps=(8.0, 8.0, 6.0)), resume=True)
+        rrip_format.convert(source, target, Settings(tile=64, effort="best", steps=(8.0, 8.0, 6.0, 9.0)), resume=True)
     with pytest.raises(RripError, match="label image was False and is True"):
         rrip_format.convert(source, target, SETTINGS, resume=True, label=True)
     with monkeypatch.context() as patch:

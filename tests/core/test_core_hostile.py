@@ -684,6 +684,26 @@ def test_arguments_of_differences():
     assert CORE.rrip_difference(lib.core(), place(rgb), 0, 8, 0, 3, None, place(out)) == ARGUMENT
 
 
+def test_arguments_of_back_projection():
+    fine, coarse, out = block(4 * 4 * 64), block(4 * 64), block(4 * 64)
+    taps, wrong_taps = (c_int16 * 4)(-8, 60, 16, -4), [(c_int16 * 4)(*k) for k in ((0, 0, 0, 0), (80, -16, 0, 0))]
+    scratch = block(CORE.rrip_back_project_scratch(8, 8))
+
+    def call(**wrong: object) -> int:
+        given = {"core": lib.core(), "fine": place(fine), "coarse": place(coarse), "height": 8, "width": 8}
+        given |= {"taps": taps, "out": place(out), "scratch": place(scratch), "room": scratch.size}
+        return CORE.rrip_back_project(*(given | wrong).values())
+
+    assert call() == 0
+    assert [call(**{name: None}) for name in ("core", "fine", "coarse", "taps", "out")] == [ARGUMENT] * 5
+    assert [call(taps=each) for each in wrong_taps] == [ARGUMENT] * 2
+    for height, width in ((0, 8), (8, 0), (-8, 8), (1025, 1), (1, 1025), (2**31 - 1, 8)):
+        assert call(height=height, width=width) == ARGUMENT
+        assert CORE.rrip_back_project_scratch(height, width) == 0
+    assert call(scratch=None) == SCRATCH
+    assert call(room=scratch.size - 64) == SCRATCH
+
+
 def test_arguments_of_dissimilarity():
     first, weights, mean = block(4 * 64), np.full(5, 0.2, np.float32), c_double()
     scratch = block(CORE.rrip_dissimilarity_scratch(8))

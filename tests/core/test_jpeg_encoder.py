@@ -289,10 +289,10 @@ def test_the_same_bytes_on_every_machine():
 # The choices of the twin, by trying everything
 
 
-def ac_cost_of(values, levels, weight, cost, end) -> float:
+def ac_cost_of(values, levels, cost, end) -> float:
     total, last = 0.0, 0
     for k in np.flatnonzero(values):
-        total += float(weight[k]) * (abs(values[k]) - levels[k]) ** 2
+        total += (float(abs(values[k])) - levels[k]) ** 2
         if levels[k]:
             total += float(cost[int(levels[k]).bit_length(), k - last - 1])
             last = k
@@ -305,7 +305,6 @@ def test_ac_levels_are_the_best_of_all(seed, count, rate):
     place = np.sort(rng.choice(np.arange(1, 64), count, replace=False))
     values = np.zeros(64, np.float32)
     values[place] = rng.uniform(0.5, 4, count) * rng.choice([-1, 1], count)
-    weight = rng.uniform(0.5, 2, 64).astype(np.float32)
     cost = (rate * rng.uniform(2, 20, (11, 63))).astype(np.float32)
     end = np.float32(rate * 4)
     choices = []
@@ -314,9 +313,9 @@ def test_ac_levels_are_the_best_of_all(seed, count, rate):
         choices.append(sorted({0, high, high - 1 if high > 1 and x < high else high}))
     tried = np.zeros((np.prod([len(each) for each in choices]), 64), np.int64)
     tried[:, place] = list(itertools.product(*choices))
-    least = min(ac_cost_of(values, chosen, weight, cost, float(end)) for chosen in tried)
-    levels = reference.choose_ac(values, weight, cost, end)
-    assert ac_cost_of(values, np.abs(levels), weight, cost, float(end)) == pytest.approx(least, rel=1e-5)
+    least = min(ac_cost_of(values, chosen, cost, float(end)) for chosen in tried)
+    levels = reference.choose_ac(values, cost, end)
+    assert ac_cost_of(values, np.abs(levels), cost, float(end)) == pytest.approx(least, rel=1e-5)
     assert not levels[values == 0].any()
     assert (np.sign(levels) * np.sign(values) >= 0).all()
 
@@ -332,7 +331,7 @@ def test_dc_levels_are_the_best_chain(seed, rate):
         return codes + float(((dc - np.array(chain)) ** 2).sum())
 
     near = [[int(np.floor(x)), int(np.floor(x)) + 1] for x in dc]
-    found = reference.choose_dc(dc, np.float32(1), cost).tolist()
+    found = reference.choose_dc(dc, cost).tolist()
     assert total(found) <= min(map(total, itertools.product(*near))) + 1e-4
 
 

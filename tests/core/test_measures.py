@@ -11,7 +11,7 @@ from cores import CORES, using
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rrip_format.core import colour, difference, predict
+from rrip_format.core import colour, difference, predict, projection
 from rrip_format.tuning import losses
 
 
@@ -46,6 +46,53 @@ def test_colours_and_differences(core, drawn):
         for plane in range(3):
             found = difference.difference(rgb, plane, other[..., plane])
             np.testing.assert_array_equal(found, reference_measures.difference(rgb, plane, other[..., plane]))
+
+
+FILTERS = st.sampled_from([(-8, 60, 16, -4), (-6, 58, 14, -2), (0, 48, 16, 0), (13, 64, -13, 0)])
+
+
+@st.composite
+def planes(draw) -> tuple[np.ndarray, np.ndarray]:
+    """A plane of floats, and one of twice its height and width."""
+    height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    coarse = rng.uniform(0, 255, (height, width)).astype(np.float32)
+    return coarse, rng.uniform(0, 255, (2 * height, 2 * width)).astype(np.float32)
+
+
+@pytest.mark.parametrize("core", CORES)
+@given(planes(), FILTERS)
+def test_back_projection(core, drawn, taps):
+    coarse, fine = drawn
+    with using(core):
+        found = projection.back_project(fine, coarse, taps)
+    np.testing.assert_array_equal(found, reference_measures.back_project(fine, coarse, taps))
+
+
+def up_matrix(count: int, taps: tuple[int, ...]) -> np.ndarray:
+    """The filter of spec section 5.2 as a matrix, (2 * count, count)."""
+    matrix = np.zeros((2 * count, count))
+    for n in range(count):
+        for t, tap in enumerate(taps):
+            matrix[2 * n, min(max(n + 1 - t, 0), count - 1)] += tap / 64
+            matrix[2 * n + 1, min(max(n - 1 + t, 0), count - 1)] += tap / 64
+    return matrix
+
+
+@given(planes(), FILTERS)
+def test_back_projection_by_definition(drawn, taps):
+    coarse, fine = drawn
+    down, across = (up_matrix(side, taps) for side in coarse.shape)
+    wanted = down.T @ (fine - down @ coarse @ across.T) @ across
+    np.testing.assert_allclose(projection.back_project(fine, coarse, taps), wanted, atol=2e-3)
+    whole = np.clip(np.rint(coarse), 0, 255).astype(np.uint8)  # and U is that of the decoder, but for its rounding
+    assert np.abs(np.clip(down @ whole @ across.T, 0, 255) - predict.up2(whole, taps)).max() < 1.01
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (2, 2)])
+def test_planes_that_do_not_fit_are_refused(shape):
+    with pytest.raises(ValueError, match="the finer plane is"):
+        projection.back_project(np.zeros(shape, np.float32), np.zeros((2, 2), np.float32), (-8, 60, 16, -4))
 
 
 @pytest.mark.parametrize("core", CORES)

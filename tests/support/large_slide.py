@@ -20,5 +20,5 @@ def make_large_slide(target: Path, width: int = WIDTH, height: int = HEIGHT, *, 
     """Write a container of that size, whose tiles are those of nine families over and over."""
     small = target.with_name("small.rrip.zarr")
     if not small.exists():
-        convert(tissue(1536, 1536, seed=5), small, Settings(effort="fast", steps=(8.0, 8.0, 8.0)), workers=2)
+        convert(tissue(1536, 1536, seed=5), small, Settings(effort="fast", steps=(8.0, 8.0, 8.0, 9.0)), workers=2)
     return spread(small, target, width, height, uuid)

@@ -37,7 +37,7 @@ def encode_gray(plane: Floats, quantiser: Quantiser, *, effort: str = "default",
         return b""
     tables = tables_of(symbols, 1)
     if optional and quantiser.rate:
-        losses = block_losses(coefficients[0], levels[0], weights(quantiser))
+        losses = block_losses(coefficients[0], levels[0])
         bits = sum(len(word) for word in words(symbols, tables)) + TABLE_BITS
         if losses.max() < LARGEST_LOSS and float(losses.sum()) < float(F(quantiser.rate)) * bits:
             return b""
@@ -96,12 +96,6 @@ def round_levels(coefficients: Floats, offset: float) -> Levels:
     return levels
 
 
-def weights(quantiser: Quantiser) -> Floats:
-    """Return the squared step of each coefficient in units of the squared mean step."""
-    steps = quantiser.table.astype(np.float64)
-    return ((steps / steps.mean()) ** 2).astype(F)
-
-
 def choose_levels(coefficients: Floats, quantisers: Sequence[Quantiser], passes: int) -> tuple[Levels, list[Symbol]]:
     """Choose levels by rate and distortion, `passes` times; return them and their symbols."""
     has_rate = any(quantiser.rate for quantiser in quantisers)
@@ -112,28 +106,26 @@ def choose_levels(coefficients: Floats, quantisers: Sequence[Quantiser], passes:
             table = min(plane, 1)
             if not quantisers[table].rate:
                 continue
-            weight, rate = weights(quantisers[table]), F(quantisers[table].rate)
+            rate = F(quantisers[table].rate)
             dc_bits, ac_bits = (symbol_costs(frequencies(symbols, table, kind)) for kind in (0, 1))
             sizes, runs = np.arange(11)[:, None], np.arange(63)
             ac_cost = rate * (ac_bits[(runs & 15) << 4 | sizes] + (runs >> 4) * ac_bits[ZEROS] + sizes)
             for block, chosen in zip(values, out, strict=True):
-                chosen[1:] = choose_ac(block, weight, ac_cost.astype(F), rate * ac_bits[END])[1:]
-            out[:, 0] = choose_dc(values[:, 0], weight[0], (rate * (dc_bits[:12] + np.arange(12))).astype(F))
+                chosen[1:] = choose_ac(block, ac_cost.astype(F), rate * ac_bits[END])[1:]
+            out[:, 0] = choose_dc(values[:, 0], (rate * (dc_bits[:12] + np.arange(12))).astype(F))
         symbols = list(list_symbols(levels))
     return levels, symbols
 
 
-def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> Levels:
+def choose_ac(values: Floats, cost: Floats, end: np.float32) -> Levels:
     """Find the AC levels of a block with the least error and bits: a shortest path over the coefficients kept.
 
     Parameters
     ----------
     values : (64,) float32
         Of which the first, DC, is point 0 of every path.
-    weight : (64,) float32
-        What a squared error of one step counts.
     cost : (11, 63) float32
-        Of a level by its number of bits and the run of zeros before it, in the same units.
+        Of a level by its number of bits and the run of zeros before it, in squared steps.
     end : float32
         Cost of the end of a block.
     """
@@ -145,7 +137,7 @@ def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> 
         x = abs(values[k])
         high = min(int(x + F(0.5)), LARGEST_AC)
         low = high - 1 if high > 1 and x < F(high) else high
-        errors = [weight[k] * (x - F(level)) * (x - F(level)) for level in (high, low)]
+        errors = [(x - F(level)) * (x - F(level)) for level in (high, low)]
         costs = [cost[level.bit_length()] for level in (high, low)]
         bound = error + min(lost + each.min() for lost, each in zip(errors, costs, strict=True))
         path = (best[:t] + (error - skipped[:t]))[::-1]  # from the nearest point backwards
@@ -156,7 +148,7 @@ def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> 
         looked = int(np.argmax(hopeless)) if hopeless.any() else t
         at, which = divmod(int(totals[:looked].argmin()), 2)
         best[t], before[t], chosen[t] = totals[at, which], t - 1 - at, (high, low)[which]
-        error = error + weight[k] * x * x
+        error = error + x * x
         skipped[t] = error
         floor[t] = min(floor[t - 1], best[t] - error)
     ends = np.where(np.array(where) < 63, end, F(0))
@@ -169,7 +161,7 @@ def choose_ac(values: Floats, weight: Floats, cost: Floats, end: np.float32) -> 
     return levels
 
 
-def choose_dc(values: Floats, weight: np.float32, cost: Floats) -> Levels:
+def choose_dc(values: Floats, cost: Floats) -> Levels:
     """Find the cheapest sequence of DC levels of a plane, whose differences are coded (section F.1.1.5.1)."""
     totals, tried, back = [F(0)] * 3, [[0, 0, 0]], []
     for value in values:
@@ -182,7 +174,7 @@ def choose_dc(values: Floats, weight: np.float32, cost: Floats) -> Levels:
         ]
         back.append([row.index(min(row)) for row in sums])
         errors = [value - F(level) for level in choices]
-        totals = [min(row) + weight * error * error for row, error in zip(sums, errors, strict=True)]
+        totals = [min(row) + error * error for row, error in zip(sums, errors, strict=True)]
         tried.append(choices)
     at, chain = totals.index(min(totals)), []
     for choices, came_from in zip(tried[:0:-1], back[::-1], strict=True):
@@ -191,10 +183,10 @@ def choose_dc(values: Floats, weight: np.float32, cost: Floats) -> Levels:
     return np.array(chain[::-1], np.int64)
 
 
-def block_losses(coefficients: Floats, levels: Levels, weight: Floats) -> Floats:
+def block_losses(coefficients: Floats, levels: Levels) -> Floats:
     """Return by how much the squared error of each block of a plane grows if all its levels become zero."""
     errors = coefficients - levels.astype(F)
-    gains = weight * (coefficients * coefficients - errors * errors)
+    gains = coefficients * coefficients - errors * errors
     gains[:, 1:][~are_kept(coefficients[:, 1:])] = 0
     return np.cumsum(gains, axis=1, dtype=F)[:, -1]
 

@@ -34,6 +34,46 @@ def centred(rgb: Samples) -> Floats:
     return np.stack([difference(rgb, plane, np.uint8(128)) for plane in range(3)])
 
 
+def _filtered(lines: Floats, k: Floats) -> tuple[Floats, Floats]:
+    """Filter along the first axis without rounding: even and odd lines of the finer level (spec section 5.2)."""
+    count = lines.shape[0]
+    at = [lines[np.clip(np.arange(count) + shift, 0, count - 1)] for shift in range(-2, 3)]
+    return (
+        k[0] * at[3] + k[1] * at[2] + k[2] * at[1] + k[3] * at[0],
+        k[0] * at[1] + k[1] * at[2] + k[2] * at[3] + k[3] * at[4],
+    )
+
+
+def _transposed(even: Floats, odd: Floats, k: Floats) -> Floats:
+    """Apply the transposed filter along the first axis; what belongs beyond an edge goes to the outermost line."""
+    count = even.shape[0]
+    e, o = (np.pad(each, ((4, 4), *[(0, 0)] * (each.ndim - 1))) for each in (even, odd))
+    e, o = ([each[2 + shift : 2 + shift + count + 4] for shift in range(-2, 3)] for each in (e, o))
+    return (k[0] * e[1] + k[1] * e[2] + k[2] * e[3] + k[3] * e[4]) + (
+        k[0] * o[3] + k[1] * o[2] + k[2] * o[1] + k[3] * o[0]
+    )
+
+
+def back_project(fine: Floats, coarse: Floats, taps: tuple[int, ...]) -> Floats:
+    """Return U^T (fine - U coarse), where U is the upsampling of spec section 5.2 without rounding."""
+    k = np.array(taps, F) / F(64)
+    height = coarse.shape[0]
+    across = [each.T for each in _filtered(coarse.T, k)]  # even and odd columns
+    errors = []
+    for half in range(2):
+        even, odd = (fine[half::2, side::2] - _filtered(across[side], k)[half] for side in range(2))
+        lines = _transposed(even.T, odd.T, k)
+        inner = lines[2:-2].copy()
+        inner[0] += lines[1] + lines[0]
+        inner[-1] += lines[-2] + lines[-1]
+        errors.append(inner.T)
+    lines = _transposed(*errors, k)
+    out = lines[2:-2].copy()
+    for beyond, edge in ((0, 0), (1, 0), (height + 2, -1), (height + 3, -1)):
+        out[edge] += lines[beyond]
+    return out
+
+
 def dissimilarity(first: Floats, second: Floats, window: Floats, c1: np.float32, c2: np.float32) -> float:
     """Return the mean of 1 - SSIM over all positions whose window lies inside (Wang et al. 2004).
 

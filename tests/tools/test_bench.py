@@ -37,7 +37,7 @@ def given_steps(monkeypatch):
     convert = rrip_format.convert
 
     def at_once(source, target, settings=None, **options):
-        settings = dataclasses.replace(settings or rrip_format.Settings(), steps=(9, 9, 7), target=None)
+        settings = dataclasses.replace(settings or rrip_format.Settings(), steps=(9, 9, 7, 10), target=None)
         return convert(source, target, settings, **options)
 
     monkeypatch.setattr(rrip_format, "convert", at_once)

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import rrip_format
 from rrip_format import Settings
-from rrip_format.core import colour
+from rrip_format.core import colour, predict
 from rrip_format.core.difference import centred, difference
 from rrip_format.errors import ExtraMissingError, RripError
 from rrip_format.evaluate.demo import luma_psnr
 from rrip_format.family.decode import decode_planes
-from rrip_format.family.encode import encode_family
+from rrip_format.family.encode import aim, encode_family
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding
 from rrip_format.tuning import calibration
@@ -59,7 +59,10 @@ def jpeg_table(stream: bytes, index: int) -> list[int]:
 
 
 def test_bad_settings():
-    for bad in ({"effort": "most"}, {"tune": "mse"}, {"preset": "book"}, {"steps": (0.5, 4, 4)}, {"target": "psnr"}):
+    for bad in (
+        *({"effort": "most"}, {"tune": "mse"}, {"preset": "book"}, {"target": "psnr"}),
+        *({"steps": (0.5, 4, 4, 4)}, {"steps": (4, 4, 4)}),
+    ):
         with pytest.raises(RripError, match=next(iter(bad))):
             Settings(**bad)
 
@@ -85,11 +88,11 @@ def test_tables_are_those_of_baseline_jpeg(quality, tune):
 
 
 def test_steps_are_used_and_kept():
-    settings = Settings().with_steps((5.00001, 7.5, 0.2))
-    assert settings.steps == (5.0, 7.5, 1.0)
+    settings = Settings().with_steps((5.00001, 7.5, 0.2, 8))
+    assert settings.steps == (5.0, 7.5, 1.0, 8.0)
     assert abs(settings.streams.luma[0].table.mean() - 5) < 0.5
     assert abs(settings.streams.luma[1].table.mean() - 7.5) < 0.5
-    assert settings.to_json()["steps"] == (5.0, 7.5, 1.0)
+    assert settings.to_json()["steps"] == (5.0, 7.5, 1.0, 8.0)
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
@@ -160,7 +163,7 @@ def test_the_fit_finds_what_is_there(executor):
     cb, cr = -0.25 * luma + 20, 0.5 * luma - 50
     rgb = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], -1)
     levels = halve_twice(rgb.clip(0, 255).round().astype(np.uint8))
-    for fit in fit_chroma([levels], Settings(steps=(1, 1, 1), tile=64), executor):
+    for fit in fit_chroma([levels], Settings(steps=(1, 1, 1, 1), tile=64), executor):
         assert np.abs(np.array(fit.cfl) - (-16, 32)).max() <= 3
 
 
@@ -174,9 +177,9 @@ def test_a_flat_slide_is_predicted_as_usual(executor):
 def test_quantised_chroma_wants_smoother_taps(executor):
     """And fitted ones leave a smaller error than the usual ones."""
     sample, errors = families(2), []
-    fine, coarse = (fit_chroma(sample, Settings(steps=(s, s, s), tile=64), executor) for s in (2, 20))
+    fine, coarse = (fit_chroma(sample, Settings(steps=(s, s, s, s), tile=64), executor) for s in (2, 20))
     assert coarse[0].taps[1] < fine[0].taps[1]
-    settings = Settings(steps=(20, 20, 20), tile=64)
+    settings = Settings(steps=(20, 20, 20, 22), tile=64)
     for fits in (UNFITTED_LEVELS, coarse):
         encoded = encode_sample(sample, settings, fits, executor)
         wanted = (colour.rgb_to_exact_ycc(levels[0]) for levels in sample)
@@ -202,9 +205,10 @@ def test_legal_taps_stay():
 def losses_of_ours(sample, settings, fits, executor):
     found = []
     for levels, family in zip(sample, encode_sample(sample, settings, fits, executor), strict=True):
-        fine, middle = (colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes()[:2])
+        fine, middle, base = (colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE]) for planes in family.planes())
         original = Original(levels)
         losses = original.luma_losses(0, fine, ssim=True) | original.luma_losses(1, middle)
+        losses |= original.luma_losses(2, base)
         found.append(losses | original.colour_losses(fine))
     return {name: np.mean([losses[name] for losses in found]) for name in found[0]}
 
@@ -212,6 +216,39 @@ def losses_of_ours(sample, settings, fits, executor):
 def losses_of_jpeg(sample, settings, executor):
     losses = calibration._Sample.of(sample, settings, executor).losses_of_jpeg(settings.quality)
     return {name: values.mean() for name, values in losses.items()}
+
+
+def test_level_2_may_lose_what_is_allowed(executor):
+    sample = families(4)
+    exact, coarse = (keep_promise(sample, Settings(tile=64, level_2_loss=loss), executor)[0] for loss in (0.0, 1.0))
+    jpeg = losses_of_jpeg(sample, exact, executor)["y2"]
+    found = [losses_of_ours(sample, each, UNFITTED_LEVELS, executor)["y2"] for each in (exact, coarse)]
+    assert found[0] < jpeg
+    assert found[0] < found[1] < jpeg * 10**0.1
+    assert coarse.steps[3] > exact.steps[3]
+
+
+def test_level_1_is_moved_towards_the_prediction_of_level_0():
+    """By back projection, level 0 is predicted better from what level 1 aims at, in luma and in chroma."""
+    levels = families(1)[0]
+    how = Settings(tile=64).residuals((ChromaFit(cfl=(20, -30)), ChromaFit()))
+    fine, half = (colour.rgb_to_exact_ycc(rgb) for rgb in levels[:2])
+
+    def errors(planes):
+        whole = np.clip(np.rint(planes), 0, 255).astype(np.uint8)
+        luma = predict.up2(whole[0], how[0].taps)
+        predicted = predict.reconstruct(
+            whole,
+            (np.clip(np.rint(fine[0] - luma) + 128, 0, 255).astype(np.uint8), None, None),
+            *(how[0].taps, how[0].cfl, how[0].chroma_taps),
+        )
+        return [np.square(fine[0] - luma).mean(), *(np.square(fine[k] - predicted[k]).mean() for k in (1, 2))]
+
+    aimed = aim(fine, half, how, Settings(tile=64).streams.projected)
+    assert all(better < before for better, before in zip(errors(aimed), errors(half), strict=True))
+    np.testing.assert_array_equal(aim(fine, half, how, (0.0, 0.0)), half)
+    luma_only = aim(fine, half, Settings(tile=64, luma_only=True).residuals(UNFITTED_LEVELS), (0.1, 0.1))
+    np.testing.assert_array_equal(luma_only[1:], half[1:])
 
 
 @pytest.mark.parametrize("quality", [60, 90])
@@ -248,7 +285,7 @@ def test_the_grid_of_a_picture_that_was_jpeg_is_not_met(offset, executor):
 
 
 def test_what_is_given_is_not_measured(executor):
-    for settings in (Settings(steps=(4, 4, 3), tile=64), Settings(preset="notebook")):
+    for settings in (Settings(steps=(4, 4, 3, 4.5), tile=64), Settings(preset="notebook")):
         assert keep_promise(families(1), settings, executor)[0] is settings
     assert keep_promise([], Settings(), executor) == (Settings(), UNFITTED_LEVELS)
 

@@ -49,7 +49,7 @@ Fits = tuple[ChromaFit, ChromaFit]
 Split = tuple[list[Levels], "Field", "Field"]
 """Families that are measured, and the pictures on which a container and JPEG are tested."""
 
-METRICS = ("PSNR-Y L0", "PSNR-Y L1", "PSNR-RGB L0", "SSIM L0", "dE00 mean", "dE00 p95")
+METRICS = ("PSNR-Y L0", "PSNR-Y L1", "PSNR-Y L2", "PSNR-RGB L0", "SSIM L0", "dE00 mean", "dE00 p95")
 """All so that more is better: colour differences are negative."""
 
 QUALITIES = (60, 75, 90)
@@ -102,11 +102,11 @@ def psnr(wanted: NDArray[Any], found: NDArray[Any]) -> float:
 
 
 def score(field: Field, found: Sequence[Image], *, ssimulacra2: bool = False) -> Scores:
-    """Compute all metrics of the decoded levels 0 and 1."""
+    """Compute all metrics of the decoded levels 0, 1 and 2."""
     from skimage.color import deltaE_ciede2000
     from skimage.metrics import structural_similarity
 
-    wanted = luma(field.rgb), luma(field.levels[1])
+    wanted = [luma(rgb) for rgb in field.levels]
     differences = deltaE_ciede2000(field.lab, sampled_lab(found[0]))
     ssim = structural_similarity(
         wanted[0], luma(found[0]), data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
@@ -114,6 +114,7 @@ def score(field: Field, found: Sequence[Image], *, ssimulacra2: bool = False) ->
     values = (
         psnr(wanted[0], luma(found[0])),
         psnr(wanted[1], luma(found[1])),
+        psnr(wanted[2], luma(found[2])),
         psnr(field.rgb, found[0]),
         float(ssim),
         -float(differences.mean()),
@@ -169,11 +170,11 @@ def container(field: Field, settings: Settings, fits: Fits | None = None, **how:
             fits = fit_chroma(families, settings, executor)
     coding = Coding(UUID(int=1), geometry, settings.residuals(fits))
     coder = settings.streams
-    size, found = 0, [np.empty_like(rgb) for rgb in field.levels[:2]]
+    size, found = 0, [np.empty_like(rgb) for rgb in field.levels]
     for (row, col), levels in zip(geometry.tiles(0), families, strict=True):
         encoded = encode_family(coding, row, col, levels, coder)
         size += sum(map(len, encoded.tiles))
-        for level in (0, 1):
+        for level in range(3):
             side = geometry.tile_side(level)
             part = slice(row * side, (row + 1) * side), slice(col * side, (col + 1) * side)
             found[level][part] = colour.ycc_to_rgb(encoded.planes()[level].copy()).transpose(1, 2, 0)

@@ -36,7 +36,7 @@ from rrip_format.spec.metadata import Coding
 from rrip_format.tuning import settings as encoder
 from rrip_format.tuning.settings import UNFITTED, Settings
 
-STEPS = (5.9, 6.2, 4.4)
+STEPS = (5.9, 6.2, 4.4, 9.0)
 """About what quality 90 takes."""
 
 LEAST_CONTRAST = 20

@@ -52,7 +52,7 @@ from rrip_format.tuning.chroma_fit import fit_chroma
 from rrip_format.tuning.sampling import halve_twice
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
-SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
+SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0, 9.0))
 ACTIONS = ("fail", "full", "kill", "tear")
 """The call fails; it and all later writes do; the process dies before it; the process dies halfway through a write."""
 
@@ -237,7 +237,7 @@ class Case:
         if not opens(self.target):
             raise RuntimeError(f"{self.target}: the uninterrupted run made nothing that opens")
         if self.overwrite:
-            settings = Settings(tile=64, effort="fast", steps=(20.0, 20.0, 20.0))
+            settings = Settings(tile=64, effort="fast", steps=(20.0, 20.0, 20.0, 22.0))
 
             def job(_: Tap) -> None:
                 convert(self.source, self.spare, settings, workers=1)

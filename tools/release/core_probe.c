@@ -12,7 +12,7 @@
 #define FUNCTIONS(X)                                                                                                   \
     X(abi) X(core_list) X(core_named) X(crc32c) X(decode_scratch) X(decode_stream) X(predict_scratch) X(up2)           \
     X(reconstruct) X(convert_planes) X(rgb_to_ycc) X(rgb_to_exact_ycc) X(difference) X(box2) X(encode_scratch)         \
-    X(encode) X(luma) X(dissimilarity_scratch) X(dissimilarity) X(is_sound_jpeg)
+    X(encode) X(luma) X(dissimilarity_scratch) X(dissimilarity) X(is_sound_jpeg) X(back_project)
 
 #define MEMBER(name) __typeof__(rrip_##name) *name;
 static struct {
@@ -149,6 +149,8 @@ static int run(const rrip_core *core, uint32_t *sum)
     SUM(before, sizeof before);
     TRY(f.dissimilarity(core, before, after, SIDE, SIDE, weights, 7, 6.5025f, 58.5225f, &mean, scratch, SCRATCH));
     SUM(&mean, sizeof mean);
+    TRY(f.back_project(core, before, exact, SIDE / 2, SIDE / 2, how.taps, after, scratch, SCRATCH));
+    SUM(after, sizeof after / 4);
     return 0;
 }
 

@@ -32,17 +32,6 @@ static int fits(const rrip_window *window, int32_t height, int32_t width, const 
     return target->start + last + rows * row + columns * step < target->size;
 }
 
-/* Whether taps sum to 64 and their magnitudes to at most 90 (spec section 5.2), so that sums fit 16 bits. */
-static int are_taps(const int16_t taps[4])
-{
-    int32_t sum = 0, magnitudes = 0;
-    for (int k = 0; k < 4; k++) {
-        sum += taps[k];
-        magnitudes += taps[k] < 0 ? -taps[k] : taps[k];
-    }
-    return sum == 64 && magnitudes <= 90;
-}
-
 static int is_residual(const rrip_residual *how)
 {
     for (int k = 0; k < 2; k++)

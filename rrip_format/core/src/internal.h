@@ -182,6 +182,17 @@ int rrip_interval_problem(const scan *scan);
 
 enum { WIDEST = 1024, LINE = WIDEST + 64 }; /* largest width of a coarse plane; distance of two lines of scratch */
 
+/* Whether taps sum to 64 and their magnitudes to at most 90 (spec section 5.2), so that sums fit 16 bits. */
+static inline int are_taps(const int16_t taps[4])
+{
+    int32_t sum = 0, magnitudes = 0;
+    for (int k = 0; k < 4; k++) {
+        sum += taps[k];
+        magnitudes += taps[k] < 0 ? -taps[k] : taps[k];
+    }
+    return sum == 64 && magnitudes <= 90;
+}
+
 /* Parameters of the prediction of a residual level, for the kernel predict_pair. */
 typedef struct {
     const uint8_t *coarse; /* (3, height, width) */
@@ -199,6 +210,15 @@ typedef struct {
 } line;
 
 /* ---- Kernels, exported by each variant -------------------------------------------------------------------------- */
+
+/* Floats beyond each end of a row, and rows beyond each end of a plane, in the scratch of the kernel back_project; and
+ * the size of that scratch in floats. */
+enum { ASIDE = 4 };
+
+static inline size_t project_floats(int32_t height, int32_t width)
+{
+    return (2 * (size_t)height + 2 * ((size_t)height + 2 * ASIDE)) * (size_t)width + 3 * ((size_t)width + 2 * ASIDE);
+}
 
 struct blocks; /* jpeg_encode.c */
 
@@ -222,12 +242,14 @@ struct rrip_core {
     void (*exact_ycc)(const uint8_t *rgb, size_t count, float *out);
     void (*difference)(const uint8_t *rgb, size_t count, int32_t plane, const uint8_t *predicted, float *out);
     void (*luma)(const uint8_t *rgb, size_t count, float *out);
+    void (*back_project)(const float *fine, const float *coarse, int32_t height, int32_t width, const float taps[4],
+                         float *scratch, float *out);
     double (*dissimilarity)(const float *first, const float *second, int32_t height, int32_t width,
                             const float *weights, int32_t reach, float c1, float c2, float *scratch);
     void (*transform)(const float *samples, int32_t height, int32_t width, const float scale[64], struct blocks *out,
                       int32_t plane);
-    void (*choose_ac)(const struct blocks *blocks, int32_t plane, const float weight[64], const float cost[11][64],
-                      const float cheapest[11], float end);
+    void (*choose_ac)(const struct blocks *blocks, int32_t plane, const float cost[11][64], const float cheapest[11],
+                      float end);
     void (*decode_levels)(const struct blocks *blocks, int32_t plane, int32_t height, int32_t width,
                           const int16_t steps[64], uint8_t *out);
 };

@@ -94,7 +94,7 @@ static void round_levels(struct blocks *blocks, float offset)
 }
 
 /* Find the cheapest sequence of DC levels of one plane, whose differences are coded (T.81 F.1.1.5.1). */
-static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[12])
+static void choose_dc(encoder *e, int32_t plane, const float cost[12])
 {
     const int32_t count = e->blocks.count;
     const float *dc = e->blocks.dc + (ptrdiff_t)plane * count;
@@ -118,7 +118,7 @@ static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[
                     e->back[DC_CHOICES * (ptrdiff_t)n + a] = (uint8_t)b;
                 }
             }
-            totals[a] = least + weight * error * error;
+            totals[a] = least + error * error;
         }
         memcpy(so_far, totals, sizeof so_far);
         before = tried;
@@ -133,25 +133,12 @@ static void choose_dc(encoder *e, int32_t plane, float weight, const float cost[
     }
 }
 
-/* Weight of the squared error of each coefficient: its squared step in units of the squared mean step. */
-static void weights_of(const rrip_quantiser *quantiser, float weight[64])
-{
-    double sum = 0;
-    for (int k = 0; k < 64; k++)
-        sum += quantiser->steps[k];
-    for (int k = 0; k < 64; k++) {
-        double part = quantiser->steps[k] / (sum / 64);
-        weight[k] = (float)(part * part);
-    }
-}
-
 /* Choose the levels of planes by the lengths of codes that occur as often as `counts` says. */
 static void choose(const rrip_core *core, encoder *e, int32_t first_plane, int32_t stop,
                    const rrip_quantiser *quantiser, uint32_t counts[2][256])
 {
-    float dc_bits[256], ac_bits[256], weight[64], dc_cost[12], ac_cost[11][64], cheapest[11];
+    float dc_bits[256], ac_bits[256], dc_cost[12], ac_cost[11][64], cheapest[11];
     const float rate = quantiser->rate;
-    weights_of(quantiser, weight);
     rrip_symbol_costs(counts[0], dc_bits);
     rrip_symbol_costs(counts[1], ac_bits);
     for (int size = 0; size < 12; size++)
@@ -166,23 +153,23 @@ static void choose(const rrip_core *core, encoder *e, int32_t first_plane, int32
         ac_cost[size][63] = 0;
     }
     for (int32_t c = first_plane; c < stop; c++) {
-        core->choose_ac(&e->blocks, c, weight, (const float(*)[64])ac_cost, cheapest, rate * ac_bits[0]);
-        choose_dc(e, c, weight[0], dc_cost);
+        core->choose_ac(&e->blocks, c, (const float(*)[64])ac_cost, cheapest, rate * ac_bits[0]);
+        choose_dc(e, c, dc_cost);
     }
 }
 
 /* Compute by how much the squared error of each block of the first plane grows if all its levels become zero; stop
  * with 0 at a block that loses LARGEST_LOSS or more, which tissue soon has. */
-static int find_losses(encoder *e, const float weight[64])
+static int find_losses(encoder *e)
 {
     const struct blocks *blocks = &e->blocks;
     for (int32_t n = 0; n < blocks->count; n++) {
         float dc = blocks->dc[n], error = dc - (float)blocks->dc_level[n];
-        float total = weight[0] * (dc * dc - error * error);
+        float total = dc * dc - error * error;
         for (int32_t k = blocks->first[n]; k < blocks->first[n + 1]; k++) {
             const float value = blocks->value[k];
             error = value - (float)blocks->ac_level[k];
-            total += weight[blocks->place[k]] * (value * value - error * error);
+            total += value * value - error * error;
         }
         e->losses[n] = total;
         if (total >= LARGEST_LOSS)
@@ -220,9 +207,7 @@ static float pairwise_sum(const float *a, int32_t count)
 /* Whether the bits of a stream are worth more than the error of omitting it. */
 static int is_dear(encoder *e, const rrip_quantiser *quantiser)
 {
-    float weight[64];
-    weights_of(quantiser, weight);
-    return find_losses(e, weight) && (double)pairwise_sum(e->losses, e->blocks.count) <
+    return find_losses(e) && (double)pairwise_sum(e->losses, e->blocks.count) <
                                          (double)quantiser->rate * (double)(e->tables.bits + TABLE_BITS);
 }
 

@@ -108,9 +108,9 @@ static void transform(const float *samples, int32_t height, int32_t width, const
  * zero.
  *
  * `cost` is that of a level of s bits after a run of zeros, `cheapest` its minimum over the runs, `end` that of the
- * end-of-block code, all in units of the squared error. Point 0 of a path is the DC coefficient. */
-static void choose_ac(const struct blocks *blocks, int32_t plane, const float weight[64], const float cost[11][64],
-                      const float cheapest[11], float end)
+ * end-of-block code, all in squared steps as the error. Point 0 of a path is the DC coefficient. */
+static void choose_ac(const struct blocks *blocks, int32_t plane, const float cost[11][64], const float cheapest[11],
+                      float end)
 {
     const int32_t *first = blocks->first + (ptrdiff_t)plane * (blocks->count + 1);
     float best[64];    /* cost of the cheapest path that ends at a point */
@@ -132,8 +132,8 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
             const int32_t high = x < LARGEST_AC ? (int32_t)(x + 0.5f) : LARGEST_AC;
             const int32_t low = high > 1 && x < (float)high ? high - 1 : high;
             const int32_t size_high = bits_of((uint32_t)high), size_low = bits_of((uint32_t)low);
-            const float error_high = weight[k] * (x - (float)high) * (x - (float)high);
-            const float error_low = weight[k] * (x - (float)low) * (x - (float)low);
+            const float error_high = (x - (float)high) * (x - (float)high);
+            const float error_low = (x - (float)low) * (x - (float)low);
             const float with_high = error_high + cheapest[size_high], with_low = error_low + cheapest[size_low];
             const float bound = error + (with_high < with_low ? with_high : with_low);
             float least = 1e30f;
@@ -161,7 +161,7 @@ static void choose_ac(const struct blocks *blocks, int32_t plane, const float we
             where[t] = k;
             before[t] = prior;
             chosen[t] = (int16_t)level;
-            error = error + weight[k] * x * x;
+            error = error + x * x;
             skipped[t] = error;
             const float gained = least - error;
             floor[t] = floor[t - 1] < gained ? floor[t - 1] : gained;

@@ -7,6 +7,7 @@
 #ifndef RRIP_DECODER_ONLY
 #include "kernel_blocks.h"
 #include "kernel_measure.h"
+#include "kernel_project.h"
 #endif
 
 const rrip_core VARIANT = {
@@ -23,6 +24,7 @@ const rrip_core VARIANT = {
     .exact_ycc = exact_ycc,
     .difference = difference,
     .luma = luma,
+    .back_project = back_project,
     .dissimilarity = dissimilarity,
     .transform = transform,
     .choose_ac = choose_ac,

@@ -1,4 +1,4 @@
-/* measure.c: colour conversion, differences and SSIM for the encoder: each function checks its arguments and calls a
+/* measure.c: colour conversion, differences, back projection and SSIM for the encoder: each function checks its arguments and calls a
  * kernel. */
 #include "internal.h"
 
@@ -49,6 +49,29 @@ int rrip_luma(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t
     if (!is_picture(core, rgb, height, width, out))
         return RRIP_E_ARGUMENT;
     core->luma(rgb, area(height, width), out);
+    return 0;
+}
+
+size_t rrip_back_project_scratch(int32_t height, int32_t width)
+{
+    return height < 1 || width < 1 || height > WIDEST || width > WIDEST
+               ? 0
+               : taken(project_floats(height, width) * sizeof(float));
+}
+
+int rrip_back_project(const rrip_core *core, const float *fine, const float *coarse, int32_t height, int32_t width,
+                      const int16_t taps[4], float *out, void *scratch, size_t scratch_size)
+{
+    if (!is_picture(core, fine, height, width, out) || !coarse || !taps || height > WIDEST || width > WIDEST ||
+        !are_taps(taps))
+        return RRIP_E_ARGUMENT;
+    arena memory = arena_of(scratch, scratch_size);
+    float *rows = take(&memory, project_floats(height, width) * sizeof(float)), k[4];
+    if (!rows)
+        return RRIP_E_SCRATCH;
+    for (int t = 0; t < 4; t++)
+        k[t] = (float)taps[t] / 64;
+    core->back_project(fine, coarse, height, width, k, rows, out);
     return 0;
 }
 

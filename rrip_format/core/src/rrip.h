@@ -214,10 +214,21 @@ RRIP_API int rrip_difference(const rrip_core *core, const uint8_t *rgb, int32_t 
 /* Average 2 x 2 pixels of (height, width, 3) RGB (spec section 4.3) to (ceil(height / 2), ceil(width / 2), 3). */
 RRIP_API int rrip_box2(const rrip_core *core, const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
 
+/* Size of the scratch for rrip_back_project(). */
+RRIP_API size_t rrip_back_project_scratch(int32_t height, int32_t width);
+
+/* Project what upsampling leaves of a finer plane back to the coarser one: out = U^T (fine - U coarse), where U is the
+ * filter of spec section 5.2 without rounding, and U^T its transpose. A part of it, added to `coarse`, gives a plane
+ * from which the finer one is predicted better (iterative back projection, Irani and Peleg 1991).
+ *
+ * `coarse` and `out` have height * width floats, `fine` 4 * height * width; both sides are 1 ... 1024. */
+RRIP_API int rrip_back_project(const rrip_core *core, const float *fine, const float *coarse, int32_t height,
+                               int32_t width, const int16_t taps[4], float *out, void *scratch, size_t scratch_size);
+
 /* Quantiser steps and the weight of the bit rate. */
 typedef struct {
     uint8_t steps[64]; /* quantiser steps in zigzag order, 1 ... 255 (T.81 B.2.4.1) */
-    float rate;        /* squared error, in squared mean steps, that saving a bit is worth; 0 rounds to the nearest */
+    float rate;        /* squared error, in squared steps, that saving a bit is worth; 0 rounds to the nearest */
 } rrip_quantiser;
 
 /* Size of the scratch for rrip_encode(). */

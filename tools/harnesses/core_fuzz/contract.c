@@ -176,6 +176,26 @@ static void try_prediction(uint8_t which)
     free(from);
 }
 
+static void try_projection(void)
+{
+    int sound = 1, enough = 1;
+    const rrip_core *core = any_core(&sound);
+    const int32_t height = any_number(), width = any_number();
+    const int16_t taps[2][4] = {{-8, 60, 16, -4}, {80, -16, 0, 0}}, which = next_byte(&in) & 1;
+    sound &= height >= 1 && width >= 1 && height <= 1024 && width <= 1024 && !which;
+    const uint64_t area = sound ? (uint64_t)height * (uint64_t)width : 1;
+    if (area > MOST / 64)
+        return;
+    float *fine = memory(16 * area, &sound), *coarse = memory(4 * area, &sound), *out = memory(4 * area, &sound);
+    size_t room = rrip_back_project_scratch(height, width);
+    uint8_t *scratch = any_scratch(&room, &enough);
+    expect(rrip_back_project(core, fine, coarse, height, width, taps[which], out, scratch, room), sound, enough);
+    free(fine);
+    free(coarse);
+    free(out);
+    free(scratch);
+}
+
 static void try_encoder(void)
 {
     int sound = 1, enough = 1;
@@ -301,7 +321,7 @@ static void try_decoder(uint8_t which)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     in = (input){data, size};
-    const uint8_t which = next_byte(&in) % 12;
+    const uint8_t which = next_byte(&in) % 13;
     if (which < 5)
         try_pictures(which);
     else if (which < 8)
@@ -310,7 +330,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_encoder();
     else if (which == 9)
         try_dissimilarity();
-    else
+    else if (which < 12)
         try_decoder(which - 10);
+    else
+        try_projection();
     return 0;
 }

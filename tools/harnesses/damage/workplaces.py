@@ -31,7 +31,7 @@ from .structure import change_json
 __all__ = ["SUFFIXES", "Desk", "Workplaces", "mutate_workplace", "workplaces"]
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")
-SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0))
+SETTINGS = Settings(tile=64, effort="fast", steps=(8.0, 8.0, 6.0, 9.0))
 SOURCE, TARGET = "source.tif", "slide"
 
 Files = Mapping[str, bytes]
