@@ -124,6 +124,11 @@ _SETTINGS = {
         "--effort", type=click.Choice(["fast", "default", "best"]), help="More effort: smaller, but slower. [default]"
     ),
     "tune": click.option("--tune", type=click.Choice(["psnr", "ssim"]), help="Measure of quality to optimise. [psnr]"),
+    "profile": click.option(
+        "--profile",
+        type=click.Choice(["view", "archive"]),
+        help="What the container is for: archive is smaller, and slower to write and to read in parts. [view]",
+    ),
     "preset": click.option("--preset", type=click.Choice(["notebook"]), help="The original method, for comparison."),
     "tile": click.option(
         "--base-tile",

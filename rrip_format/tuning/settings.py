@@ -25,6 +25,7 @@ __all__ = [
     "CHROMA_RATIO",
     "DEFAULT_QUALITY",
     "PRESETS",
+    "PROFILES",
     "TARGETS",
     "TUNINGS",
     "UNFITTED",
@@ -43,6 +44,12 @@ DEFAULT_QUALITY = 90
 
 PRESETS: dict[str, dict[str, Any]] = {"notebook": {"quality": 32, "tile": 256, "tune": "psnr", "luma_only": True}}
 """Settings that a preset determines. ``notebook`` is the original method in this format, for comparison."""
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "view": {"tile": 128, "effort": "default"},
+    "archive": {"tile": 256, "effort": "best"},
+}
+"""Settings that a profile determines: ``view`` for slides that are read often, ``archive`` for the fewest bytes."""
 
 TUNINGS = {"psnr": 0.0, "ssim": 0.3}
 """By tuning: what is added to the growth of luma steps with frequency."""
@@ -224,6 +231,8 @@ class Settings:
         colour.
     preset : {None, "notebook"}
         ``notebook`` is the original method, for comparison. It determines `quality`, `tile`, `tune` and `luma_only`.
+    profile : {None, "view", "archive"}
+        What the container is for: ``view`` are the defaults, ``archive`` sets `tile` to 256 and `effort` to ``best``.
     steps : four floats or None
         Quantiser steps of luma at level 0, luma at level 1, chroma residuals, and luma of the base, in 8-bit steps,
         1 … 255. By default a conversion finds those that `quality` needs, on a sample of the slide.
@@ -245,24 +254,31 @@ class Settings:
     tune: str = "psnr"
     luma_only: bool = False
     preset: str | None = None
+    profile: str | None = None
     steps: Steps | None = None
     level_2_loss: float = 0.0
     target: str | None = None
 
     def __post_init__(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
-        for name, value in PRESETS.get(self.preset or "", {}).items():
-            if getattr(self, name) not in (value, defaults[name]):
-                raise RripError(
-                    f"{name} is {getattr(self, name)!r}, but the preset {self.preset!r} sets it to {value!r}: leave "
-                    "one of them out"
-                )
-            object.__setattr__(self, name, value)
+        for kind, sets, chosen in (("preset", PRESETS, self.preset), ("profile", PROFILES, self.profile)):
+            for name, value in sets.get(chosen or "", {}).items():
+                if getattr(self, name) not in (value, defaults[name]):
+                    raise RripError(
+                        f"{name} is {getattr(self, name)!r}, but the {kind} {chosen!r} sets it to {value!r}: leave one "
+                        "of them out"
+                    )
+                object.__setattr__(self, name, value)
         if not isinstance(self.quality, int) or not 1 <= self.quality <= 100:
             raise RripError(f"quality is {self.quality!r}, expected a whole number of 1 … 100")
         if self.tile not in TILE_SIZES:
             raise RripError(f"base tile is {self.tile} px, expected a multiple of 16 in 64 … 512")
-        for name, known in (("effort", EFFORTS), ("tune", TUNINGS), ("preset", (None, *PRESETS))):
+        for name, known in (
+            ("effort", EFFORTS),
+            ("tune", TUNINGS),
+            ("preset", (None, *PRESETS)),
+            ("profile", (None, *PROFILES)),
+        ):
             if getattr(self, name) not in known:
                 raise RripError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(map(str, known))}")
         if self.steps is not None and not (len(self.steps) == 4 and all(1 <= step <= 255 for step in self.steps)):

@@ -146,6 +146,19 @@ def test_a_preset_is_not_contradicted(name, value):
         Settings(preset="notebook", **{name: value})
 
 
+def test_profiles():
+    archive = Settings(profile="archive", quality=80)
+    assert (archive.tile, archive.effort, archive.quality) == (256, "best", 80)
+    assert Settings(**archive.to_json()) == archive
+    view = Settings(profile="view").streams
+    assert [each.rate for each in view.luma] == [each.rate for each in Settings().streams.luma]
+    for wrong in ({"profile": "view", "tile": 256}, {"profile": "archive", "effort": "fast"}):
+        with pytest.raises(RripError, match=f"but the profile '{wrong['profile']}' sets it to"):
+            Settings(**wrong)
+    with pytest.raises(RripError, match="profile is 'both', expected one of None, view, archive"):
+        Settings(profile="both")
+
+
 def test_the_notebook_preset_converts(tmp_path):
     done = rrip_format.convert(tissue(300, 300), tmp_path / "a.rrip.zarr", Settings(preset="notebook"))
     with rrip_format.open(done.path) as slide:
