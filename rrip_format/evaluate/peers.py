@@ -184,6 +184,25 @@ def _decode(data: bytes, codec: str, **options: int) -> Image:
     return pixels
 
 
+_BITS = (42, 45, 48)
+"""Offsets of the bit depths, less one, of three components in a JPEG 2000 codestream."""
+
+
+def _decode_htj2k(data: bytes, skipres: int = 0) -> Image:
+    """Decode with OpenJPH, clamped to 8 bits.
+
+    imagecodecs does not clamp what OpenJPH decodes: what is beyond white becomes black. The stream is decoded as if it
+    had 9 bits, which doubles all samples, and these are clamped and halved.
+    """
+    doubled = bytearray(data)
+    for at in _BITS:
+        doubled[at] += 1
+    samples: NDArray[np.int16] = _codecs().htj2k_decode(bytes(doubled), skipres=skipres).view(np.int16)
+    samples += 1
+    samples >>= 1
+    return np.clip(samples, 0, 255, out=samples).astype(np.uint8)
+
+
 def _half_j2k(data: bytes) -> Image:
     """Decode level 1 of a JPEG 2000 stream, without its finest wavelet level."""
     picture: Any = load_module("PIL.Image", "evaluate", "evaluating").open(io.BytesIO(data))
@@ -203,7 +222,6 @@ def peers() -> list[Method]:
     jpeg = partial(_decode, codec="jpeg8")
     jxl = partial(_decode, codec="jpegxl", numthreads=1)
     j2k = partial(_decode, codec="jpeg2k", numthreads=1)
-    htj2k = partial(_decode, codec="htj2k")
     turbo, flat = partial(_jpeg, subsampling="420"), partial(_flat_jpeg, subsampling="420")
     fast = partial(_jxl, effort=5)
     return [
@@ -223,7 +241,7 @@ def peers() -> list[Method]:
         ),
         Pyramid("j2k", "JPEG 2000", _J2K, _j2k, j2k),
         OneStream("j2k-one", "JPEG 2000, one stream", _J2K, _j2k, j2k, _half_j2k),
-        OneStream("htj2k-one", "HTJ2K, one stream", _HTJ2K, _htj2k, htj2k, partial(htj2k, skipres=1)),
+        OneStream("htj2k-one", "HTJ2K, one stream", _HTJ2K, _htj2k, _decode_htj2k, partial(_decode_htj2k, skipres=1)),
         OneStream("jpeg-420-l0", "JPEG 4:2:0, L0 only", _JPEG, turbo, jpeg, lambda data: box2(jpeg(data))),
         OneStream("jxl-l0", "JPEG XL, L0 only", _JXL, fast, jxl, lambda data: box2(jxl(data))),
     ]

@@ -3,8 +3,7 @@
 ::
 
     pip install 'rrip-format[evaluate]' ajpegli
-    python tools/benchmarks/bench_anchors.py --json > anchors.json
-    python tools/benchmarks/plot_anchors.py anchors.json docs/size-and-time.png
+    python tools/benchmarks/bench_anchors.py --picture docs/size-and-time.png
 
 RRIP is encoded at its default quality, and each other codec at the setting with the same PSNR-Y of level 0: bytes are
 interpolated between two settings beside it, times are those of the nearest setting. Of a field all families count. Of a
@@ -29,6 +28,7 @@ from bench_fields import FIELDS, field
 from benchlib import Json, common_options, emit, interleave, machine, ratio, say
 from equal_psnr import Match, matches
 from own_tiles import Draw, OwnTiles, draw_families, own_tiles, transcode
+from plot_anchors import draw as plot
 
 from rrip_format import RripError, Settings
 from rrip_format.core.predict import box2
@@ -54,10 +54,10 @@ CODECS = (
 """Keys of :func:`rrip_format.evaluate.peers.peers`."""
 
 SLIDES = {
-    "CMU-1": "CMU-1-Small-Region.svs",
-    "duodenum": "duodenum-BS9-40x.svs",
-    "Ki67": "ki67-hamamatsu.ome.tif",
-    "TCGA": "TCGA-CR-7395-01A-01-TS1.svs",
+    "CMU-1-Small-Region": "CMU-1-Small-Region.svs",
+    "duodenum-BS9-40x": "duodenum-BS9-40x.svs",
+    "ki67-hamamatsu": "ki67-hamamatsu.ome.tif",
+    "TCGA-CR-7395": "TCGA-CR-7395-01A-01-TS1.svs",
 }
 """Files by name; all but the last are JPEG, which is JPEG 2000."""
 
@@ -254,8 +254,9 @@ def _labels(methods: Sequence[Method]) -> dict[str, str]:
 @click.command()
 @common_options
 @click.option("--codecs", default=",".join(CODECS), show_default=True, help="Keys of codecs; JPEG 4:2:0 is always one.")
-@click.option("--images", help=f"Some of {', '.join((*FIELDS, *SLIDES))}; a name of both means both. [all]")
+@click.option("--images", help=f"Some of {', '.join((*FIELDS, *SLIDES))}; by default all.")
 @click.option("--families", type=click.IntRange(min=1), default=FAMILIES, show_default=True, help="Drawn from a slide.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Also plot to this file.")
 @click.option("--offset", type=click.IntRange(min=0), default=4, show_default=True, help="Of the grid on slides, px.")
 def main(
     *,
@@ -263,6 +264,7 @@ def main(
     images: str | None,
     families: int,
     offset: int,
+    picture: Path | None,
     testdata: Path,
     rounds: int | None,
     quick: bool,
@@ -291,6 +293,8 @@ def main(
         raise click.ClickException(str(error)) from error
     if not report["fields"] and not report["slides"]:
         raise click.ClickException(f"{testdata} has none of the images {', '.join(wanted)}; set --testdata")
+    if picture is not None:
+        plot(report, picture)
     emit(report, tables(report), as_json=as_json)
 
 

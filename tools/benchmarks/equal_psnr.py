@@ -19,6 +19,9 @@ from rrip_format.evaluate.sample import Family
 
 __all__ = ["Match", "match", "matches"]
 
+_NEAR, _TRIES = 0.1, 4
+"""dB that count as equal, and how often a setting is tried between two others."""
+
 Point = tuple[float, float, list[Stored]]
 """PSNR-Y and PSNR-RGB of level 0, dB, and the families as stored."""
 
@@ -56,7 +59,7 @@ def encode(method: Method, families: Sequence[Family], setting: float) -> Point:
 
 
 def match(method: Method, families: Sequence[Family], wanted: float, draw: Draw) -> Match:
-    """Find the setting with the PSNR-Y wanted: between two neighbours of the method's settings, then once between."""
+    """Find the setting with the PSNR-Y wanted: between two neighbours of the method's settings, then between these."""
     points: dict[float, Point] = {}
 
     def error(setting: float) -> float:
@@ -69,10 +72,17 @@ def match(method: Method, families: Sequence[Family], wanted: float, draw: Draw)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if error(grid[middle]) > 0 else (middle, high)
-    below, above = error(grid[low]), error(grid[high])
-    if below < 0 < above:
-        between = grid[low] * (grid[high] / grid[low]) ** (below / (below - above))
-        error(round(between) if all(float(setting).is_integer() for setting in grid) else between)
+    ends = [grid[low], grid[high]]
+    whole = all(float(setting).is_integer() for setting in grid) and not method.key.startswith("j2k")
+    for _ in range(_TRIES):
+        below, above = map(error, ends)
+        if not below < 0 < above or min(-below, above) < _NEAR:
+            break
+        between = ends[0] * (ends[1] / ends[0]) ** (below / (below - above))
+        between = round(between) if whole else between
+        if between in ends:
+            break
+        ends[error(between) > 0] = between
     setting = min(points, key=lambda setting: abs(error(setting)))
     return Match(
         setting,

@@ -1,9 +1,8 @@
 """Plot the results of bench_anchors.py: size against decoding time, means over fields and over slides that were JPEG.
 
-::
+``bench_anchors.py --picture PICTURE`` does so itself; this draws again what ``bench_anchors.py --json`` printed::
 
-    python tools/benchmarks/bench_anchors.py --json > anchors.json
-    python tools/benchmarks/plot_anchors.py anchors.json docs/size-and-time.png
+    python tools/benchmarks/plot_anchors.py anchors.json picture.png
 
 A filled mark is a codec with levels 0 to 2, a hollow one is its level 0 alone, from which level 1 is made by averaging.
 """
