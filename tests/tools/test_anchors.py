@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import anchor_tables
 import bench_anchors
+import bench_page
 import equal_psnr
 import numpy as np
 import own_tiles
@@ -17,6 +20,7 @@ from click.testing import CliRunner
 from conftest import tissue
 
 from rrip_format import RripError
+from rrip_format.evaluate import method_keys
 from rrip_format.evaluate.peers import ANCHOR, peers
 from rrip_format.evaluate.sample import Sample
 from rrip_format.sources import open_source
@@ -228,3 +232,18 @@ def test_what_cannot_be_measured_is_an_error(testdata, tmp_path, options, said):
     result = CliRunner().invoke(bench_anchors.main, ["--testdata", str(folder), "--quick", *options])
     assert result.exit_code == 1
     assert said in result.output
+
+
+def test_every_command_of_the_record_exists():
+    page = Path(bench_anchors.__file__).parents[2] / "docs" / "records" / "anchors.md"
+    found = bench_page.commands(page.read_text(encoding="utf-8"))
+    assert len(found) == 3
+    for command in found:
+        _, tool, *options = command.split()
+        module = importlib.import_module(Path(tool).stem)
+        known = {flag for parameter in module.main.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        assert {option for option in options if option.startswith("--")} <= known
+        given = dict(pairwise(options))
+        names = {"--images": {*bench_anchors.FIELDS, *bench_anchors.SLIDES}, "--codecs": set(method_keys())}
+        for option, allowed in names.items():
+            assert set(given.get(option, "").split(",")) - {""} <= allowed
