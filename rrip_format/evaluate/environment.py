@@ -13,7 +13,7 @@ from ..extras import needs
 __all__ = ["environment"]
 
 _PACKAGES = ("rrip-format", "imagecodecs", "pyvips-binary", "pyvips", "pillow", "scikit-image", "numpy")
-_EXTRA = ("bjontegaard", "ssimulacra2", "matplotlib", "openslide-python", "openslide-bin")
+_EXTRA = ("ajpegli", "bjontegaard", "ssimulacra2", "matplotlib", "openslide-python", "openslide-bin")
 _LIBRARIES = ("jpeg8", "jpegxl", "webp", "avif", "jpeg2k", "htj2k")
 
 

@@ -1,11 +1,13 @@
 """The codecs that RRIP is compared with; each stores the same three levels of a family.
 
 All encode and decode in one thread, with imagecodecs (libjpeg-turbo, libjxl, libwebp, libavif, OpenJPEG, OpenJPH);
-OpenJPEG in Pillow decodes a coarser level from one JPEG 2000 stream.
+OpenJPEG in Pillow decodes a coarser level from one JPEG 2000 stream. jpegli encodes by the package ajpegli, if that is
+installed, and libjpeg-turbo decodes its streams as it does every JPEG.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,8 +142,18 @@ def _flat_jpeg(rgb: Image, setting: float, *, subsampling: str) -> bytes:
     return data
 
 
-def _jxl(rgb: Image, setting: float) -> bytes:
-    data: bytes = _codecs().jpegxl_encode(rgb, distance=setting, effort=5, numthreads=1)
+def _jpegli(rgb: Image, setting: float, *, subsampling: str) -> bytes:
+    """Encode with jpegli: its tables and adaptive quantisation, optimised Huffman, baseline."""
+    try:
+        encode = importlib.import_module("ajpegli").encode
+    except ImportError as error:
+        raise RripError("jpegli needs ajpegli, which is in no extra: pip install ajpegli") from error
+    data: bytes = encode(rgb, quality=int(setting), subsampling=subsampling, progressive=0)
+    return data
+
+
+def _jxl(rgb: Image, setting: float, *, effort: int) -> bytes:
+    data: bytes = _codecs().jpegxl_encode(rgb, distance=setting, effort=effort, numthreads=1)
     return data
 
 
@@ -172,6 +184,25 @@ def _decode(data: bytes, codec: str, **options: int) -> Image:
     return pixels
 
 
+_BITS = (42, 45, 48)
+"""Offsets of the bit depths, less one, of three components in a JPEG 2000 codestream."""
+
+
+def _decode_htj2k(data: bytes, skipres: int = 0) -> Image:
+    """Decode with OpenJPH, clamped to 8 bits.
+
+    imagecodecs does not clamp what OpenJPH decodes: what is beyond white becomes black. The stream is decoded as if it
+    had 9 bits, which doubles all samples, and these are clamped and halved.
+    """
+    doubled = bytearray(data)
+    for at in _BITS:
+        doubled[at] += 1
+    samples: NDArray[np.int16] = _codecs().htj2k_decode(bytes(doubled), skipres=skipres).view(np.int16)
+    samples += 1
+    samples >>= 1
+    return np.clip(samples, 0, 255, out=samples).astype(np.uint8)
+
+
 def _half_j2k(data: bytes) -> Image:
     """Decode level 1 of a JPEG 2000 stream, without its finest wavelet level."""
     picture: Any = load_module("PIL.Image", "evaluate", "evaluating").open(io.BytesIO(data))
@@ -191,8 +222,8 @@ def peers() -> list[Method]:
     jpeg = partial(_decode, codec="jpeg8")
     jxl = partial(_decode, codec="jpegxl", numthreads=1)
     j2k = partial(_decode, codec="jpeg2k", numthreads=1)
-    htj2k = partial(_decode, codec="htj2k")
     turbo, flat = partial(_jpeg, subsampling="420"), partial(_flat_jpeg, subsampling="420")
+    fast = partial(_jxl, effort=5)
     return [
         Pyramid(ANCHOR, "JPEG 4:2:0", _JPEG, turbo, jpeg),
         Pyramid("jpeg-444", "JPEG 4:4:4", _JPEG, partial(_jpeg, subsampling="444"), jpeg),
@@ -200,14 +231,17 @@ def peers() -> list[Method]:
         Pyramid(
             "jpeg-444-flat", "JPEG 4:4:4, flat tables + trellis", _FLAT, partial(_flat_jpeg, subsampling="444"), jpeg
         ),
-        Pyramid("jxl", "JPEG XL, effort 5", _JXL, _jxl, jxl),
+        Pyramid("jpegli-420", "jpegli 4:2:0", _JPEG, partial(_jpegli, subsampling="420"), jpeg),
+        Pyramid("jpegli-444", "jpegli 4:4:4", _JPEG, partial(_jpegli, subsampling="444"), jpeg),
+        Pyramid("jxl", "JPEG XL, effort 5", _JXL, fast, jxl),
+        Pyramid("jxl-7", "JPEG XL, effort 7", _JXL, partial(_jxl, effort=7), jxl),
         Pyramid("webp", "WebP", (20, 45, 65, 78, 88, 94, 98), _webp, partial(_decode, codec="webp")),
         Pyramid(
             "avif", "AVIF 4:4:4", (30, 48, 60, 70, 80, 88, 94), _avif, partial(_decode, codec="avif", numthreads=1)
         ),
         Pyramid("j2k", "JPEG 2000", _J2K, _j2k, j2k),
         OneStream("j2k-one", "JPEG 2000, one stream", _J2K, _j2k, j2k, _half_j2k),
-        OneStream("htj2k-one", "HTJ2K, one stream", _HTJ2K, _htj2k, htj2k, partial(htj2k, skipres=1)),
+        OneStream("htj2k-one", "HTJ2K, one stream", _HTJ2K, _htj2k, _decode_htj2k, partial(_decode_htj2k, skipres=1)),
         OneStream("jpeg-420-l0", "JPEG 4:2:0, L0 only", _JPEG, turbo, jpeg, lambda data: box2(jpeg(data))),
-        OneStream("jxl-l0", "JPEG XL, L0 only", _JXL, _jxl, jxl, lambda data: box2(jxl(data))),
+        OneStream("jxl-l0", "JPEG XL, L0 only", _JXL, fast, jxl, lambda data: box2(jxl(data))),
     ]

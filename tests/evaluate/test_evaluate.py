@@ -179,6 +179,18 @@ def test_every_codec_codes_more_or_less_well(picture):
         assert poor[1] > 20, method.key  # the right picture
 
 
+def test_htj2k_is_clamped():
+    """White with noise beside it overshoots, and must not become black; OpenJPEG decodes the same stream."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    rgb = np.random.default_rng(0).choice(np.array([0, WHITE], np.uint8), (256, 256, 3))
+    method = next(method for method in peers() if method.key == "htj2k-one")
+    data = method.encoder(rgb, 0.033)
+    found = method.decoder(data).astype(int)
+    assert found.shape == rgb.shape
+    assert np.abs(found - imagecodecs.jpeg2k_decode(data)).max() <= 1
+    assert method.reduced(data).shape == (128, 128, 3)
+
+
 def test_codecs_that_fail_are_left_out_with_the_reason(picture):
     def broken(*_):
         raise OSError("no such library")
