@@ -178,7 +178,7 @@ def _is_note(note: Json) -> bool:
     return (
         isinstance(note["circumstances"], dict)
         and isinstance(settings, dict)
-        and (settings.get("steps", 0) is None or are(settings.get("steps"), 3, int | float))
+        and (settings.get("steps", 0) is None or are(settings.get("steps"), 4, int | float))
         and are(chroma, 2, list)
         and all(len(fit) == 2 and are(fit[0], 4, int) and are(fit[1], 2, int) for fit in chroma)
         and isinstance(note["reached"], int | float | None)
