@@ -22,6 +22,8 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("scratch before its first boundary", "left < skipped + GAP_BEHIND || ", ""),
         ("scratch that is too little", " || left - skipped - GAP_BEHIND < size", ""),
         ("boundary of a part of scratch", "(size_t)(-(uintptr_t)memory->at & (ALIGNMENT - 1)), left", "0, left"),
+        ("sum of taps", "return sum == 64 && magnitudes <= 90;", "return magnitudes <= 90;"),
+        ("magnitudes of taps", "return sum == 64 && magnitudes <= 90;", "return sum == 64;"),
     ),
     "decode.c": (
         ("first row of a window", "!(0 <= w.top && w.top", "!(w.top"),
@@ -150,8 +152,6 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         ("doubling: widest", "width > WIDEST ||\n        height > INT32_MAX / 4)", "height > INT32_MAX / 4)"),
         ("doubling: highest", "width > WIDEST ||\n        height > INT32_MAX / 4)", "width > WIDEST)"),
-        ("sum of taps", "return sum == 64 && magnitudes <= 90;", "return magnitudes <= 90;"),
-        ("magnitudes of taps", "return sum == 64 && magnitudes <= 90;", "return sum == 64;"),
         ("least coefficient", "how->cfl[k] < -127 || how->cfl[k] > 127", "how->cfl[k] > 127"),
         ("largest coefficient", "how->cfl[k] < -127 || how->cfl[k] > 127", "how->cfl[k] < -127"),
         (
@@ -448,7 +448,18 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("dissimilarity: least reach", "reach < 1 || ", ""),
         ("dissimilarity: height of its reach", "reach > height ||", ""),
         ("dissimilarity: width of its reach", " ||\n        reach > width)", ")"),
-        ("dissimilarity: scratch", "    if (!rows)\n        return RRIP_E_SCRATCH;\n", ""),
+        ("dissimilarity: scratch", "    if (!rows)\n        return RRIP_E_SCRATCH;\n    *mean", "    *mean"),
+        ("back projection: pictures", "!is_picture(core, fine, height, width, out) || ", ""),
+        ("back projection: coarse picture", "!coarse || !taps ||", "!taps ||"),
+        ("back projection: taps", "!coarse || !taps ||", "!coarse ||"),
+        (
+            "back projection: height",
+            "height > WIDEST || width > WIDEST ||\n        !are",
+            "width > WIDEST ||\n        !are",
+        ),
+        ("back projection: width", "|| width > WIDEST ||\n        !are_taps", "||\n        !are_taps"),
+        ("back projection: sum of taps", " ||\n        !are_taps(taps))", ")"),
+        ("back projection: scratch", "    if (!rows)\n        return RRIP_E_SCRATCH;\n    for", "    for"),
         ("dissimilarity: width of a scratch", "width < 1 || width >= 1 << 20 ? 0 : taken", "taken"),
     ),
 }
