@@ -19,7 +19,7 @@ from .. import __version__
 from ..containers.base import load_json
 from ..errors import RripError, SourceError
 from ..privacy.identifiers import without_identifiers
-from ..sources import Source
+from ..sources import SlideInfo, Source
 from ..sources.compressions import find_compressions
 from ..sources.storedtiles import count_missing_tiles
 from ..spec.geometry import Geometry
@@ -30,7 +30,7 @@ from ..tuning.chroma_fit import Fits
 from ..tuning.sampling import even_families, pad_levels, tissue_families
 from ..tuning.settings import ChromaFit, Settings, Target
 
-__all__ = ["Plan", "Wanted", "is_made_of", "make_metadata", "make_plan", "note_plan", "recall_plan"]
+__all__ = ["Plan", "Wanted", "fit_profile", "is_made_of", "make_metadata", "make_plan", "note_plan", "recall_plan"]
 
 Json = Any
 
@@ -71,6 +71,27 @@ class Plan:
     settings: Settings
     reached: float | None = None
     digest: bytes = b""
+
+
+_LARGEST_PADDING = 1.02
+"""Padded pixels of level 0 with the tiles of the profile ``archive``, as a multiple of those with the usual ones, above
+which larger tiles save nothing."""
+
+
+def fit_profile(settings: Settings, info: SlideInfo) -> Settings:
+    """Return settings for a slide of that size: ``archive`` keeps usual tiles where larger ones would mostly pad."""
+    if settings.profile != "archive":
+        return settings
+
+    def padded(tile: int) -> int:
+        geometry = Geometry(info.width, info.height, tile)
+        rows, cols = geometry.families
+        return rows * cols * geometry.tile_side(0) ** 2
+
+    usual = Settings().tile
+    if padded(settings.tile) <= _LARGEST_PADDING * padded(usual):
+        return settings
+    return replace(settings, profile=None, tile=usual)
 
 
 def make_plan(source: Source, settings: Settings, executor: Executor) -> Plan:
@@ -239,7 +260,7 @@ def is_made_of(metadata: Metadata, source: Source, settings: Settings, wanted: W
         (geometry.width, geometry.height) == (source.info.width, source.info.height)
         and metadata.slide == _slide(source, wanted)
         and isinstance(found, dict)
-        and {**found, "steps": None} == json.loads(json.dumps(settings.to_json()))
+        and {**found, "steps": None} == json.loads(json.dumps(fit_profile(settings, source.info).to_json()))
         and (wanted.label or "label" not in metadata.attachments)
     )
 

@@ -27,7 +27,7 @@ from .arguments import chosen_settings, reading
 from .lossy import own_quality
 from .pictures import encode_pictures
 from .pipeline import Pipeline, is_resumable
-from .plan import Plan, Wanted, make_metadata, make_plan, note_plan, recall_plan
+from .plan import Plan, Wanted, fit_profile, make_metadata, make_plan, note_plan, recall_plan
 
 __all__ = ["Conversion", "convert"]
 
@@ -187,6 +187,7 @@ def convert(
     with nullcontext(source) if isinstance(source, Source) else open_source(source, **how) as opened:
         if quality == "source":
             settings = replace(settings, quality=own_quality(opened))
+        settings = fit_profile(settings, opened.info)
         if resume and not is_resumable(opened):
             raise RripError("an array may have changed, so its conversion cannot be resumed: convert it again")
         opinion = check_source(opened) if second_opinion else NOT_ASKED

@@ -6,6 +6,7 @@ import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID
 
 import imagecodecs
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 import rrip_format
 from rrip_format import Settings
+from rrip_format.conversion.plan import fit_profile
 from rrip_format.core import colour, predict
 from rrip_format.core.difference import centred, difference
 from rrip_format.errors import ExtraMissingError, RripError
@@ -157,6 +159,21 @@ def test_profiles():
             Settings(**wrong)
     with pytest.raises(RripError, match="profile is 'both', expected one of None, view, archive"):
         Settings(profile="both")
+
+
+@pytest.mark.parametrize(("side", "tile"), [(300, 128), (2202, 128), (1024, 256), (100_000, 256)])
+def test_large_tiles_of_an_archive_do_not_pad_small_slides(side, tile):
+    info = SimpleNamespace(width=side, height=side)
+    fitted = fit_profile(Settings(profile="archive", quality=80), info)
+    assert (fitted.tile, fitted.effort, fitted.quality) == (tile, "best", 80)
+    assert fit_profile(fitted, info) == fitted == Settings(**fitted.to_json())
+
+
+def test_an_archive_is_converted(tmp_path):
+    done = rrip_format.convert(tissue(300, 300), tmp_path / "a.rrip.tif", Settings(profile="archive"))
+    with rrip_format.open(done.path) as slide:
+        assert slide.metadata.coding.geometry.tile == 128
+        assert slide.metadata.writer["settings"]["effort"] == "best"
 
 
 def test_the_notebook_preset_converts(tmp_path):

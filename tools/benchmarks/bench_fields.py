@@ -129,7 +129,6 @@ def format_table(rows: dict[str, dict[str, float | None]], labels: dict[str, str
 @click.option("--effort", default="default", show_default=True, help="Of our encoder.")
 @click.option("--luma-only", is_flag=True, help="Of our encoder.")
 @click.option("--level-2-loss", type=float, default=0.0, show_default=True, help="Of our encoder, dB.")
-@click.option("--profile", help="Of our encoder.")
 @click.option("--ssimulacra2/--no-ssimulacra2", default=True, help="SSIMULACRA2 takes most of the time.")
 @click.option("--time/--no-time", "timed", default=True, help="Time decoding.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every curve, and nothing else.")
@@ -141,13 +140,12 @@ def main(
     effort: str,
     luma_only: bool,
     level_2_loss: float,
-    profile: str | None,
     ssimulacra2: bool,
     timed: bool,
     as_json: bool,
 ) -> None:
     """Print mean BD-rates over five tissue fields relative to a JPEG 4:2:0 pyramid; negative is smaller."""
-    settings = Settings(tune=tune, effort=effort, luma_only=luma_only, level_2_loss=level_2_loss, profile=profile)
+    settings = Settings(tune=tune, effort=effort, luma_only=luma_only, level_2_loss=level_2_loss)
     keys = codecs.split(",") if codecs else None
     try:
         fields = dict(measure_fields(testdata, settings, keys, ssimulacra2=ssimulacra2, timed=timed, quiet=as_json))
