@@ -182,6 +182,8 @@ def test_every_codec_codes_more_or_less_well(picture):
 def test_htj2k_is_clamped():
     """White with noise beside it overshoots, and must not become black; OpenJPEG decodes the same stream."""
     imagecodecs = pytest.importorskip("imagecodecs")
+    if not hasattr(imagecodecs, "htj2k_encode"):
+        pytest.skip("this version of imagecodecs has no HTJ2K")
     rgb = np.random.default_rng(0).choice(np.array([0, WHITE], np.uint8), (256, 256, 3))
     method = next(method for method in peers() if method.key == "htj2k-one")
     data = method.encoder(rgb, 0.033)
