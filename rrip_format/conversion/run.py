@@ -54,7 +54,7 @@ class Conversion:
         Bytes of the container, metadata included, as in ``rrip info``.
     source_bytes : int or None
         Size of the source.
-    steps : three floats or None
+    steps : four floats or None
         Quantiser steps that were found for the slide, as in :class:`rrip_format.tuning.settings.Settings`.
     reached : float or None
         Value that was reached for the target of the settings, on a sample.
