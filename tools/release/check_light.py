@@ -54,6 +54,9 @@ EXTRAS = {
 ZARRS_OWN = {"fsspec"}
 """What Zarr imports by itself where it is installed."""
 
+NEED_EXTRAS = {"upath"}
+"""What Zarr also imports where it is installed, and what fails without a package of an extra."""
+
 MOST_BYTES = 200_000_000
 
 
@@ -71,7 +74,7 @@ class Hiding:
 
     def find_spec(self, name: str, *rest: Any) -> Any:
         """Find a module, but none of an extra."""
-        return None if name.partition(".")[0] in EXTRAS else self._finder.find_spec(name, *rest)
+        return None if name.partition(".")[0] in EXTRAS | NEED_EXTRAS else self._finder.find_spec(name, *rest)
 
     def find_distributions(self, *rest: Any) -> Iterator[importlib.metadata.Distribution]:
         """Find installed distributions, but not the one with the entry points of imagecodecs."""
