@@ -400,3 +400,14 @@ def test_every_command_of_the_page_exists():
         known = {flag for parameter in module.main.params for flag in parameter.opts}
         assert {option for option in options if option.startswith("--")} <= known
         assert f"<!-- begin: {command} -->" in page
+
+
+def test_profiles(fields):
+    found = run("bench_profiles", fields, "--slides", "field-breast-HE.png")["slides"]["field-breast-HE.png"]
+    assert min(row["bytes"] for row in found.values()) > 1000
+    assert [row["tile"] for row in found.values()] == [128, 128]  # larger tiles would mostly pad this picture
+    for row in found.values():
+        assert {"tile", "convert", "256²", "512²", "1024²", "whole"} < row.keys()
+    for what in ("convert", "512²", "whole"):
+        assert found["view"][what]["median"] == 1.0
+        assert found["archive"][what]["median"] > 0
