@@ -8,6 +8,7 @@
     2/zarr.json  3/zarr.json  levels 2 and coarser: codec "rrip", no chunks of their own
     base/zarr.json            an ordinary OME-Zarr image of level 2 and coarser
     base/0/c/0/3/5            the base tile; 2 reads it from here
+    OPEN_WITH_RRIP/zarr.json  an empty group, which software that takes the first group of the root finds
     icc_profile/…             the ICC profile, one array of bytes, where the slide has one
     associated/macro/…        an associated image (macro, thumbnail, label), one JPEG chunk, where it has one
 
@@ -27,6 +28,7 @@ from .geometry import BASE_LEVEL
 from .metadata import Metadata
 
 __all__ = [
+    "FIRST_GROUP",
     "ICC_ARRAY",
     "ICC_KEY",
     "KEY_ENCODING",
@@ -50,6 +52,9 @@ ICC_ARRAY = "icc_profile"
 
 ICC_KEY = f"{ICC_ARRAY}/c/0"
 """Key of the ICC profile."""
+
+FIRST_GROUP = "OPEN_WITH_RRIP"
+"""Name of the empty group that stands before all others in the order of names (spec section 9.2)."""
 
 KEY_ENCODING = "rrip"
 """Name of the chunk key encoding of the root arrays (spec section 9.2)."""
@@ -151,6 +156,7 @@ def documents(metadata: Metadata) -> Iterator[tuple[str, bytes]]:
         if level >= BASE_LEVEL:
             document = _array(shape, [3, side, side], _BASE_CODECS, fill, ["c", "y", "x"])
             yield f"{array_name(level)}/zarr.json", dump(document)
+    yield f"{FIRST_GROUP}/zarr.json", dump(_group({}))
     base = range(BASE_LEVEL, geometry.levels)
     yield "base/zarr.json", dump(_group({"ome": multiscales(metadata, base, BASE_LEVEL)}))
     ome = multiscales(metadata, range(geometry.levels), 0)

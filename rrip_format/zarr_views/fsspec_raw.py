@@ -30,7 +30,7 @@ from ..errors import FormatError, NotFoundError, RripError, read_only
 from ..extras import needs
 from ..family.decode import decode_tile
 from ..spec.geometry import needed_levels
-from ..spec.zarr_layout import ICC_KEY, dump
+from ..spec.zarr_layout import FIRST_GROUP, ICC_KEY, dump
 from ..storage.access import make_access
 from .hierarchy import Hierarchy
 
@@ -42,6 +42,9 @@ __all__ = ["RawHierarchy", "RripFileSystem"]
 T = TypeVar("T")
 
 _NUMBER = r"(0|[1-9]\d{0,9})"
+_OTHERS = ("base/", f"{FIRST_GROUP}/")
+"""Groups for software that does not decode, which raw pixels do without."""
+
 _CHUNK_KEY = re.compile(rf"{_NUMBER}/c/0/{_NUMBER}/{_NUMBER}")
 
 
@@ -101,7 +104,7 @@ class _Documents(Mapping[str, bytes]):
         self._coded = Hierarchy(container).documents
 
     def __getitem__(self, key: str) -> bytes:
-        if key.startswith("base/"):
+        if key.startswith(_OTHERS):
             raise KeyError(key)
         data = self._coded[key]
         if key.endswith("zarr.json"):
@@ -109,7 +112,7 @@ class _Documents(Mapping[str, bytes]):
         return data[:-4] if key == ICC_KEY else decode_picture(data[:-4], f"{self._name}: {key}").tobytes()
 
     def __iter__(self) -> Iterator[str]:
-        return (key for key in self._coded if not key.startswith("base/"))
+        return (key for key in self._coded if not key.startswith(_OTHERS))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -110,6 +110,27 @@ def test_napari_opens_it(kinds, kind):
     assert said.split() == ["True", "True", str(MPP[1]), str(MPP[0]), "micrometer", "micrometer", "4"]
 
 
+BUILT_IN = """
+import shutil, sys, npe2
+from napari.components import ViewerModel
+npe2.PluginManager.instance().discover()
+shutil.copytree(sys.argv[1], sys.argv[2])
+for _ in range(2):
+    try:
+        print(ViewerModel().open(sys.argv[2]))
+    except ValueError as error:
+        print(str(error).replace(sys.argv[2], "PATH"))
+    shutil.rmtree(f"{sys.argv[2]}/associated", ignore_errors=True)
+"""
+
+
+@installed("napari")
+def test_its_own_reader_refuses_a_folder(kinds, tmp_path):
+    """As ``viewer.open(path)`` opens it, which takes that reader; with associated images, and without."""
+    said = run(BUILT_IN, kinds.zarr, tmp_path / "a.rrip.zarr", QT_QPA_PLATFORM="offscreen").splitlines()
+    assert said == ["No arrays found in zarr group: PATH"] * 2
+
+
 CHOICE = """
 import sys, npe2
 from napari.components import ViewerModel

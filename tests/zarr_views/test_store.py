@@ -80,7 +80,7 @@ def test_v3(kinds, kind):
         group["0"][:, 100:300, 250:600], kinds.decoded[0].transpose(2, 0, 1)[:, 100:300, 250:600]
     )
     assert sorted(name for name, _ in group.members()) == sorted(
-        ["0", "1", "2", "3", "associated", "base", "icc_profile"]
+        ["0", "1", "2", "3", "OPEN_WITH_RRIP", "associated", "base", "icc_profile"]
     )
 
 

@@ -91,6 +91,17 @@ def test_zarr_without_this_package_opens_no_array_of_the_root(container):
     assert not [line for line in told if "opened" in line or "rrip" not in line]
 
 
+@pytest.mark.parametrize("kind", ["zarr", "zip"])
+def test_the_first_group_by_name_is_empty(kinds, kind):
+    """Software that shows the first group of a hierarchy finds no array there (spec section 9.2)."""
+    path = getattr(kinds, kind)
+    root = zarr.open_group(path if kind == "zarr" else zarr.storage.ZipStore(path, mode="r"), mode="r")
+    first, *others = sorted(root.group_keys())
+    assert others == ["associated", "base"]
+    assert not list(root[first].members())
+    assert not dict(root[first].attrs)
+
+
 def test_the_directory_of_an_archive_begins_with_documents(tmp_path):
     target = tmp_path / "a.rrip.zarr.zip"
     rrip_format.convert(np.full((300, 300, 3), 90, np.uint8), target, BRIEF)

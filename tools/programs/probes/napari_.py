@@ -7,6 +7,7 @@ from functools import partial
 os.environ |= {"QT_QPA_PLATFORM": "offscreen", "NAPARI_CONFIG": f"{sys.argv[1]}/napari.yaml"}
 
 import npe2
+import numpy as np
 from judge import Judge
 from napari.components import ViewerModel
 
@@ -20,8 +21,8 @@ npe2.PluginManager.instance().discover()
 def read(path: str, level: int, **options: str):
     (layer,) = ViewerModel().open(path, **options)
     levels = layer.data if layer.multiscale else [layer.data]
-    pixels = levels[level].compute()
-    return pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels  # of the base, which napari's own reader takes
+    pixels = np.asarray(levels[level])
+    return pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels  # napari's own reader leaves axes as they are
 
 
 for suffix in SUFFIXES:
