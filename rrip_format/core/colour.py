@@ -31,7 +31,10 @@ Window = tuple[int, int, int, int]
 """Rows and columns of a level, px: first row, end of the rows, first column, end of the columns (ends excluded)."""
 
 Corner = tuple[Plane, int, int]
-"""A picture to write into, (H, W, 3) uint8 and contiguous, and the row and column of the upper left pixel written."""
+"""A picture to write into, contiguous (H, W, 3 or 4) uint8, and the row and column of the upper left pixel written.
+
+The fourth channel is opacity, which is written as 255.
+"""
 
 
 def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
@@ -54,24 +57,24 @@ def target(window: Window, corner: Corner | None) -> tuple[lib.Target, Plane]:
     Raises
     ------
     ValueError
-        If the window does not fit into the picture, or the picture is not contiguous RGB.
+        If the window does not fit into the picture, or the picture is not contiguous RGB or RGBA.
     """
     height, width = window[1] - window[0], window[3] - window[2]
     if corner is None:
         rgb = np.empty((3, height, width), np.uint8)
         return lib.Target(lib.address(rgb), rgb.size, 0, height * width, width, 1), rgb
     picture, top, left = corner
-    if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"picture is {picture.shape} uint8, expected contiguous (height, width, 3)")
+    if not picture.flags.c_contiguous or picture.ndim != 3 or picture.shape[2] not in {3, 4}:
+        raise ValueError(f"picture is {picture.shape} uint8, expected contiguous (height, width, 3 or 4)")
     if not picture.flags.writeable:
         raise ValueError("picture is read-only, expected a writable array")
-    rows, columns, _ = picture.shape
+    rows, columns, channels = picture.shape
     if top + height > rows or left + width > columns or min(top, left) < 0:
         raise ValueError(f"{height} x {width} px at ({top}, {left}) do not fit into a picture of {rows} x {columns} px")
-    row_stride = 3 * columns
-    part = picture[top : top + height, left : left + width]
-    start = top * row_stride + 3 * left
-    return lib.Target(lib.address(picture), picture.size, start, 1, row_stride, 3), part.transpose(2, 0, 1)
+    row_stride = channels * columns
+    part = picture[top : top + height, left : left + width, :3]
+    start = top * row_stride + channels * left
+    return lib.Target(lib.address(picture), picture.size, start, 1, row_stride, channels), part.transpose(2, 0, 1)
 
 
 def checked(window: Window | None, height: int, width: int) -> Window:

@@ -221,5 +221,6 @@ def _background(coding: Coding, window: Window, corner: Corner | None) -> NDArra
         return np.broadcast_to(background[:, None, None], (3, height, width))
     picture, top, left = corner
     part = picture[top : top + height, left : left + width]
-    part[:] = background
-    return part.transpose(2, 0, 1)
+    part[..., :3] = background
+    part[..., 3:] = 255
+    return part[..., :3].transpose(2, 0, 1)

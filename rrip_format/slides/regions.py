@@ -103,16 +103,17 @@ def empty_pixels(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def checked_pixels(out: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Return `out` as a plain array after checking that it can hold (height, width, 3) uint8.
+    """Return `out` as a plain array after checking that it can hold (height, width, 3 or 4) uint8.
 
     Raises
     ------
     ValueError
         If it has another shape or type, is not contiguous or not writable.
     """
-    if not isinstance(out, np.ndarray) or out.shape != (height, width, 3) or out.dtype != np.uint8:
+    shapes = (height, width, 3), (height, width, 4)
+    if not isinstance(out, np.ndarray) or out.shape not in shapes or out.dtype != np.uint8:
         found = f"{out.shape} {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ValueError(f"out is {found}, expected a NumPy array {(height, width, 3)} uint8")
+        raise ValueError(f"out is {found}, expected a NumPy array {shapes[0]} or {shapes[1]} uint8")
     if not out.flags.writeable:
         raise ValueError("out is not writable; pass a copy")
     if not out.flags.c_contiguous:

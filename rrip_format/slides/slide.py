@@ -236,15 +236,16 @@ class Slide(TileReader):
             Upper left corner, px of that level.
         height, width : int
             Size, px of that level; the rectangle lies inside the level.
-        out : (height, width, 3) uint8, optional
-            Contiguous array for the result; reusing memory is faster. Its content is undefined after an error.
+        out : (height, width, 3 or 4) uint8, optional
+            Contiguous array for the result; reusing memory is faster. A fourth channel, opacity, is set to 255. The
+            content is undefined after an error.
         workers : int
             Number of threads that decode tiles; use one if several regions are read concurrently.
 
         Returns
         -------
         (height, width, 3) uint8
-            `out`, if it is given.
+            RGB; `out`, if it is given.
 
         Raises
         ------

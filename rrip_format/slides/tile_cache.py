@@ -1,4 +1,4 @@
-"""A slide that caches decoded tiles, for readers that request many small neighbouring regions."""
+"""A slide that caches decoded tiles while neighbouring regions are read, for readers that request many small ones."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["CachingSlide"]
 
 
 class CachingSlide(Slide):
-    """A :class:`Slide` that caches decoded tiles; thread-safe and fork-safe.
+    """A :class:`Slide` that caches decoded tiles where regions touch them again; thread-safe and fork-safe.
 
     Parameters
     ----------
     container : Container
     capacity : int
-        Size of the cache of decoded pixels, bytes; the last tile is always cached.
+        Size of the cache of decoded pixels, bytes.
     """
 
     def __init__(self, container: Container, capacity: int = 1 << 25) -> None:
@@ -49,11 +49,16 @@ class CachingSlide(Slide):
         return _part_of(tile, window)
 
     def _put_tile(self, level: int, part: Part, picture: NDArray[np.uint8], tiles: Tiles | None = None) -> None:
-        row, col = part.row, part.col
+        if self._put_known(level, part, picture):
+            return
+        key = level, part.row, part.col
+        if not self._recent.is_worth_keeping(key, 3 * self.geometry.tile_side(level) ** 2):
+            super()._put_tile(level, part, picture, tiles)
+            return
         if tiles is None:
-            tile = self.read_tile(level, row, col)
+            tile = self.read_tile(*key)
         else:
-            tile = self._recent.get((level, row, col), lambda: self._decoded(level, row, col, tiles, None))
+            tile = self._recent.get(key, lambda: self._decoded(*key, tiles, None))
         interleave(_part_of(tile, part.window), (picture, part.top, part.left))
 
     def _put_known(self, level: int, part: Part, picture: NDArray[np.uint8]) -> bool:

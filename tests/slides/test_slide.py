@@ -23,6 +23,7 @@ from rrip_format.core.predict import box2
 from rrip_format.errors import ChecksumError, FormatError, NewerFormatError, RripError, StorageError
 from rrip_format.family.encode import Quality, encode_family
 from rrip_format.slides.slide import Level, Slide
+from rrip_format.slides.tile_cache import CachingSlide
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import Coding, Metadata, ResidualCoding, SlideMetadata
 
@@ -150,6 +151,17 @@ def test_into_memory_of_the_caller(container, slide, level, workers):
         np.testing.assert_array_equal(out, container.decoded[level][y : y + 60, x : x + 65])
 
 
+@pytest.mark.parametrize("is_caching", [False, True])
+def test_with_opacity(container, slide, is_caching):
+    reader = CachingSlide(slide.container) if is_caching else slide
+    for level, whole in enumerate(container.decoded):
+        for _ in range(20):  # until whole tiles are kept
+            out = np.full((*whole.shape[:2], 4), 7, np.uint8)
+            assert reader.read_region(level, 0, 0, *whole.shape[:2], out=out) is out
+            np.testing.assert_array_equal(out[..., :3], whole)
+            assert (out[..., 3] == 255).all()
+
+
 def test_into_a_file(container, slide, tmp_path):
     out = np.memmap(tmp_path / "region", np.uint8, "w+", shape=(90, 95, 3))
     assert slide.read_region(0, 200, 300, 90, 95, out=out) is out
@@ -161,6 +173,8 @@ def test_into_a_file(container, slide, tmp_path):
     ("out", "match"),
     [
         (np.empty((90, 96, 3), np.uint8), "expected"),
+        (np.empty((90, 95, 2), np.uint8), "expected"),
+        (np.empty((90, 95, 5), np.uint8), "expected"),
         (np.empty((3, 90, 95), np.uint8), "expected"),
         (np.empty((90, 95, 3), np.int8), "expected"),
         (np.empty((90, 190, 3), np.uint8)[:, ::2], "not contiguous"),

