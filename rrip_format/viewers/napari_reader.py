@@ -51,8 +51,8 @@ def read_layers(path: Paths) -> list[LayerData]:
 def make_default() -> None:
     """Let napari open containers with this reader, in its own settings, which it keeps.
 
-    napari asks where several readers fit, and its own one, which takes every folder and every TIFF file, shows the
-    first group of arrays of a folder (associated images, or the base) and level 2 of a file.
+    napari asks where several readers fit, and its own one takes every folder, on which it fails, and every TIFF file,
+    of which it shows level 2.
 
     Raises
     ------
