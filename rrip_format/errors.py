@@ -25,6 +25,7 @@ the same when messages change.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from reprlib import Repr
 from typing import Any, Self, TypeVar
@@ -46,6 +47,7 @@ __all__ = [
     "SourceNotFoundError",
     "StorageError",
     "TargetError",
+    "absent",
     "all_of",
     "one_line",
     "printable",
@@ -195,6 +197,13 @@ class TargetError(RripError, OSError):
 
 class ReadOnlyError(RripError, TypeError):
     """An attempt to change a container through an interface that only reads."""
+
+
+def absent(path: str | os.PathLike[str]) -> str:
+    """Return what an error says of a path at which there is nothing."""
+    name = os.fsdecode(path)
+    end = f", a link to {os.readlink(name)} that is not there" if os.path.islink(name) else ""  # noqa: PTH114, PTH115
+    return f"{name}: no such file or directory{end}; check the path"
 
 
 def read_only(what: str = "an RRIP container") -> ReadOnlyError:

@@ -47,10 +47,11 @@ def export(
     """
     from ..exporters.run import export as run
     from ..slides.describing import format_bytes
+    from ..slides.slide import open_slide
 
-    with progress_bar("exporting", quiet=as_json) as progress:
+    with open_slide(path) as slide, progress_bar("exporting", quiet=as_json) as progress:
         size = run(
-            path,
+            slide,
             dest,
             kind=kind,
             quality=quality,
@@ -61,15 +62,7 @@ def export(
             overwrite=overwrite,
             progress=progress,
         )
-    if kind == "dicom" and not as_json:
-        _say_assumed_profile(path)
+        is_assumed = kind == "dicom" and slide.icc_profile() is None
+    if is_assumed and not as_json:
+        click.echo(printable(f"note: {path} has no ICC profile; in DICOM, sRGB is assumed"), err=True)
     click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")
-
-
-def _say_assumed_profile(path: str) -> None:
-    """Say so if a slide has no ICC profile, which DICOM requires."""
-    from ..slides.slide import open_slide
-
-    with open_slide(path) as slide:
-        if slide.icc_profile() is None:
-            click.echo(printable(f"note: {path} has no ICC profile; in DICOM, sRGB is assumed"), err=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from ..containers.pictures import shows_label
 from ..errors import RripError, TargetError
 from ..extras import load_module
 from ..privacy.identifiers import without_identifiers
-from ..slides.slide import open_slide
+from ..slides.slide import Slide, open_slide
 from ..sources.base import positive
 from ..spec.extensions import EXTENSIONS
 from ..storage.access import refuse_bucket
@@ -36,7 +37,7 @@ _REFERENCES_SUFFIX = ".refs.json"
 
 
 def export(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Slide,
     target: str | os.PathLike[str],
     *,
     kind: Literal["dicom"] | None = None,
@@ -55,8 +56,8 @@ def export(
 
     Parameters
     ----------
-    source : str or path-like
-        Path or URL of a container.
+    source : str, path-like or Slide
+        Path or URL of a container, or an open one, which stays open.
     target : str or path-like
         ``*.tif`` or ``*.tiff``: pyramidal TIFF. ``*.ome.tif`` or ``*.ome.tiff``: OME-TIFF. ``*.svs``: TIFF in the
         layout of an Aperio slide. ``*.dzi``: Deep Zoom, a file and a folder of tiles. ``*.refs.json``: kerchunk
@@ -115,7 +116,8 @@ def export(
     if not 1 <= quality <= 100:
         raise RripError(f"quality is {quality!r}, expected a JPEG quality of 1 … 100")
     workers = workers or os.cpu_count() or 1
-    with open_slide(source) as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
+    opened = nullcontext(source) if isinstance(source, Slide) else open_slide(source)
+    with opened as slide, ThreadPoolExecutor(workers, thread_name_prefix="rrip") as executor:
         if not is_image:
             return _write_and_publish(target, lambda path: write_references(slide, path, label=label))
         about = slide.metadata.slide if mpp is None else replace(slide.metadata.slide, mpp=mpp)

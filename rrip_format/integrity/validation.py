@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from ..concurrency.pool import in_order
 from ..containers.base import Container, Place
 from ..containers.opening import open_container
 from ..containers.tiff_reader import INDEX_KEY
-from ..errors import NotFoundError, RripError, StorageError
+from ..errors import NotFoundError, RripError, StorageError, absent
 from ..family.decode import decode_base, decode_tile
 from ..family.jpeg import decode_gray
 from ..spec.geometry import BASE_LEVEL
@@ -104,8 +105,8 @@ def find_problems(
     name = os.fsdecode(path)
     if depth not in DEPTHS:
         raise RripError(f"depth is {depth!r}, expected one of {', '.join(DEPTHS)}")
-    if not is_url(name) and not os.path.lexists(name):
-        raise NotFoundError(f"{name}: no such file or directory")
+    if not is_url(name) and not Path(name).exists():
+        raise NotFoundError(absent(name))
     try:
         container, is_rootless = open_container(path, Access().without_cache()), False
     except RripError as error:

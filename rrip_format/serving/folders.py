@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..errors import NotFoundError, RripError
+from ..errors import NotFoundError, RripError, absent
 from ..slides.slide import Slide, open_slide
 
 __all__ = ["SUFFIXES", "Folders"]
@@ -37,6 +37,8 @@ class Folders:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         for folder in folders:
+            if not folder.exists():
+                raise NotFoundError(absent(folder))
             if not folder.is_dir():
                 raise NotFoundError(f"{folder}: is no folder, expected one that holds containers")
         self._roots = [folder.resolve() for folder in folders]

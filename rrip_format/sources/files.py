@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rrip_format.errors import SourceError, SourceNotFoundError, one_line
+from rrip_format.errors import SourceError, SourceNotFoundError, absent, one_line
 from rrip_format.sources.base import Source
 
 __all__ = ["FileSource", "digest_files", "fingerprint_files", "head_of", "is_dicom", "locate"]
@@ -26,9 +26,7 @@ def locate(path: Path) -> None:
     if path.is_dir():
         return
     if not path.exists():
-        end = f", a link to {path.readlink()} that is not there" if path.is_symlink() else ""
-        msg = f"{path}: no such file or directory{end}; check the path"
-        raise SourceNotFoundError(msg)
+        raise SourceNotFoundError(absent(path))
     if not path.is_file():
         msg = f"{path}: not a regular file, expected a slide or image; check the path"
         raise SourceError(msg)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import DamagedError, FormatError, NotFoundError, StorageError
+from ..errors import DamagedError, FormatError, NotFoundError, StorageError, absent
 from .access import Access, is_url
 from .connecting import connect
 from .ranges import Range
@@ -86,7 +86,7 @@ class LocalBytes:
                 raise FormatError(f"{name}: is not a regular file, expected an RRIP container")
             self._descriptor = os.open(self.name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except FileNotFoundError as error:
-            raise NotFoundError(f"{name}: no such file or directory") from error
+            raise NotFoundError(absent(name)) from error
         except OSError as error:
             raise StorageError(f"{name}: cannot be opened: {error.strerror or error}") from error
         except ValueError as error:  # a null character

@@ -175,7 +175,9 @@ class RemoteBytes:
                 start = max(0, size - _TAIL_BYTES)
                 last = await self._get(Request(start, size - start, version=first.version)) if size else first
         except Absent as error:
-            raise NotFoundError(f"{self.name}: does not exist: {error}", rule=StorageError.rule) from error
+            raise NotFoundError(
+                f"{self.name}: does not exist: {error}; check the address", rule=StorageError.rule
+            ) from error
         if first.version.differs(last.version):
             raise replaced(self.name)
         self._ends = [(0, first.data), (size - len(last.data), last.data)]

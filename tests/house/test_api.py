@@ -38,7 +38,7 @@ def test_a_missing_file_is_a_file_not_found_error(tmp_path, read, suffix):
     assert isinstance(caught.value, RripError)
     assert isinstance(caught.value, FormatError) or read == "RripSlide"
     assert caught.value.errno == errno.ENOENT
-    assert str(caught.value) == f"{path}: no such file or directory"
+    assert str(caught.value) == f"{path}: no such file or directory; check the path"
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again)) == (type(caught.value), str(caught.value))
 

@@ -172,5 +172,8 @@ def test_many_at_once(served):
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(NotFoundError, match="no folder"):
+    with pytest.raises(NotFoundError, match="no such file or directory"):
         make_app([tmp_path / "absent"])
+    (tmp_path / "file").touch()
+    with pytest.raises(NotFoundError, match="no folder"):
+        make_app([tmp_path / "file"])
