@@ -11,7 +11,7 @@ from rrip_format.errors import SourceError
 from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, boundary, load_reader, positive
 from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000
 from rrip_format.sources.color import to_rgb, ycbcr_to_rgb
-from rrip_format.sources.dicomfiles import Instance, find_instances, quiet
+from rrip_format.sources.dicomfiles import Instance, find_instances, find_unreadable, quiet
 from rrip_format.sources.dicomplanes import SMALL, Plane, list_pictures, list_planes
 from rrip_format.sources.dicomtags import flat_properties
 from rrip_format.sources.files import FileSource
@@ -75,11 +75,13 @@ class DicomSource(FileSource):
             choice = choose_picture(pictures, image, self.where)
             picture, notes = choice.picture, choice.notes
             self._plane: Plane = picture.parts[0]
-            series = str(self._plane.frames[0].dataset.SeriesInstanceUID)
+            series = str(self._plane.frames[0].dataset.get("SeriesInstanceUID"))
             self._series = [instance for instance in instances if instance.series == series]
             if len({instance.series for instance in instances}) > 1 and image is None and not notes:
                 count = len({instance.series for instance in instances})
                 notes = (f"{count} whole-slide series are there; {series}, with the largest picture, is read",)
+            if image is None:
+                notes += _finest_notes(path, self._plane.frames[0].dataset, self.where)
             is_named = any(instance.path == path for instance in self._series)
             self._path = path if is_named else self._plane.frames[0].path
             self._decoder = _Decoder(self._plane, picture.width, picture.height, self.where)
@@ -230,11 +232,34 @@ def _problem(dataset: Any) -> str | None:
         return f"the transfer syntax {syntax.name}, which is not supported"
     if photometric in {"YBR_ICT", "YBR_RCT"} and str(syntax) not in JPEG | JPEG_2000:
         return f"photometric {photometric} in {syntax.name}"
+    if dataset.get("PlanarConfiguration") not in (None, "", 0, 1):
+        return f"Planar Configuration {dataset.PlanarConfiguration}"
     if photometric == "YBR_FULL_422" and not syntax.is_compressed and int(dataset.Columns) % 2:
         return f"YBR_FULL_422 in tiles of {dataset.Columns} columns"
     if photometric == "YBR_FULL_422" and str(syntax) in {*OTHERS, RLE}:
         return f"photometric YBR_FULL_422 in {syntax.name}"
     return None
+
+
+def _finest_notes(path: Path, dataset: Any, where: str) -> tuple[str, ...]:
+    """Return notes on a finer level that may be missing; `SourceError` if it is in a file that cannot be read."""
+    kind = dataset.get("ImageType") or []
+    is_resampled = not isinstance(kind, str) and "RESAMPLED" in [str(value).upper() for value in kind]
+    lost = find_unreadable(path)
+    named = f"{lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}" if lost else ""
+    if lost and is_resampled:
+        msg = (
+            f"{where}: the largest picture that can be read is a resampled one, and {named}, which may hold the finest "
+            "level, cannot be read as DICOM; get a complete copy"
+        )
+        raise SourceError(msg)
+    if is_resampled:
+        return ("the picture says that it is resampled: if a finer level exists, it is not among these files",)
+    return (
+        (f"{named} cannot be read as DICOM and is left out; if it is a level of this slide, get a copy",)
+        if lost
+        else ()
+    )
 
 
 def _spacing(dataset: Any) -> tuple[float | None, float | None]:

@@ -13,10 +13,11 @@ from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import load_reader
 from rrip_format.sources.files import head_of, is_dicom
 
-__all__ = ["Instance", "find_instances", "quiet", "read_dataset"]
+__all__ = ["Instance", "find_instances", "find_unreadable", "quiet", "read_dataset"]
 
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 DIRECTORY = "1.2.840.10008.1.3.10"
+SUFFIXES = {".dcm", ".dicom"}
 LOOKED_AT = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"]
 
 
@@ -31,11 +32,14 @@ class Instance:
         Series Instance UID.
     kind : str
         Third value of Image Type: ``VOLUME``, ``LABEL``, ``OVERVIEW``, ``THUMBNAIL``.
+    uid : str
+        SOP Instance UID, empty if there is none.
     """
 
     path: Path
     series: str
     kind: str
+    uid: str = ""
 
 
 @contextmanager
@@ -77,16 +81,16 @@ def find_instances(path: Path) -> list[Instance]:
         named = read_dataset(path, [*LOOKED_AT])
         folder = path.resolve().parent if _is_directory(named) else path.parent
         if not _is_directory(named) and named.get("SOPClassUID") != WHOLE_SLIDE:
-            kind = getattr(named.get("SOPClassUID"), "name", None) or "unknown"
+            kind = getattr(named.get("SOPClassUID"), "name", None) or "no SOP class (is it cut off?)"
             msg = f"{path}: a DICOM file of {kind}, expected a VL Whole Slide Microscopy Image; name one, or its folder"
             raise SourceError(msg)
         if _is_directory(named):
             named = None
-    found = []
+    found: list[tuple[Any, Instance]] = []
     files = _files_of(folder)
-    for file in files if named is None or path in files else [path, *files]:
+    for file in files if named is None else dict.fromkeys([path, *files]):
         instance = _look(file, strict=file == path)
-        if instance is not None:
+        if instance is not None and not any(_is_copy(instance[1], other) for _, other in found):
             found.append(instance)
     if named is not None:
         wanted = str(named.get("SeriesInstanceUID"))
@@ -139,7 +143,32 @@ def _look(file: Path, *, strict: bool) -> tuple[Any, Instance] | None:
     image_type = dataset.get("ImageType") or []
     kind = str(image_type[2]).upper() if not isinstance(image_type, str) and len(image_type) > 2 else "VOLUME"
     order = (_number(dataset.get("SeriesNumber")), series, _number(dataset.get("InstanceNumber")), file.name)
-    return order, Instance(file, series, kind)
+    return order, Instance(file, series, kind, str(dataset.get("SOPInstanceUID") or ""))
+
+
+def _is_copy(one: Instance, other: Instance) -> bool:
+    """Return whether two files are the same instance, as where a file was copied into its own folder."""
+    return bool(one.uid) and one.uid == other.uid and one.path.stat().st_size == other.path.stat().st_size
+
+
+def find_unreadable(path: Path) -> list[Path]:
+    """Return the files beside or in a path that seem to be DICOM images but cannot be read, so that they may be levels.
+
+    These are files that begin as DICOM but whose attributes are damaged or cut off, and files of other content,
+    or of none, with an extension of DICOM.
+    """
+    found = []
+    for file in _files_of(path if path.is_dir() else path.parent):
+        if not is_dicom(head_of(file)):
+            found += [file] if file.suffix.lower() in SUFFIXES else []
+            continue
+        try:
+            dataset = read_dataset(file, ["SOPClassUID"])
+        except SourceError:
+            found.append(file)
+        else:
+            found += [] if _is_directory(dataset) or dataset.get("SOPClassUID") else [file]
+    return found
 
 
 def _number(value: Any) -> int:

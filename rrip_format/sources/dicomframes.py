@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rrip_format.errors import SourceError
 from rrip_format.sources.base import load_reader
 from rrip_format.sources.dicomfiles import quiet
@@ -20,6 +22,17 @@ ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 UNDEFINED = 0xFFFFFFFF
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+REQUIRED = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+)
+"""Attributes that say how pixels are stored."""
 STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")
 """Of a JPEG or JPEG-LS, and of a JPEG 2000 stream."""
 
@@ -64,6 +77,10 @@ def find_frames(path: Path) -> Frames:
     """
     with path.open("rb") as file, quiet():
         dataset = load_reader("pydicom").dcmread(file, stop_before_pixels=True)
+        absent = [name for name in REQUIRED if dataset.get(name) in (None, "")]
+        if absent:
+            msg = f"{path}: the DICOM attribute {absent[0]} is missing; export the slide again"
+            raise SourceError(msg)
         syntax = str(dataset.file_meta.TransferSyntaxUID)
         if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
             msg = f"{path}: found the transfer syntax {syntax}, which is not supported; convert it first"
@@ -85,6 +102,9 @@ def find_frames(path: Path) -> Frames:
             if length > size - at:
                 msg = f"{path}: Pixel Data of {length} bytes end behind the file of {size} bytes; get a complete copy"
                 raise SourceError(msg)
+            if order == ">" and head[4:6] == b"OW":  # words, each with its second byte first
+                data = np.frombuffer(file.read(length), ">u2").astype("<u2").tobytes()
+                return Frames(dataset, _native(dataset, 0, length, path), path, data)
             return Frames(dataset, _native(dataset, at, length, path), path)
         file.seek(at)
         return Frames(dataset, _encapsulated(file, dataset, size, path), path)

@@ -1,0 +1,96 @@
+"""DICOM folders of which something is lost, copied or written by unusual programs."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pydicom
+import pytest
+from tiff_readers import picture
+from wsi_dicom import write_dicom
+
+from rrip_format.errors import SourceError
+from rrip_format.sources import open_source
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def read(path, **options):
+    with open_source(path, **options) as source:
+        return source.read(0, 0, source.info.height, source.info.width), source.info
+
+
+def refuse(path, *words):
+    with pytest.raises(SourceError) as caught:
+        read(path)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def resampled(dataset):
+    dataset.ImageType = ["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"]
+
+
+def write_levels(folder, change=None):
+    """Write two levels and return the coarser one."""
+    write_dicom(folder / "fine.dcm", samples=np.tile(picture(), (2, 2, 1)), uid="1.2.826.1.1")
+    return write_dicom(folder / "coarse.dcm", uid="1.2.826.1.2", change=change)
+
+
+@pytest.mark.parametrize("size", [0, 100, 136, 180, 300])
+@pytest.mark.parametrize("named", [".", "coarse.dcm"])
+def test_a_finest_level_that_cannot_be_read_is_told(size, named, tmp_path):
+    coarse = write_levels(tmp_path)
+    fine = tmp_path / "fine.dcm"
+    fine.write_bytes(fine.read_bytes()[:size])
+    pixels, info = read(tmp_path / named)
+    np.testing.assert_array_equal(pixels, coarse)
+    assert "fine.dcm cannot be read as DICOM and is left out" in info.notes[0]
+    write_dicom(tmp_path / "coarse.dcm", uid="1.2.826.1.2", change=resampled)
+    refuse(tmp_path / named, "resampled", "fine.dcm", "get a complete copy")
+    fine.unlink()
+    assert "if a finer level exists" in read(tmp_path / named)[1].notes[0]
+
+
+def test_a_complete_series_needs_no_note(tmp_path):
+    write_levels(tmp_path, resampled)
+    (tmp_path / "README.txt").write_text("of the export")
+    (tmp_path / "empty").touch()
+    assert read(tmp_path)[1].notes == ()
+
+
+def test_an_instance_that_is_there_twice_is_one(tmp_path):
+    truth = write_dicom(tmp_path / "a.dcm")
+    shutil.copy(tmp_path / "a.dcm", tmp_path / "a (1).dcm")
+    for path in (tmp_path, tmp_path / "a.dcm"):
+        pixels, info = read(path)
+        np.testing.assert_array_equal(pixels, truth)
+        assert info.notes == ()
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "MONOCHROME2"])
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_big_endian(vr, photometric, tmp_path):
+    truth = write_dicom(tmp_path / "a.dcm", photometric=photometric)
+    dataset = pydicom.dcmread(tmp_path / "a.dcm")
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRBigEndian
+    if vr == "OW":
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").byteswap().tobytes()
+    dataset["PixelData"].VR = vr
+    pydicom.dcmwrite(tmp_path / "a.dcm", dataset, implicit_vr=False, little_endian=False)
+    np.testing.assert_array_equal(read(tmp_path / "a.dcm")[0], truth)
+    again = pydicom.dcmread(tmp_path / "a.dcm").pixel_array[0]
+    np.testing.assert_array_equal(again, truth[:16, :32] if photometric == "RGB" else truth[:16, :32, 0])
+
+
+@pytest.mark.parametrize("name", ["Rows", "SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"])
+def test_attributes_that_are_missing_are_named(name, tmp_path):
+    write_dicom(tmp_path / "a.dcm", change=lambda dataset: delattr(dataset, name))
+    refuse(tmp_path / "a.dcm", f"the DICOM attribute {name} is missing")
+
+
+def test_what_else_is_odd(tmp_path):
+    write_dicom(tmp_path / "a.dcm", change=lambda dataset: setattr(dataset, "PlanarConfiguration", 2))
+    refuse(tmp_path / "a.dcm", "Planar Configuration 2")
+    truth = write_dicom(tmp_path / "a.dcm", change=lambda dataset: delattr(dataset, "SeriesInstanceUID"))
+    np.testing.assert_array_equal(read(tmp_path / "a.dcm")[0], truth)
