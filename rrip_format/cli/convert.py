@@ -13,10 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import RripError, printable
+from ..errors import RripError, SourceError, printable
 from ..spec.extensions import EXTENSIONS, FOLDER, SEALED, TIFF, ZIP
 from .ending import complain, fail, handle_sigterm, with_notes
-from .options import AS_JSON, IMAGE, KEEP_IDENTIFIERS, LABEL, OVERWRITE, STORAGE, WORKERS, PixelSize, takes_settings
+from .options import (
+    AS_JSON,
+    IMAGE,
+    KEEP_IDENTIFIERS,
+    LABEL,
+    OVERWRITE,
+    STORAGE,
+    WORKERS,
+    FiniteRange,
+    PixelSize,
+    takes_settings,
+)
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -28,6 +39,9 @@ __all__ = ["convert"]
 
 _KINDS = {"folder": FOLDER, "zip": ZIP, "tiff": TIFF[0], "sealed": SEALED}
 """Extensions of containers by kind."""
+
+_OTHERS = {"container.kind", "tiff.header", "metadata.absent"}
+"""Rules of errors about files that are no containers at all, only named like one."""
 
 _LARGE_PX = 64_000_000
 """Size of a slide from which on processes repay starting them."""
@@ -48,9 +62,7 @@ _LARGE_PX = 64_000_000
     "--missing-tiles", type=click.Choice(["error", "background"]), help="What tiles without data are. [error]"
 )
 @click.option("--mpp", type=PixelSize(), help="Micrometres per pixel, in place of what SOURCE says.")
-@click.option(
-    "--objective", type=click.FloatRange(0, min_open=True), help="Magnification, in place of what SOURCE says."
-)
+@click.option("--objective", type=FiniteRange(0, min_open=True), help="Magnification, in place of what SOURCE says.")
 @OVERWRITE
 @click.option("--resume", is_flag=True, help="Continue an interrupted run, if there is one.")
 @click.option("--verify/--no-verify", default=True, help="Decode every written tile and compare it. [verify]")
@@ -101,8 +113,9 @@ def convert(
 
 def _pairs(paths: tuple[str, ...], out_dir: str | None, suffix: str) -> list[tuple[str, str]]:
     """Return each source with the container to make of it."""
-    from ..storage.access import is_bucket
+    from ..storage.access import is_bucket, local_name
 
+    paths = tuple(local_name(path) for path in paths)
     if out_dir is None:
         if len(paths) != 2:
             raise click.UsageError("expected SOURCE and DEST, or several sources and --out-dir")
@@ -199,7 +212,9 @@ def _convert(
         if given.get("quality") == "source":
             settings = dataclasses.replace(settings, quality=own_quality(opened))
         if options["resume"] and not options["overwrite"] and _is_there(opened, dest, settings, options):
-            click.echo(json.dumps({"path": dest, "there_already": True}) if as_json else f"{dest}: exists already")
+            click.echo(
+                json.dumps({"path": dest, "there_already": True}) if as_json else printable(f"{dest}: exists already")
+            )
             return
         with (
             nullcontext(cluster) if cluster else _processes(opened, workers) as executor,
@@ -222,19 +237,33 @@ def _convert(
     share = f", {done.total_bytes / done.source_bytes:.0%} of its source" if done.source_bytes else ""
     resumed = f", {done.resumed_families} of {done.families} families resumed" if done.resumed_families else ""
     size = f"{format_bytes(done.total_bytes)}{share}{reached}{resumed}; {done.second_opinion}"
-    click.echo(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}")
+    click.echo(printable(f"{done.path}: {done.width} x {done.height} px, {done.levels} levels, {size}"))
     _warn(dest)
 
 
 def _is_container(source: str) -> bool:
-    """Return whether a source can be opened as a container, whatever its name."""
+    """Return whether a source can be opened as a container, whatever its name.
+
+    What claims to be one by its content or its name, or is on a server, where no slide is read, has to be: otherwise
+    the error says what is wrong with the container.
+    """
     from ..containers.opening import open_container
+    from ..containers.recognition import is_container
+    from ..errors import FormatError, NotFoundError
+    from ..sources import ONLY_LOCAL
+    from ..storage.access import is_url
 
     if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
         return False  # to open a pipe is to wait for whoever writes it
     try:
         open_container(source).close()
-    except (RripError, OSError, ValueError):
+    except (RripError, OSError, ValueError) as error:
+        is_remote, rule = is_url(source), getattr(error, "rule", None)
+        if is_remote and isinstance(error, FormatError) and not isinstance(error, NotFoundError):
+            raise SourceError(f"{source}: is not an RRIP container; {ONLY_LOCAL}") from error
+        is_named = source.lower().rstrip("/").endswith(EXTENSIONS) and os.path.lexists(source)
+        if is_remote or is_container(source) or (is_named and (Path(source).is_dir() or rule not in _OTHERS)):
+            raise
         return False
     return True
 
@@ -264,15 +293,15 @@ def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, v
     if as_json:
         click.echo(json.dumps({"path": dest, "stored_bytes": stored, "total_bytes": total}))
     else:
-        click.echo(f"{dest}: {format_bytes(total)} copied")
+        click.echo(printable(f"{dest}: {format_bytes(total)} copied"))
         _warn(dest)
 
 
 def _warn(dest: str) -> None:
     """Say what other software makes of a TIFF file: it does not know that there is more in it."""
     if dest.lower().endswith((".tif", ".tiff")):
-        click.echo(
+        text = (
             f"{dest}: software without RRIP opens level 2 of it, at a quarter of the resolution; a .rrip file gives it "
-            "nothing to mistake",
-            err=True,
+            "nothing to mistake"
         )
+        click.echo(printable(text), err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +18,7 @@ __all__ = [
     "OVERWRITE",
     "STORAGE",
     "WORKERS",
+    "FiniteRange",
     "PixelSize",
     "takes_settings",
 ]
@@ -89,6 +91,17 @@ class _Quality(_QualityType):
         return "source" if value == "source" else click.IntRange(1, 100).convert(value, param, ctx)
 
 
+class FiniteRange(click.FloatRange):
+    """A number in a range; click lets ``nan`` and ``inf`` through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return a finite number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
 class PixelSize(_PixelSizeType):
     """Micrometres per pixel: one number, or two of x and y with a comma between."""
 
@@ -141,7 +154,7 @@ _SETTINGS = {
     ),
     "level_2_loss": click.option(
         "--level-2-loss",
-        type=click.FloatRange(0, 10),
+        type=FiniteRange(0, 10),
         metavar="DB",
         help="Let level 2 have so much less PSNR than a JPEG pyramid's. [0]",
     ),

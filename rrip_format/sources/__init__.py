@@ -23,11 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import SlideInfo, Source, positive
+from rrip_format.storage.access import is_url, local_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SlideInfo", "Source", "open_source"]
+__all__ = ["ONLY_LOCAL", "SlideInfo", "Source", "open_source"]
+
+ONLY_LOCAL = "slides and images are read from local files only, so copy it to a local folder first"
+"""What an error about a URL advises."""
 
 
 def open_source(
@@ -80,7 +84,11 @@ def open_source(
         if "\0" in os.fspath(source):
             msg = f"{os.fspath(source)!r}: is not a path"
             raise SourceError(msg)
-        source = Path(source).absolute()  # a worker may have another working directory
+        name = os.fsdecode(source)
+        if is_url(name) and not name.startswith("file://"):
+            msg = f"{name}: is on a server; {ONLY_LOCAL}"
+            raise SourceError(msg)
+        source = Path(local_name(name)).absolute()  # a worker may have another working directory
         opened = _open_path(source, image, allow_missing_tiles=allow_missing_tiles)
     elif hasattr(source, "shape") and hasattr(source, "dtype"):
         from rrip_format.sources.array import ArraySource
