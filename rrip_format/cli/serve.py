@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import click
 
+from ..errors import TargetError, one_line
 from ..extras import needs
 
 __all__ = ["serve"]
@@ -26,4 +28,19 @@ def serve(*, folders: tuple[Path, ...], host: str, port: int, quality: int) -> N
         import uvicorn
     from ..serving.app import make_app
 
-    uvicorn.run(make_app(folders, quality), host=host, port=port, log_level="warning", access_log=False)
+    server = uvicorn.Server(uvicorn.Config(make_app(folders, quality), log_level="warning", access_log=False))
+    with _listen(host, port) as listener:
+        name = f"[{host}]" if ":" in host else host
+        click.echo(f"http://{name}:{listener.getsockname()[1]}/ (Ctrl-C ends)")
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            click.echo()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen on an address, before anything says that it can be asked."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise TargetError(f"port {port} of {host} cannot be used: {one_line(error)}; choose another") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,14 +47,18 @@ class Folders:
         self._lock = threading.Lock()
 
     def names(self) -> Iterator[str]:
-        """Yield the names of all containers, at most ten thousand; links are not followed."""
+        """Yield the names of all containers, at most ten thousand; links are not followed.
+
+        Names with control characters or that are not Unicode are left out, because no URL leads to them.
+        """
         count = 0
         for root in self._roots:
             for path, folders, files in os.walk(root):
                 found = [name for name in (*folders, *files) if _is_container(name) and not name.startswith(".")]
                 folders[:] = sorted(name for name in folders if not _is_container(name) and not name.startswith("."))
                 for name in sorted(found):
-                    if (full := Path(path, name)).is_symlink():
+                    full = Path(path, name)
+                    if full.is_symlink() or not _is_text(full.relative_to(root).as_posix()):
                         continue
                     count += 1
                     if count > _MOST_LISTED:
@@ -109,6 +114,11 @@ class Folders:
             while len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)  # closed when nobody reads it any more
             return slide
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is Unicode without control characters."""
+    return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
 
 
 def _is_container(name: str) -> bool:

@@ -6,8 +6,12 @@ import http.client
 import io
 import json
 import os
+import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -15,9 +19,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import rrip_format
+from rrip_format.cli import main
 from rrip_format.containers.opening import open_container
 from rrip_format.containers.zarr_reader import ZarrContainer
 from rrip_format.errors import NotFoundError
@@ -177,3 +183,38 @@ def test_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotFoundError, match="no folder"):
         make_app([tmp_path / "file"])
+
+
+def test_names_that_no_url_can_have_are_left_out(served):
+    before = ask(served, "/")
+    names = [b"bad\xff.rrip.tif", b"new\nline.rrip.tif"]
+    for name in names:
+        (served.folder / os.fsdecode(name)).write_bytes(served.kinds.tif.read_bytes())
+    try:
+        assert ask(served, "/")[:2] == before[:2]
+    finally:
+        for name in names:
+            (served.folder / os.fsdecode(name)).unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_says_its_address(served, ends):
+    command = [sys.executable, "-m", "rrip_format", "serve", str(served.folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends\)\n", line)
+        assert found, line
+        answer = ask(SimpleNamespace(port=int(found[1])), "/")
+        assert answer[:2] == ask(served, "/")[:2]
+        process.send_signal(ends)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode in {0, -ends, 128 + ends}
+    assert errors.strip() == ""
+
+
+def test_a_port_that_is_taken(served):
+    result = CliRunner().invoke(main, ["serve", str(served.folder), "--port", str(served.port)])
+    assert result.exit_code == 1
+    assert f"port {served.port} of 127.0.0.1 cannot be used" in result.stderr
