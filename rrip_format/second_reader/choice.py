@@ -53,7 +53,7 @@ def open_second(source: Source) -> list[SecondReader]:
             if readers[0].name == OPENSLIDE and (readers[0].height, readers[0].width) != (info.height, info.width):
                 close_all(readers)  # of several series it may have opened another one
                 raise UnableError("OpenSlide opens another picture")
-            return [*readers, *_all_orders(readers)] if len(readers) == 3 else readers
+            return [*readers, *_in_colour(readers)]
         except UnableError as error:
             reasons.append(str(error))
         except MemoryError as error:
@@ -98,9 +98,18 @@ def _openers(source: Source) -> Iterator[Opener]:
         yield lambda: pillow.open_picture(path, background)
 
 
-def _all_orders(readers: list[SecondReader]) -> list[SecondReader]:
-    """Return three pictures as the channels of one; which is red is in OME-XML, and is not checked here."""
-    return [Channels(list(order)) for order in permutations(readers)]
+def _in_colour(readers: list[SecondReader]) -> list[SecondReader]:
+    """Return the planes that the pictures of a file may be the channels of, in every order of red, green and blue.
+
+    The channels of a plane are neighbours, or a third of all pictures apart. Which is red is in OME-XML, and is not
+    checked here.
+    """
+    count = len(readers)
+    if count % 3:
+        return []
+    planes = [readers[k : k + 3] for k in range(0, count, 3)]
+    planes += [readers[k :: count // 3] for k in range(count // 3) if count > 3]
+    return [Channels(list(order)) for plane in planes for order in permutations(plane)]
 
 
 class Channels(SecondReader):

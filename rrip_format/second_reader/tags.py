@@ -60,7 +60,11 @@ def choose_pages(sizes: list[tuple[int, int]], size: tuple[int, int] | None) -> 
         found = [number for number, one in enumerate(sizes) if one in {size, size[::-1]}]
     if not found:
         raise UnableError("it has no page of that size")
-    return found[:MOST_PLANES]
+    if len(found) > MOST_PLANES:
+        raise UnableError(
+            f"it holds {len(found)} pictures of one size, and nothing tells a second reader which is meant"
+        )
+    return found
 
 
 def _is_other(tags: TiffTags) -> bool:

@@ -40,10 +40,20 @@ class ArraySource(Source):
     def __init__(self, array: Any) -> None:
         self.where = f"array ({type(array).__module__.partition('.')[0]})"
         self._array = array
-        shape = tuple(int(n) for n in array.shape)
+        if isinstance(array, np.ma.MaskedArray):
+            msg = f"{self.where}: is masked, which no picture can show; fill it first, as by array.filled(255)"
+            raise SourceError(msg)
+        try:
+            shape, is_bytes = tuple(int(n) for n in array.shape), np.dtype(array.dtype) == np.uint8
+        except (TypeError, ValueError) as error:  # chunks of unknown size, data types of other libraries
+            msg = (
+                f"{self.where}: found shape {array.shape} of {array.dtype}, which NumPy does not understand; convert "
+                "it to a NumPy array first"
+            )
+            raise SourceError(msg) from error
         self._channel_first = len(shape) == 3 and shape[2] not in {3, 4} and shape[0] == 3
         known = len(shape) == 2 or (len(shape) == 3 and (shape[2] in {3, 4} or self._channel_first))
-        if not known or 0 in shape or np.dtype(array.dtype) != np.uint8:
+        if not known or 0 in shape or not is_bytes:
             msg = (
                 f"{self.where}: found shape {shape} of {array.dtype}, expected uint8 of shape (H, W), (H, W, 3), "
                 "(H, W, 4) or (3, H, W); convert the array first"
@@ -69,7 +79,10 @@ class ArraySource(Source):
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         area = (slice(y, y + height), slice(x, x + width))
         # A copy, so that a caller who changes a block does not change the array.
-        block = np.array(self._array[(slice(None), *area) if self._channel_first else area], dtype=np.uint8)
+        block = np.array(self._array[(slice(None), *area) if self._channel_first else area])
+        if block.dtype != np.uint8:
+            msg = f"the array gives {block.dtype} though its data type is {self._array.dtype}; correct what computes it"
+            raise TypeError(msg)
         return to_rgb(np.moveaxis(block, 0, -1) if self._channel_first else block, self.info.background)
 
     def fingerprint(self) -> dict[str, str | int]:

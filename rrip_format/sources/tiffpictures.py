@@ -18,6 +18,7 @@ REDUCED, MASK = 1, 4
 SMALL = ("label", "macro", "thumbnail", "overview")
 """Vendors' names of the associated images of a slide."""
 MAX_PAGES = 100_000
+OME_SIZES = ("SizeX", "SizeY", "SizeZ", "SizeC", "SizeT")
 
 
 def list_pictures(tif: Any, where: str) -> list[Picture]:
@@ -61,8 +62,15 @@ def _without_virtual_planes(tif: Any, picture: Picture) -> Picture:
     """Mark the picture of an ImageJ stack as doubtful, because its one page holds several planes."""
     facts = (tif.imagej_metadata or {}) if tif.is_imagej else {}
     planes, channels = facts.get("images", 1), facts.get("channels", 1)
-    if not isinstance(planes, int) or planes <= 1 or not picture.is_gray:
+    if not isinstance(planes, int) or planes <= 1:
         return picture
+    if not picture.is_gray:
+        if planes <= len(tif.pages):  # each is a picture of its own
+            return picture
+        doubt = (
+            f"found an ImageJ stack of {planes} planes behind {len(tif.pages)} page(s), of which only these are read"
+        )
+        return Picture(picture.name, picture.width, picture.height, picture.parts, doubt=doubt)
     doubt = (
         f"found an ImageJ stack of {planes} gray planes ({channels} channels), expected 8-bit gray, RGB or RGBA in one"
     )
@@ -78,7 +86,26 @@ def _ome_pictures(tif: Any, where: str) -> list[Picture]:
         if name.lower() in SMALL or series.kind != "ome":
             continue
         found += _planes(tif, series.levels[0], image, name, where)
+    if not found:
+        msg = (
+            f"{where}: its OME-XML describes no picture that is in this file ({_described(tif.ome_metadata)}; its "
+            f"pages are {_sizes(tif)}); write the file again, or open the file that the OME-XML belongs to"
+        )
+        raise SourceError(msg)
     return found
+
+
+def _described(ome: str) -> str:
+    """Return what OME-XML says of its first picture, for an error message."""
+    found = {key: re.search(rf'\b{key}="(\d+)"', ome) or re.search(rf"\b{key}='(\d+)'", ome) for key in OME_SIZES}
+    said = [f"{key}={match.group(1)}" for key, match in found.items() if match]
+    return " ".join(said) or "no Pixels"
+
+
+def _sizes(tif: Any) -> str:
+    """Return the sizes of the first pages, for an error message."""
+    sizes = list(dict.fromkeys(f"{page.imagewidth}x{page.imagelength}" for page in (p.aspage() for p in tif.pages[:9])))
+    return ", ".join(sizes)
 
 
 def _planes(tif: Any, level: Any, image: OmeImage, name: str, where: str) -> list[Picture]:
