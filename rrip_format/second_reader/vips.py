@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def _open_page(pyvips: Any, path: Path, page: int, tags: TiffTags, background: t
     tiled = 324 in tags
     try:
         # From a source, not a file name: libvips caches by name and would return pixels of a replaced file.
-        source = pyvips.Source.new_from_file(str(path))
+        source = pyvips.Source.new_from_file(os.fsencode(path))
         image = pyvips.Image.new_from_source(
             source, "", page=page, access="random" if tiled else "sequential", fail_on="error"
         )
@@ -62,7 +63,7 @@ def _open_page(pyvips: Any, path: Path, page: int, tags: TiffTags, background: t
 
 def open_again(pyvips: Any, path: Path, page: int) -> Any:
     """Open strips once more, from their beginning."""
-    source = pyvips.Source.new_from_file(str(path))
+    source = pyvips.Source.new_from_file(os.fsencode(path))
     return pyvips.Image.new_from_source(source, "", page=page, access="sequential", fail_on="error")
 
 

@@ -105,7 +105,10 @@ def _parse(data: bytes) -> JpegHeader:
             adobe = body[11]
         if marker == START_OF_SCAN and height and width and components:
             return JpegHeader(height, width, end, precision, components, jfif, adobe)
-    msg = f"not a JPEG tile: starts with {data[:4].hex(' ') or 'nothing'}"
+    begins = data[:4].hex(" ") or "nothing"
+    is_cut = data.startswith(b"\xff\xd8")
+    reason = "its header is cut off, or states no size or no scan" if is_cut else f"starts with {begins}"
+    msg = f"not a JPEG tile: {reason}"
     raise ValueError(msg)
 
 

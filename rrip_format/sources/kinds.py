@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rrip_format.errors import SourceError
+from rrip_format.sources.jpegheader import is_frame, walk_segments
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ADVICE", "check_kind", "check_picture"]
+__all__ = ["ADVICE", "check_jpeg_kind", "check_kind", "check_picture"]
 
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ZISRAWFILE", "Zeiss CZI"),
@@ -24,6 +25,15 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "zip archive"),
     (0, b"Rar!", "rar archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z archive"),
+    (0, b"BZh", "bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "xz archive"),
+    (0, b"\x28\xb5\x2f\xfd", "Zstandard archive"),
+    (257, b"ustar", "tar archive"),
+    (0, b"MATLAB 5.0", "MATLAB file"),
+    (0, b"CDF\x01", "NetCDF"),
+    (0, b"CDF\x02", "NetCDF"),
+    (0, b"SQLite format 3\0", "SQLite database"),
+    (0, b"\x1aE\xdf\xa3", "Matroska video"),
     (0, b"\x93NUMPY", "NumPy file"),
     (0, b"SIMPLE  =", "FITS"),
     (0, b"NRRD", "NRRD"),
@@ -41,11 +51,31 @@ PICTURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"II\xbc", "JPEG XR"),
     (0, b"\x76\x2f\x31\x01", "OpenEXR"),
     (0, b"8BPS", "Photoshop PSD"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"qoif", "QOI"),
+    (0, b"gimp xcf", "GIMP XCF"),
+    (0, b"DDS ", "DDS"),
+    (0, b"\x01\xda\0", "SGI image"),
+    (0, b"\x01\xda\1", "SGI image"),
+    (0, b"\x0a\x05\x01\x08", "PCX"),
+    (0, b"\0\0\x01\0", "Windows icon"),
+    (0, b"%!PS", "PostScript"),
+    *(
+        (0, f"P{kind}{space}".encode(), "netpbm (PPM, PGM, PBM, PAM, PFM)")
+        for kind in "1234567fF"
+        for space in "\n\r\t "
+    ),
     (0, b"AT&TFORM", "DjVu"),
     (0, b"BM", "BMP"),
     (4, b"ftyp", "a file of the MPEG-4 family (HEIC, AVIF, video)"),
 )
 """Offset, first bytes and name of image types that only some builds of libvips read."""
+
+READ = ((0, b"\xff\xd8\xff"), (0, b"\x89PNG"), (0, b"GIF8"), (8, b"WEBP"), (4, b"ftyp"))
+"""Offset and first bytes of the image types that libvips reads."""
+
+JPEG_LS = 0xF7
+"""Marker of a frame of JPEG-LS."""
 
 SUFFIXES = {
     ".czi": "Zeiss CZI",
@@ -110,10 +140,36 @@ def check_kind(path: Path, head: bytes) -> None:
 
 
 def check_picture(path: Path, head: bytes) -> None:
-    """Raise `SourceError` if a file that libvips cannot open has an image type missing from this build."""
+    """Raise `SourceError` with the reason if libvips cannot open a file because of what it is.
+
+    It is an image type missing from this build, or none that is known; otherwise the file is damaged.
+    """
     name = _name(PICTURES, head)
     if name is not None:
         msg = f"{path}: {name} is not supported by this build of libvips; convert it to PNG or TIFF"
+        raise SourceError(msg)
+    if not head.strip(b"\0"):
+        msg = (
+            f"{path}: its first {len(head)} bytes are zero, as of a download that was not finished; get a complete copy"
+        )
+        raise SourceError(msg)
+    if not any(head[at : at + len(magic)] == magic for at, magic in READ):
+        msg = (
+            f"{path}: not a slide or image of a known kind: it begins with {head[:8].hex(' ')}; if that is damage, get "
+            f"another copy, else {ADVICE}"
+        )
+        raise SourceError(msg)
+
+
+def check_jpeg_kind(path: Path, data: bytes) -> None:
+    """Raise `SourceError` for kinds of JPEG that libvips does not decode to 8 bits."""
+    segments = ((marker, body) for marker, body, _ in walk_segments(data))
+    found = [(marker, body[0]) for marker, body in segments if body and (marker == JPEG_LS or is_frame(marker, body))]
+    name = "JPEG-LS" if any(marker == JPEG_LS for marker, _ in found) else None
+    if name is None and found and found[0][1] != 8:
+        name = f"JPEG with {found[0][1]} bits a sample"
+    if name is not None:
+        msg = f"{path}: {name} is not supported; convert it to PNG or TIFF"
         raise SourceError(msg)
 
 

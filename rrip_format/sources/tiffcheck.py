@@ -161,6 +161,9 @@ def _check_chain(tif: Any, path: Path) -> None:
         seen.add(offset)
         file.seek(offset)
         (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+        if tags == 0:
+            msg = f"{path}: TIFF directory {len(seen) - 1} at offset {offset} has no tags; get a complete copy"
+            raise SourceError(msg)
         at = offset + layout.tagnosize + tags * layout.tagsize
 
 

@@ -7,6 +7,7 @@ are rejected, because only their owner can decide how to map them to 8 bits. EXI
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from rrip_format.sources.color import to_rgb
 from rrip_format.sources.files import FileSource, head_of
 from rrip_format.sources.icc import fitting_profile
 from rrip_format.sources.jpegcheck import check_jpeg_end
-from rrip_format.sources.kinds import check_picture
+from rrip_format.sources.kinds import check_jpeg_kind, check_picture
 from rrip_format.sources.pictures import Picture, choose_picture
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class VipsSource(FileSource):
         try:
             with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
                 if self._fails_on == "warning":
-                    check_jpeg_end(path.read_bytes())  # libvips overlooks warnings about the last rows
+                    data = path.read_bytes()
+                    check_jpeg_kind(path, data)
+                    check_jpeg_end(data)  # libvips overlooks warnings about the last rows
                 number, notes = self._choose(image)
                 picture = self._load(page=number) if number else self._load()
                 notes = (*notes, *_ink_notes(picture))
@@ -70,7 +73,7 @@ class VipsSource(FileSource):
 
     def _load(self, **options: int) -> Any:
         # Opened as a source, not by name: libvips caches by name and would return the pixels of a replaced file.
-        self._stream: Any = self._pyvips.Source.new_from_file(self.where)
+        self._stream: Any = self._pyvips.Source.new_from_file(os.fsencode(self.where))
         return self._pyvips.Image.new_from_source(self._stream, "", access="random", fail_on=self._fails_on, **options)
 
     def _choose(self, image: int | str | None) -> tuple[int, tuple[str, ...]]:

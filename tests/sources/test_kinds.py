@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 
+import imagecodecs
 import numpy as np
 import pytest
 import pyvips
@@ -151,12 +152,52 @@ def test_a_vsi_is_a_stand_in(tmp_path):
         ("a.jxl", b"\xff\x0a" + bytes(30), "JPEG XL"),
         ("a.bmp", b"BM" + bytes(60), "BMP"),
         ("a.html", b"<!DOCTYPE html><html>", "HTML"),
+        *((f"a.p{kind}m", f"P{kind}\n2 2\n255\n".encode(), "netpbm") for kind in "1234567fF"),
+        ("a.hdr", b"#?RADIANCE\n", "Radiance HDR"),
+        ("a.qoi", b"qoif\0\0\0\x02", "QOI"),
+        ("a.xcf", b"gimp xcf v011\0", "GIMP XCF"),
+        ("a.dds", b"DDS |\0\0\0", "DDS"),
+        ("a.sgi", b"\x01\xda\x01\x01\0\x03", "SGI image"),
+        ("a.pcx", b"\x0a\x05\x01\x08", "PCX"),
+        ("a.ico", b"\0\0\x01\0\x01\0", "Windows icon"),
+        ("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+        ("a.tar", b"a.svs".ljust(257, b"\0") + b"ustar\0", "tar archive"),
+        ("a.svs.bz2", b"BZh91AY", "bzip2 archive"),
+        ("a.svs.xz", b"\xfd7zXZ\0\0", "xz archive"),
+        ("a.svs.zst", b"\x28\xb5\x2f\xfd\x24", "Zstandard archive"),
+        ("a.mat", b"MATLAB 5.0 MAT-file", "MATLAB file"),
+        ("a.db", b"SQLite format 3\0", "SQLite database"),
+        ("a.jls", imagecodecs.jpegls_encode(picture()), "JPEG-LS"),
+        ("a.jpg", imagecodecs.jpegls_encode(picture(1)[..., 0]), "JPEG-LS"),
+        ("b.jpg", imagecodecs.jpeg8_encode(picture().astype(np.uint16) * 16, bitspersample=12), "JPEG with 12 bits"),
     ],
 )
 def test_known_kinds_are_named(name, head, kind, tmp_path):
     (tmp_path / name).write_bytes(head + bytes(100))
     message = refuse(tmp_path / name, kind, "is not supported")
     assert "check the file" not in message
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.svs", "a.tif", "noname"])
+def test_other_files_are_of_unknown_kind(name, tmp_path):
+    for content, words in ((b"hello, world", "begins with 68 65 6c 6c 6f"), (bytes(70000), "zero")):
+        (tmp_path / name).write_bytes(content)
+        assert "check the file" not in refuse(tmp_path / name, words)
+
+
+def test_a_damaged_picture_is_no_unknown_kind(tmp_path):
+    for suffix in (".png", ".gif", ".webp", ".jpg"):
+        data = pyvips.Image.new_from_array(picture()).copy(interpretation="srgb").write_to_buffer(suffix)
+        (tmp_path / "a").write_bytes(data[: len(data) // 2])
+        assert "known kind" not in refuse(tmp_path / "a")
+    data = imagecodecs.jpeg8_encode(picture())
+    (tmp_path / "a").write_bytes(data[:30])
+    assert "ff d8" not in refuse(tmp_path / "a", "its header is cut off")
+
+
+def test_a_directory_without_tags(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + bytes(1000))
+    refuse(tmp_path / "a.tif", "has no tags; get a complete copy")
 
 
 def test_a_name_alone_decides_nothing_about_pictures(tmp_path):
@@ -224,7 +265,11 @@ NAMES = [
     "[page=1].tif",
     "-q.tif",
     "a:b@c;d&e.tif",
+    "new\nline.tif",
+    os.fsdecode(b"not\xffunicode.tif"),
 ]
+if sys.platform in {"win32", "darwin"}:  # whose file systems refuse these
+    NAMES = NAMES[:-2]
 
 
 @pytest.mark.parametrize("name", NAMES)
