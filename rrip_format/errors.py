@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Sequence
 from reprlib import Repr
 from typing import Any, Self, TypeVar
@@ -53,6 +54,7 @@ __all__ = [
     "printable",
     "read_only",
     "shown",
+    "without_secrets",
 ]
 
 
@@ -80,7 +82,7 @@ class RripError(Exception):
     parts: Sequence[RripError] = ()
 
     def __init__(self, *args: object, rule: str | None = None, parts: Sequence[RripError] = ()) -> None:
-        super().__init__(*args)
+        super().__init__(*(without_secrets(part) if isinstance(part, str) else part for part in args))
         if rule is not None:
             self.rule = rule
         if parts:
@@ -285,3 +287,17 @@ def one_line(error: BaseException) -> str:
 def printable(line: str) -> str:
     """Replace control characters, so that text from a file cannot control a terminal (spec section 13)."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
+
+
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
+_SIGNATURE = re.compile(
+    r"([?&](?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|Signature|sig|token|access_token)=)[^&\s#'\"]+",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """Replace passwords and signatures of URLs, so that messages can be logged and shown."""
+    if "://" not in text:
+        return text
+    return _SIGNATURE.sub(r"\1…", _PASSWORD.sub(r"\1:…@", text))

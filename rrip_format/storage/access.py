@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import StorageError, TargetError
 
-__all__ = ["Access", "is_bucket", "is_url", "local_name", "make_access", "refuse_bucket", "using"]
+__all__ = ["Access", "is_bucket", "is_chain", "is_url", "local_name", "make_access", "refuse_bucket", "using"]
 
 _CACHE_MIB = 32
 
@@ -30,7 +30,7 @@ _options: ContextVar[Mapping[str, Any]] = ContextVar("rrip_storage_options", def
 
 def is_bucket(name: str) -> bool:
     """Return whether a target is in a bucket or on a server, even if a local file has the same name."""
-    return _is_chain(name) or _BUCKET.match(name) is not None
+    return is_chain(name) or _BUCKET.match(name) is not None
 
 
 def local_name(name: str) -> str:
@@ -63,10 +63,10 @@ def using(storage_options: Mapping[str, Any]) -> Iterator[None]:
 
 def is_url(name: str) -> bool:
     """Return whether a name is a URL for fsspec; an existing local file is not."""
-    return ("://" in name or _is_chain(name)) and not os.path.lexists(name)
+    return ("://" in name or is_chain(name)) and not os.path.lexists(name)
 
 
-def _is_chain(name: str) -> bool:
+def is_chain(name: str) -> bool:
     """Return whether a name is a chain of fsspec; a path may contain two colons too."""
     found = _CHAIN.match(name)
     return found is not None and ("://" in name or found.group(1).lower() in _CHAINED)

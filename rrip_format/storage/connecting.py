@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ..errors import RripError, StorageError
 from ..extras import missing
-from .access import Access
+from .access import Access, is_chain
 from .fsspec_service import FsspecService, S3Service
 from .http_service import HttpService
 from .obstore_service import ObstoreService, is_obstore
@@ -53,7 +53,10 @@ def connect(name: str, access: Access) -> tuple[Remote, str]:
 
 
 def _named(name: str, options: dict[str, Any], policy: Policy) -> tuple[Service, str]:
-    scheme = "" if "::" in name else urlsplit(name).scheme
+    try:
+        scheme = "" if is_chain(name) else urlsplit(name).scheme
+    except ValueError as error:
+        raise StorageError(f"{name}: is not a valid URL: {error}") from error
     if scheme in _HTTP:
         return HttpService(options, policy), name
     found = (S3Service if scheme in _S3 else FsspecService)(name, options, policy)

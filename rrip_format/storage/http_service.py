@@ -67,7 +67,11 @@ class HttpService:
         headers = {**options.pop("headers", {}), **_headers(request)}
         options.setdefault("timeout", timeout)
         try:
-            async with session.get(self._as_it_is(url), headers=headers, **options) as response:
+            address = self._as_it_is(url)
+        except ValueError as error:
+            raise StorageError(f"{url}: is not a valid URL: {error}") from error
+        try:
+            async with session.get(address, headers=headers, **options) as response:
                 if response.status == 416 and request.version is None:
                     return Reply(b"", _empty_version(response.headers))
                 _check(url, request, response.status, response.headers)
@@ -79,6 +83,10 @@ class HttpService:
         except (aiohttp.ClientError, TimeoutError, ConnectionError, asyncio.IncompleteReadError) as error:
             if isinstance(error, aiohttp.InvalidURL):
                 raise StorageError(f"{url}: is not a valid URL") from error
+            if isinstance(error, aiohttp.TooManyRedirects | aiohttp.RedirectClientError):
+                raise StorageError(
+                    f"{url}: is redirected to where nothing can be read: {type(error).__name__}"
+                ) from error
             raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
     def _as_it_is(self, url: str) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ..errors import RULES, StorageError
+from ..errors import RULES, StorageError, without_secrets
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -208,7 +208,8 @@ async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) 
                     f"{what}: cannot be read: {error}; tried {count} times (RRIP_RETRIES changes that)"
                 ) from error
             pause = min(_LONGEST_WAIT, max(error.wait, random.uniform(wait / 2, wait)))  # noqa: S311  (no secret)
-            _log.warning("%s: %s; trying again in %.1f s, %d attempts left", what, error, pause, left)
+            text = without_secrets(f"{what}: {error}")
+            _log.warning("%s; trying again in %.1f s, %d attempts left", text, pause, left)
         await asyncio.sleep(pause)
         wait *= 2
     raise AssertionError("unreachable")
