@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,10 @@ class _Picture(TopReader):
 
     def _open(self) -> Any:
         try:
-            return self._pillow.open(self._path)
+            with warnings.catch_warnings():
+                # only the first rows are decoded of a picture that Pillow thinks large
+                warnings.simplefilter("ignore", self._pillow.DecompressionBombWarning)
+                return self._pillow.open(self._path)
         except Exception as error:
             raise UnableError(f"Pillow does not open it ({error})") from error
 

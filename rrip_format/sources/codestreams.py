@@ -70,7 +70,7 @@ def decode_jpeg(
 
 
 def decode_jpeg2000(
-    data: bytes, samples: int, colour: str | None, *, must_transform: bool = False
+    data: bytes, samples: int, colour: str | None, most_pixels: int, *, must_transform: bool = False
 ) -> NDArray[np.uint8]:
     """Decode a JPEG 2000 stream; `ValueError` where it is not what the container says.
 
@@ -82,6 +82,8 @@ def decode_jpeg2000(
         Components that the container says it has.
     colour : ``"RGB"``, ``"YCBCR"`` or None
         As for :func:`decode_jpeg`.
+    most_pixels : int
+        Pixels of the tile that the container says it has; a larger one is not decoded, because it may fill the memory.
     must_transform : bool
         The container says that the stream's own colour transform is on.
 
@@ -93,6 +95,9 @@ def decode_jpeg2000(
     header = parse_jpeg2000(data)
     if header.precision != (8,) * samples or header.has_palette:
         msg = f"a JPEG 2000 tile of components of {header.precision} bits, expected {samples} of 8 bits, unsigned"
+        raise ValueError(msg)
+    if header.height * header.width > most_pixels:
+        msg = f"a JPEG 2000 tile of {header.height}x{header.width} px, expected at most {most_pixels} pixels"
         raise ValueError(msg)
     if must_transform and not header.has_transform:
         msg = "a JPEG 2000 tile without the colour transform that its container speaks of"

@@ -187,7 +187,8 @@ class _Decoder:
             # of YBR_ICT in a JPEG only its markers know
             return decode_jpeg(data, None, self._samples, colour or ("YCBCR" if transformed else None), heights, widths)
         if self._syntax in JPEG_2000:
-            return decode_jpeg2000(data, self._samples, colour, must_transform=transformed)
+            pixels = self._rows * self._columns
+            return decode_jpeg2000(data, self._samples, colour, pixels, must_transform=transformed)
         samples: NDArray[np.uint8]
         if self._syntax in OTHERS:
             samples = getattr(load_reader("imagecodecs"), OTHERS[self._syntax])(data)

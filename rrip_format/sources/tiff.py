@@ -203,7 +203,8 @@ class TiffSource(FileSource):
 
     def associated(self) -> AssociatedImages:
         """Return readers of the series that are named thumbnail, macro or label (OME-TIFF)."""
-        found = {str(series.name).lower(): series for series in self._tif.series}
+        with boundary(self.where, "its series cannot be listed"):
+            found = {str(series.name).lower(): series for series in self._tif.series}
         return {name: partial(self._associated, found[name], name) for name in ASSOCIATED if name in found}
 
     def _associated(self, series: Any, name: str) -> NDArray[np.uint8]:

@@ -66,7 +66,7 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
             left = layout.width - index % layout.columns * layout.tile_width
             return decode_jpeg(data, page.jpegtables, samples, colour, heights, widths | {min(left, layout.tile_width)})
         colour = "YCBCR" if compression == APERIO_YCBCR and colour else colour
-        tile = decode_jpeg2000(data, samples, colour)
+        tile = decode_jpeg2000(data, samples, colour, layout.tile_width * layout.tile_height)
     elif compression in CODES or compression == NO_COMPRESSION:
         tile = _unpack(_decompress(layout, data, heights), layout)
     else:

@@ -75,6 +75,15 @@ def test_an_imagej_stack_behind_one_page(tmp_path):
         np.testing.assert_array_equal(source.read(0, 0, 44, 70), picture())
 
 
+def test_imagej_numbers_that_are_none(tmp_path):
+    path = tmp_path / "a.tif"
+    description = "ImageJ=1.53\nimages=1\nslices=two\n"
+    tifffile.imwrite(path, picture(), photometric="rgb", metadata=None, description=description)
+    with pytest.raises(SourceError, match="its series cannot be listed"):
+        rrip_format.convert(path, tmp_path / "a.rrip.tif")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.tif"]
+
+
 class Lying:
     """An array of other samples than its data type says, as Dask makes of a wrong ``meta``."""
 
