@@ -17,6 +17,7 @@ from rrip_format.sources.dicomtags import flat_properties
 from rrip_format.sources.files import FileSource
 from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
+from rrip_format.sources.jpegheader import parse_header, stream_colour
 from rrip_format.sources.pictures import Choice, choose_picture
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ OTHERS = {
     "1.2.840.10008.1.2.4.80": "jpegls_decode",
     "1.2.840.10008.1.2.4.81": "jpegls_decode",
 }
+LOSSLESS = {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 RLE = "1.2.840.10008.1.2.5"
 MAX_TILE_BYTES = 1 << 30
 CACHE_BYTES = 32 << 20
@@ -191,6 +193,8 @@ class _Decoder:
             return decode_jpeg2000(data, self._samples, colour, pixels, must_transform=transformed)
         samples: NDArray[np.uint8]
         if self._syntax in OTHERS:
+            if self._syntax in LOSSLESS and self._samples == 3:
+                colour = stream_colour(parse_header(data)) or colour
             samples = getattr(load_reader("imagecodecs"), OTHERS[self._syntax])(data)
             samples = samples.reshape(*samples.shape[:2], -1)
         elif self._syntax == RLE:

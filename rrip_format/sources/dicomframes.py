@@ -149,8 +149,12 @@ def _encapsulated(file: Any, dataset: Any, size: int, path: Path) -> list[tuple[
     if not items:
         msg = f"{path}: no fragments in its Pixel Data; get a complete copy"
         raise SourceError(msg)
-    (first, table_size), *fragments = items
     count = _count(dataset)
+    if len(items) == count and _peek(file, items[0][0] + 8).startswith(
+        STARTS
+    ):  # no offset table, not even an empty one
+        return [((at + 8, length),) for at, length in items]
+    (first, table_size), *fragments = items
     if len(fragments) == count:
         starts = list(range(count))
     else:

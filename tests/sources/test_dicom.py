@@ -97,6 +97,38 @@ def test_the_markers_of_a_jpeg_win(markers, photometric, tmp_path):
     assert error < 3 if tells else error > 10
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.57", LOSSLESS])
+@pytest.mark.parametrize("stored", ["RGB", "YCBCR", "bare"])
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+def test_the_markers_of_a_lossless_jpeg_win(photometric, stored, syntax, tmp_path):
+    """Some programs write RGB and say YBR_FULL."""
+
+    def encode(part, dataset):
+        space = "RGB" if stored == "RGB" or (stored, photometric) == ("bare", "RGB") else "YCBCR"
+        pixels = part if space == "RGB" else to_ycbcr(part)
+        data = imagecodecs.jpeg8_encode(pixels, lossless=True, colorspace=space, outcolorspace=space)
+        if stored == "bare":  # nothing but the attribute tells
+            data = data[:2] + data[4 + int.from_bytes(data[4:6], "big") :]
+            data = data.replace(b"R\x11\0G\x11\0B\x11\0", b"\1\x11\0\2\x11\0\3\x11\0")
+            data = data.replace(b"\3R\0G\0B\0", b"\3\1\0\2\0\3\0")
+        return data
+
+    truth = write_dicom(tmp_path / "a.dcm", syntax=syntax, photometric=photometric, encode=encode)
+    assert np.abs(read(tmp_path / "a.dcm")[0].astype(int) - truth).mean() < 1
+
+
+@pytest.mark.parametrize("syntax", [JPEG, J2K_LOSSLESS, LOSSLESS])
+def test_fragments_without_any_offset_table(syntax, tmp_path):
+    """The standard demands one, if only an empty one; some programs write none."""
+    truth = write_dicom(tmp_path / "a.dcm", syntax=syntax)
+    data = (tmp_path / "a.dcm").read_bytes()
+    start = data.index(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0") + 12
+    (tmp_path / "a.dcm").write_bytes(
+        data[:start] + data[start + 8 + int.from_bytes(data[start + 4 : start + 8], "little") :]
+    )
+    assert np.abs(read(tmp_path / "a.dcm")[0].astype(int) - truth).mean() < 3
+
+
 @pytest.mark.parametrize("mct", [0, 1])
 @pytest.mark.parametrize("photometric", ["YBR_ICT", "RGB"])
 def test_a_transform_that_is_only_spoken_of(photometric, mct, tmp_path):

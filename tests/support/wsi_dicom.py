@@ -180,6 +180,17 @@ def _by_imagecodecs(name, **options):
     return encode
 
 
+def _lossless(part, dataset):
+    """JPEG without loss, whose markers tell the colours."""
+    import imagecodecs
+
+    if part.shape[-1] == 1:
+        return imagecodecs.jpeg8_encode(part[..., 0], lossless=True)
+    space = "YCBCR" if dataset.PhotometricInterpretation == "YBR_FULL" else "RGB"
+    pixels = to_ycbcr(part) if space == "YCBCR" else part
+    return imagecodecs.jpeg8_encode(pixels, lossless=True, colorspace=space, outcolorspace=space)
+
+
 def _rle(part, dataset):
     pixels = to_ycbcr(part) if dataset.PhotometricInterpretation == "YBR_FULL" else part
     segments = []
@@ -201,7 +212,8 @@ _ENCODE = {
     **dict.fromkeys(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"], native),
     "1.2.840.10008.1.2.5": _rle,
     "1.2.840.10008.1.2.4.50": _jpeg,
-    "1.2.840.10008.1.2.4.70": _by_imagecodecs("jpeg8_encode", lossless=True),
+    "1.2.840.10008.1.2.4.57": _lossless,
+    "1.2.840.10008.1.2.4.70": _lossless,
     "1.2.840.10008.1.2.4.80": _by_imagecodecs("jpegls_encode"),
     "1.2.840.10008.1.2.4.90": _jpeg2000,
     "1.2.840.10008.1.2.4.91": _jpeg2000,
