@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from .options import AS_JSON, STORAGE, takes_settings
+from .options import AS_JSON, STORAGE, json_line, takes_settings
 from .progress import progress_bar
 
 __all__ = ["evaluate"]
@@ -84,4 +83,4 @@ def evaluate(
             patch=patch,
             progress=progress,
         )
-    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else format_summary(summary))
+    click.echo(json_line(summary) if as_json else format_summary(summary))

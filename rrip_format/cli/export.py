@@ -65,4 +65,4 @@ def export(
         is_assumed = kind == "dicom" and slide.icc_profile() is None
     if is_assumed and not as_json:
         click.echo(printable(f"note: {path} has no ICC profile; in DICOM, sRGB is assumed"), err=True)
-    click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else f"{dest}: {format_bytes(size)}")
+    click.echo(json.dumps({"path": dest, "bytes": size}) if as_json else printable(f"{dest}: {format_bytes(size)}"))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from .options import AS_JSON, STORAGE
+from .options import AS_JSON, STORAGE, json_line
 
 __all__ = ["info"]
 
@@ -21,4 +19,4 @@ def info(*, path: str, as_json: bool) -> None:
     from ..slides.describing import info as run
 
     found = run(path)
-    click.echo(json.dumps(found, ensure_ascii=False) if as_json else format_info(found))
+    click.echo(json_line(found) if as_json else format_info(found))

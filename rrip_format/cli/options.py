@@ -20,6 +20,7 @@ __all__ = [
     "WORKERS",
     "FiniteRange",
     "PixelSize",
+    "json_line",
     "takes_settings",
 ]
 
@@ -89,6 +90,11 @@ class _Quality(_QualityType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """Return a number, or the word."""
         return "source" if value == "source" else click.IntRange(1, 100).convert(value, param, ctx)
+
+
+def json_line(value: object) -> str:
+    """Return JSON in readable Unicode; what is none, as in some names of files, is escaped."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class FiniteRange(click.FloatRange):

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from ..errors import printable
 from .options import AS_JSON, OVERWRITE, STORAGE, WORKERS
 from .progress import progress_bar
 
@@ -35,5 +36,5 @@ def repair(*, path: str, dest: str, fill_lost: bool, overwrite: bool, workers: i
         click.echo(json.dumps({"path": dest, **done.to_json()}))
     else:
         for line in done.lines():
-            click.echo(line)
+            click.echo(printable(line))
     sys.exit(1 if done.lost or done.lost_attachments or done.lost_root else 0)

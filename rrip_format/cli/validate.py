@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +12,7 @@ import click
 
 from ..errors import RripError, printable
 from .ending import fail
-from .options import STORAGE, WORKERS
+from .options import STORAGE, WORKERS, json_line
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def validate(
     def add(finding: Finding) -> None:
         tally.add(finding)
         if as_json:
-            click.echo(json.dumps(finding.to_json(), ensure_ascii=False))
+            click.echo(json_line(finding.to_json()))
 
     try:
         with progress_bar("validating", quiet=as_json) as progress:
@@ -74,7 +73,7 @@ def validate(
         found = {"path": path, "depth": depth, "valid": code == 0, "errors": errors, "warnings": warnings}
         found |= {"rules": dict(tally.counts), "source": None if compared is None else compared.to_json()}
         found |= {"second_opinion": None if opinion is None else asdict(opinion)}
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json_line(found))
     else:
         for line in tally.lines():
             click.echo(line)

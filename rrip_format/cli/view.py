@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import printable
 from .ending import handle_sigterm
 
 __all__ = ["view"]
@@ -28,7 +29,8 @@ def view(*, slides: tuple[str, ...], folder: Path | None, port: int, browser: bo
         from ..serving.page import export_page
 
         count = export_page(folder, slides)
-        click.echo(f"{folder}: {count} files, no slides; put these there, serve all, open index.html?slide=ADDRESS")
+        text = f"{folder}: {count} files, no slides; put these there, serve all, open index.html?slide=ADDRESS"
+        click.echo(printable(text))
         return
     if not slides:
         raise click.UsageError("Name a container, or --export DIR.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from ..errors import RripError, TargetError, one_line
 from ..storage.access import is_url
@@ -33,8 +35,16 @@ def page_files() -> dict[str, Path]:
 
 
 def slide_name(path: str) -> str:
-    """Name a slide for a list: by the last part of its path or URL."""
+    """Name a slide for a list: by the last part of its path or URL, where what is no Unicode is replaced."""
+    path = os.fsencode(path).decode("utf-8", "replace")
     return path.partition("?")[0].rstrip("/\\").replace("\\", "/").rpartition("/")[2] or path
+
+
+def _address(slide: str, folder: Path) -> str:
+    """Return what leads a browser to a slide: the quoted path of a file that is there, anything else as it is."""
+    if is_url(slide) or not ((folder / slide).exists() or Path(slide).exists()):
+        return slide
+    return quote(slide.replace(os.sep, "/"), errors="surrogateescape")
 
 
 def export_page(folder: Path, slides: Sequence[str] = ()) -> int:
@@ -68,7 +78,7 @@ def export_page(folder: Path, slides: Sequence[str] = ()) -> int:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        listed = [{"name": slide_name(slide), "url": slide} for slide in slides]
+        listed = [{"name": slide_name(slide), "url": _address(slide, folder)} for slide in slides]
         (folder / "slides.json").write_text(json.dumps(listed, ensure_ascii=False, indent=2), "utf-8")
     except OSError as error:
         raise TargetError(f"{folder}: the page cannot be written: {one_line(error)}") from error

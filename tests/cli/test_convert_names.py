@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -90,3 +94,34 @@ def test_names_are_printed_without_control_characters(made, name, tmp_path):
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1"])
 def test_numbers_that_are_none(made, option, value, tmp_path):
     assert run("convert", made / "a.png", tmp_path / "a.rrip.tif", option, value).exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="whose file systems refuse such names")
+@pytest.mark.parametrize("kind", [".rrip.tif", ".rrip.zarr"])
+def test_commands_take_names_that_are_no_unicode(kind, made, tmp_path):
+    """In a process of its own, whose standard output refuses what it cannot encode."""
+    name = os.fsdecode(b"no\xff\n") + kind
+    (shutil.copytree if kind.endswith("zarr") else shutil.copy)(made / f"a{kind}", tmp_path / name)
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    for command in (
+        ["info", name],
+        ["info", name, "--json"],
+        ["validate", name],
+        ["validate", name, "--json"],
+        ["convert", name, name + ".rrip.zarr.zip"],
+        ["export", name, name + ".ome.tif"],
+        ["repair", name, "r" + name],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "rrip_format", *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        text = done.stdout.decode("utf-8")
+        if "--json" in command:
+            assert json.loads(text)["path"].endswith(name)
+        elif command[0] != "info":
+            assert len(text.splitlines()) == 1

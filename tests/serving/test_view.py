@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
+import sys
 import threading
+import urllib.parse
 from contextlib import contextmanager
 
 import pytest
@@ -180,3 +184,18 @@ def test_the_command_ends_with_an_interrupt(kinds, monkeypatch):
     assert opened == [result.output.split()[0]]
     assert opened[0].startswith("http://127.0.0.1:")
     assert CliRunner().invoke(main, ["view"]).exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="whose file systems refuse such names")
+@pytest.mark.parametrize("name", [b"no\xffunicode.rrip.tif", b"a #1?%20 b.rrip.tif", b"new\nline.rrip.tif"])
+def test_names_that_are_hard_to_put_into_addresses(name, kinds, tmp_path, monkeypatch):
+    path = tmp_path / os.fsdecode(name)
+    shutil.copy(kinds.tif, path)
+    with serving(path) as server:
+        (listed,) = json.loads(ask(server, "/slides.json")[1])
+        assert ask(server, f"/{listed['url']}")[:2] == (200, path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    export_page(tmp_path / "page", [path.name])
+    (listed,) = json.loads((tmp_path / "page" / "slides.json").read_text("utf-8"))
+    assert urllib.parse.unquote_to_bytes(listed["url"]) == name
+    assert urllib.parse.urlsplit(listed["url"]).path == listed["url"]
