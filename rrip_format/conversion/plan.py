@@ -73,7 +73,7 @@ class Plan:
     digest: bytes = b""
 
 
-_LARGEST_PADDING = 1.02
+_LARGEST_PADDING = 1.1
 """Padded pixels of level 0 with the tiles of the profile ``archive``, as a multiple of those with the usual ones, above
 which larger tiles save nothing."""
 

@@ -45,6 +45,10 @@ _CHROMA_RATIOS = (0.3, 1.22)
 """Smallest and largest luma step, and ratio of chroma step to luma step. Coarser chroma would keep the promise on some
 tissue, but costs more colour than it saves bytes."""
 
+_FINE_CHROMA = 3.5
+"""Chroma step that the largest ratio does not forbid. Dark pictures, and the best qualities, need a luma step so fine
+that chroma beside it would mostly code noise."""
+
 _LEVEL_1_RATIO, _BASE_RATIO = 1.1, 1.8
 """Largest ratios of the luma step of a level to that of the next finer one, which is predicted from it: of level 1 and
 of the base."""
@@ -253,7 +257,8 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         tried = settings.with_steps((luma_0, luma_1, ratio * luma_0, base))
         return _worst(sample.losses(_colour_losses, luma, repeat(tried), repeat(fits)), jpeg, _COLOUR_MARGIN)
 
-    ratio = _solve(colour_excess, _CHROMA_RATIOS[1], _CHROMA_RATIOS, slope=0.4)
+    ratios = _CHROMA_RATIOS[0], max(_CHROMA_RATIOS[1], _FINE_CHROMA / luma_0)
+    ratio = _solve(colour_excess, ratios[1], ratios, slope=0.4)
     return settings.with_steps((luma_0, luma_1, ratio * luma_0, base)), fits
 
 

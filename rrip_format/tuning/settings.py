@@ -81,6 +81,10 @@ _PROJECTED = 1 / 9, 1 / 6
 frequencies, so that 1/4 would be the whole step towards the best prediction of level 0. Luma has to keep its PSNR at
 level 1 too."""
 
+_LEAST_PROJECTED = 4.0
+"""Luma step of level 1 below which less of the back projection is added to luma, in proportion. Otherwise it would be
+most of the error of level 1, which no step could then make as small as JPEG's."""
+
 _LUMA_TAPS = (-8, 60, 16, -4), SHARP
 """Upsampling filters of Y at levels 0 and 1: close to the best for each test field, at every quality."""
 
@@ -116,10 +120,11 @@ def usual_steps(luma: float) -> Steps:
 def _quantiser(step: float, slope: float, worth: float) -> Quantiser:
     """Return quantiser steps around `step` that grow with frequency by `slope`; a bit is `worth` times the usual."""
     frequency = (ZIGZAG // 8 + ZIGZAG % 8) / 14
+    # at a step of 1 the purpose is exactness: all steps are 1, and no bits are saved at the cost of errors
+    usual = min(1.0, max(0.0, step - 1))
     # rounded upwards the more the higher the frequency, so that the mean of a flat table follows `step` too
-    steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + frequency), 1, 255)
-    # at a step of 1 the purpose is exactness, so no bits are saved at the cost of errors
-    return Quantiser(steps.astype(np.uint8), worth * _RATE * min(1.0, max(0.0, step - 1)))
+    steps = np.clip(np.floor(step * (1 + slope * (frequency - 0.5)) + usual * frequency), 1, 255)
+    return Quantiser(steps.astype(np.uint8), worth * _RATE * usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +307,8 @@ class Settings:
         middle = _quantiser(luma_1, slope, 1.0)
         colour = _quantiser(chroma, _CHROMA_SLOPE, 1.0)
         coarse = _quantiser(base, slope, _BASE_RATE), _quantiser(base_chroma, _CHROMA_SLOPE, _BASE_RATE)
-        projected = (0.0, 0.0) if self.effort == "fast" else _PROJECTED
+        part = min(1.0, luma_1 / _LEAST_PROJECTED)
+        projected = (0.0, 0.0) if self.effort == "fast" else (part * _PROJECTED[0], _PROJECTED[1])
         return Streams(coarse, (fine, middle), (colour, colour), self.effort, projected)
 
     def with_steps(self, steps: Steps) -> Settings:

@@ -161,7 +161,7 @@ def test_profiles():
         Settings(profile="both")
 
 
-@pytest.mark.parametrize(("side", "tile"), [(300, 128), (2202, 128), (1024, 256), (100_000, 256)])
+@pytest.mark.parametrize(("side", "tile"), [(300, 128), (2202, 128), (1024, 256), (14_500, 256), (100_000, 256)])
 def test_large_tiles_of_an_archive_do_not_pad_small_slides(side, tile):
     info = SimpleNamespace(width=side, height=side)
     fitted = fit_profile(Settings(profile="archive", quality=80), info)
@@ -256,6 +256,17 @@ def test_level_2_may_lose_what_is_allowed(executor):
     assert found[0] < jpeg
     assert found[0] < found[1] < jpeg * 10**0.1
     assert coarse.steps[3] > exact.steps[3]
+
+
+@pytest.mark.parametrize("quality", [97, 98, 99])
+def test_the_promise_at_the_best_qualities(quality, executor):
+    """Level 1 is then not moved for level 0, and chroma may be much coarser than the finest luma."""
+    sample = families(4)
+    found, fits = keep_promise(sample, Settings(tile=64, quality=quality), executor)
+    assert found.steps[2] <= max(1.22 * found.steps[0], 3.5)
+    jpeg, ours = losses_of_jpeg(sample, found, executor), losses_of_ours(sample, found, fits, executor)
+    for name, loss in ours.items():
+        assert loss <= jpeg[name], name
 
 
 def test_level_1_is_moved_towards_the_prediction_of_level_0():
