@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from rrip_format.errors import SourceError, one_line
 from rrip_format.sources.base import SlideInfo, Source, positive
+from rrip_format.spec.metadata.rules import MPP_RANGE
 from rrip_format.storage.access import is_url, local_name
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def open_source(
         raise SourceError(msg)
     opened.reopen = (partial(open_source, **options), (source,))
     try:
-        opened.info = replace(opened.info, **_overrides(options))
+        opened.info = replace(_without_impossible_size(opened.info), **_overrides(options))
         if image is not None:  # by number: its name may be that of a patient
             chosen = {"rrip.image": str(opened.info.image)}
             opened.info = replace(opened.info, properties={**opened.info.properties, **chosen})
@@ -123,6 +124,15 @@ def _overrides(options: Mapping[str, Any]) -> dict[str, Any]:
         msg = f"{wrong[0]} of {fields[wrong[0]]!r}, expected a positive number"
         raise ValueError(msg)
     return fields
+
+
+def _without_impossible_size(info: SlideInfo) -> SlideInfo:
+    """Leave out a pixel size that no slide has and no container can keep, with a note."""
+    sizes = [size for size in (info.mpp_x, info.mpp_y) if size is not None]
+    if all(MPP_RANGE[0] <= size <= MPP_RANGE[1] for size in sizes):
+        return info
+    note = f"the source says that a pixel has {' and '.join(f'{size:g}' for size in sizes)} µm, which is left out"
+    return replace(info, mpp_x=None, mpp_y=None, notes=(*info.notes, note))
 
 
 def _open_path(path: Path, image: int | str | None, *, allow_missing_tiles: bool) -> Source:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from raw_tiff import Page, basic_tags, write_raw_tiff
 from tiff_readers import picture
 from wsi_dicom import write_dicom
 
+import rrip_format
 from rrip_format.errors import SourceError
 from rrip_format.second_reader.check import check_source
 from rrip_format.sources import open_source
@@ -29,6 +31,32 @@ def test_a_tile_of_jpeg_2000_that_is_larger_than_its_place(kind, tmp_path, monke
     monkeypatch.setattr(imagecodecs, "jpeg2k_decode", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(SourceError, match="a JPEG 2000 tile of 4000x4000 px, expected at most"):
         open_source(path)
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e9])
+@pytest.mark.parametrize("kind", ["ome", "keyed", "dicom"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_pixel_size_that_no_slide_has(kind, size, tmp_path):
+    path = tmp_path / "a"
+    if kind == "ome":
+        metadata = {"axes": "YXS", "PhysicalSizeX": size, "PhysicalSizeY": 0.5}
+        tifffile.imwrite(path, picture(), ome=True, metadata=metadata, photometric="rgb")
+    elif kind == "keyed":
+        tifffile.imwrite(path, picture(), photometric="rgb", metadata=None, description=f"|MPP = {size}|")
+    else:
+
+        def change(dataset):
+            measures = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+            measures.PixelSpacing = [size / 1000, 0.0005]
+
+        write_dicom(path, change=change)
+    rrip_format.convert(path, tmp_path / "a.rrip.tif")
+    with rrip_format.open(tmp_path / "a.rrip.tif") as slide:
+        assert slide.mpp is None
+    with open_source(path) as source:
+        assert any(f"{size:g}" in note and "which is left out" in note for note in source.info.notes)
+    with open_source(path, mpp=0.25) as source:
+        assert (source.info.mpp_x, source.info.mpp_y) == (0.25, 0.25)
 
 
 @pytest.mark.filterwarnings("error")
