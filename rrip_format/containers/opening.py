@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import FormatError, NewerFormatError, StorageError
-from ..storage.access import Access, is_url
+from ..storage.access import Access, is_url, url_path
 from ..storage.byte_source import ByteSource, open_bytes
 from ..storage.objects import open_folder
 from .base import Container
@@ -60,7 +59,8 @@ def open_container(path: Any, access: Access | None = None) -> Container:
 def _open_remote(name: str, access: Access) -> Container:
     if name.startswith(("zip::", "reference::")):  # file systems that hold a Zarr hierarchy
         return _open_folder(name, access)
-    if urlsplit(name.rpartition("::")[2]).path.lower().endswith(_FILE_SUFFIXES):
+    path = url_path(name).lower()
+    if any(part.endswith(_FILE_SUFFIXES) for part in (path, path.partition("?")[0])):  # S3 has ?versionId=
         return open_file(open_bytes(name, access))
     try:
         return _open_folder(name, access)

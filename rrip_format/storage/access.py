@@ -14,7 +14,17 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import StorageError, TargetError
 
-__all__ = ["Access", "is_bucket", "is_chain", "is_url", "local_name", "make_access", "refuse_bucket", "using"]
+__all__ = [
+    "Access",
+    "is_bucket",
+    "is_chain",
+    "is_url",
+    "local_name",
+    "make_access",
+    "refuse_bucket",
+    "url_path",
+    "using",
+]
 
 _CACHE_MIB = 32
 
@@ -64,6 +74,14 @@ def using(storage_options: Mapping[str, Any]) -> Iterator[None]:
 def is_url(name: str) -> bool:
     """Return whether a name is a URL for fsspec; an existing local file is not."""
     return ("://" in name or is_chain(name)) and not os.path.lexists(name)
+
+
+def url_path(url: str) -> str:
+    """Return host and path of a URL, without a query if it is of a web server: keys in buckets may contain ``#``."""
+    last = url.rpartition("::")[2] if is_chain(url) else url
+    if last.startswith(("http://", "https://")):
+        last = last.partition("#")[0].partition("?")[0]
+    return last.partition("://")[2] or last
 
 
 def is_chain(name: str) -> bool:

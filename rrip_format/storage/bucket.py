@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..errors import DamagedError, StorageError, TargetError
-from .access import Access
+from .access import Access, url_path
 from .connecting import connect
 from .event_loop import run
 from .ranges import MERGED_BYTES
 from .remote import Remote, gather_all
-from .services import Absent, Request
+from .services import Absent, NoBucket, Request
 from .workplace import Workplace, as_target_error
 
 __all__ = ["BucketPlace", "connect_target", "name_in"]
@@ -32,7 +31,7 @@ _BATCH = 256
 
 def name_in(url: str) -> str:
     """Return the last part of a URL's path."""
-    return urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return url_path(url).rstrip("/").rpartition("/")[2]
 
 
 def connect_target(url: str) -> tuple[Remote, str]:
@@ -97,7 +96,7 @@ class BucketPlace(Workplace):
                 self._send_folder(root)
             else:
                 self._send([(root, self.container)])
-        except StorageError as error:
+        except (StorageError, Absent) as error:
             raise TargetError(f"{self.title}: cannot be written: {error}") from error
         self.discard()
 
@@ -143,9 +142,11 @@ class BucketPlace(Workplace):
 
 
 def is_there(remote: Remote, path: str) -> bool:
-    """Return whether an object exists."""
+    """Return whether an object exists; `StorageError` if not even its bucket does."""
     try:
         run(remote.get(path, Request(0, 1)))
+    except NoBucket as error:
+        raise StorageError(f"{path}: the bucket does not exist: {error}; make it first") from error
     except Absent:
         return False
     return True

@@ -12,6 +12,9 @@ __all__ = ["call", "event_loop", "run"]
 
 T = TypeVar("T")
 
+_ENDING_SECONDS = 1.0
+"""Most time that a cancelled coroutine has to end."""
+
 _lock = threading.Lock()
 _made: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -38,12 +41,22 @@ if hasattr(os, "register_at_fork"):
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine from another thread and return its result; it is cancelled if the wait is interrupted."""
-    future = asyncio.run_coroutine_threadsafe(coroutine, event_loop())
+    ended = threading.Event()
+    future = asyncio.run_coroutine_threadsafe(_telling_its_end(coroutine, ended), event_loop())
     try:
         return future.result()
     except BaseException:
         future.cancel()
+        ended.wait(_ENDING_SECONDS)  # so that nothing is left half done where the process ends now
         raise
+
+
+async def _telling_its_end(coroutine: Coroutine[Any, Any, T], ended: threading.Event) -> T:
+    """Await a coroutine, and set an event when it has returned, failed or been cancelled."""
+    try:
+        return await coroutine
+    finally:
+        ended.set()
 
 
 async def call(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:

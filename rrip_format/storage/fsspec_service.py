@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StorageError
 from .event_loop import call
-from .services import Absent, Policy, Reply, Request, Transient, Version, may_pass, refuse, replaced
+from .services import Absent, NoBucket, Policy, Reply, Request, Transient, Version, may_pass, refuse, replaced
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store
@@ -186,7 +186,8 @@ class S3Service(FsspecService):
         except ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             if status == 404:
-                raise Absent(str(error)) from error
+                kind = NoBucket if error.response.get("Error", {}).get("Code") == "NoSuchBucket" else Absent
+                raise kind(str(error)) from error
             if status in {401, 403}:
                 raise refuse(path, str(error)) from error
             if status == 416 and request.version is None:

@@ -94,6 +94,8 @@ async def gather_all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for one in work:
+            one.close()  # what has not begun would be reported as never awaited
         raise
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent",
+    "NoBucket",
     "Policy",
     "Reply",
     "Request",
@@ -120,6 +121,10 @@ class Transient(Exception):  # noqa: N818  (not an error of this package: it is 
 
 class Absent(Exception):  # noqa: N818
     """The object does not exist."""
+
+
+class NoBucket(Absent):
+    """The bucket does not exist, so that nothing can be written there either."""
 
 
 class Service(Protocol):

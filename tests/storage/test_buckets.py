@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import gc
+import importlib
 import os
 import pickle
+import threading
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,8 +31,8 @@ from rrip_format.storage import bucket as bucket_module
 from rrip_format.storage.access import is_bucket, local_name, using
 from rrip_format.storage.event_loop import run
 from rrip_format.storage.fsspec_service import FsspecService
-from rrip_format.storage.remote import Remote, RemoteBytes
-from rrip_format.storage.services import Policy, Request
+from rrip_format.storage.remote import Remote, RemoteBytes, gather_all
+from rrip_format.storage.services import Absent, Policy, Request
 from rrip_format.storage.zarr_stores import fetch_values
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the service and its client are not ours
@@ -404,3 +409,69 @@ def test_errors_of_the_system_that_pass_and_that_stay(source, tmp_path, monkeypa
     with pytest.raises(StorageError, match="said the system"):
         run(fetch_values(Full(), ["c/0"], [10]))
     assert len(calls) == (3 if passes else 1)
+
+
+@pytest.mark.parametrize("suffix", [".rrip.tif", ".rrip.zarr"])
+def test_a_bucket_that_is_not_there_is_told_before_any_work(service, source, staging, suffix, tmp_path):
+    def never(*_):
+        pytest.fail("there was work")
+
+    url = f"s3://nowhere/a{suffix}"
+    with using(service.options):
+        with pytest.raises(TargetError, match="bucket does not exist"):
+            transmux(source.path, url)
+        with pytest.raises(TargetError, match="bucket does not exist"):
+            rrip_format.convert(tissue(64, 64, seed=1), url, BRIEF, progress=never)
+        with pytest.raises(FileNotFoundError if suffix == ".rrip.tif" else FormatError):
+            rrip_format.open(url)
+    assert not staging.exists() or not list(staging.iterdir())
+
+
+def test_what_a_service_says_is_not_there_while_it_is_written(source, staging, monkeypatch):
+    def vanish(*_):
+        raise Absent("gone")
+
+    monkeypatch.setattr(Remote, "put_all", vanish)
+    with pytest.raises(TargetError, match="cannot be written: gone"):
+        transmux(source.path, "memory://gone/a.rrip.tif")
+
+
+@pytest.mark.parametrize("name", ["a#1.rrip.tif", "a 100%?x=1&y.rrip.zarr", "ü+[1]*.rrip.zarr.zip", "#.rrip.zarr"])
+def test_keys_that_urls_would_not_have(service, source, staging, name):
+    with using(service.options):
+        transmux(source.path, f"s3://slides/keys/{name}")
+        assert (rrip_format.imread(f"s3://slides/keys/{name}") == source.pixels).all()
+    assert [path for path in service.files.find("slides/keys") if path.startswith(f"slides/keys/{name}")]
+
+
+def test_an_upload_that_is_interrupted_leaves_no_coroutine(tmp_path):
+    """Nor a warning about one, beside the line that says what happened."""
+    begun = threading.Event()
+
+    async def wait():
+        begun.set()
+        await asyncio.sleep(60)
+
+    class Interrupted:
+        """Raises in the waiting thread, as a signal does."""
+
+        def result(self):
+            assert begun.wait(10)
+            raise KeyboardInterrupt
+
+        def cancel(self):
+            self.future.cancel()
+
+    def start(coroutine, loop):
+        found = Interrupted()
+        found.future = submit(coroutine, loop)
+        return found
+
+    submit, event_loop_module = asyncio.run_coroutine_threadsafe, importlib.import_module(run.__module__)
+    with warnings.catch_warnings(record=True) as caught, pytest.MonkeyPatch.context() as patch:
+        warnings.simplefilter("always")
+        patch.setattr(event_loop_module.asyncio, "run_coroutine_threadsafe", start)
+        with pytest.raises(KeyboardInterrupt):
+            run(gather_all([wait() for _ in range(200)]))
+        gc.collect()
+    assert not [warning for warning in caught if "never awaited" in str(warning.message)]
