@@ -96,8 +96,14 @@ class BucketPlace(Workplace):
                 self._send_folder(root)
             else:
                 self._send([(root, self.container)])
-        except (StorageError, Absent) as error:
-            raise TargetError(f"{self.title}: cannot be written: {error}") from error
+        except BaseException as error:
+            failure = error
+            if isinstance(error, StorageError | Absent):
+                failure = TargetError(f"{self.title}: cannot be written: {error}")
+            failure.add_note(f"what was sent to {self.title} is still there, and opens only if it is complete")
+            if failure is error:
+                raise
+            raise failure from error
         self.discard()
 
     def _send_folder(self, root: str) -> None:

@@ -225,8 +225,9 @@ def test_an_upload_that_ends_early_opens_nowhere(source, staging, monkeypatch):
 
     monkeypatch.setattr(bucket_module, "_BATCH", 5)
     monkeypatch.setattr(Remote, "put_all", fail)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         transmux(source.path, url)
+    assert caught.value.__notes__ == [f"what was sent to {url} is still there, and opens only if it is complete"]
     assert fsspec.filesystem("memory").find("/half/a.rrip.zarr")
     with pytest.raises(FormatError, match="incomplete"):
         rrip_format.open(url)
