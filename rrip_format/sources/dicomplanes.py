@@ -55,7 +55,7 @@ def list_pictures(instances: list[Instance], where: str) -> list[Picture]:
 def list_planes(group: list[Instance], name: str) -> list[Picture]:
     """Return the pictures in one instance, or in all files of one concatenation."""
     frames = [find_frames(instance.path) for instance in group]
-    frames.sort(key=lambda part: int(part.dataset.get("ConcatenationFrameOffsetNumber") or 0))
+    frames.sort(key=_place_in_concatenation)
     first = frames[0].dataset
     where = str(frames[0].path)
     rows, columns = int(first.Rows), int(first.Columns)
@@ -72,6 +72,8 @@ def list_planes(group: list[Instance], name: str) -> list[Picture]:
     grid = (-(-height // rows), -(-width // columns))
     # a single frame of the whole needs no positions
     is_full = first.get("DimensionOrganizationType") == "TILED_FULL" or (len(places) == 1 and grid == (1, 1))
+    if is_full:
+        _check_concatenation(frames)
     planes = _full(first, places, grid, where) if is_full else _sparse(frames, places, (rows, columns), grid, where)
     samples = int(first.SamplesPerPixel)
     return [
@@ -84,6 +86,29 @@ def list_planes(group: list[Instance], name: str) -> list[Picture]:
         )
         for label, path, tiles in planes
     ]
+
+
+def _place_in_concatenation(part: Frames) -> tuple[int, int]:
+    """Return the number of the first frame of a file, and the number of the file."""
+    names = ("ConcatenationFrameOffsetNumber", "InConcatenationNumber")
+    first, number = (int(part.dataset.get(name) or 0) for name in names)
+    return first, number
+
+
+def _check_concatenation(frames: list[Frames]) -> None:
+    """Raise `SourceError` if frames are missing between the files of a concatenation, or their order is not told."""
+    begins = 0
+    for part in frames if len(frames) > 1 else []:
+        first, _ = _place_in_concatenation(part)
+        if "ConcatenationFrameOffsetNumber" in part.dataset and first != begins:
+            msg = f"{part.path}: begins with frame {first} of a concatenation, expected {begins}; get a complete copy"
+            raise SourceError(msg)
+        begins += len(part.spans)
+    if len({_place_in_concatenation(part) for part in frames}) < len(frames):
+        msg = (
+            f"{frames[0].path}: nothing tells the order of the {len(frames)} files of a concatenation; export it again"
+        )
+        raise SourceError(msg)
 
 
 _Tiles = dict[tuple[int, int], tuple[int, int]]

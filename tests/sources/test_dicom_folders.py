@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import shutil
 
 import numpy as np
@@ -94,3 +96,39 @@ def test_what_else_is_odd(tmp_path):
     refuse(tmp_path / "a.dcm", "Planar Configuration 2")
     truth = write_dicom(tmp_path / "a.dcm", change=lambda dataset: delattr(dataset, "SeriesInstanceUID"))
     np.testing.assert_array_equal(read(tmp_path / "a.dcm")[0], truth)
+
+
+def write_concatenation(folder, change):
+    """Write a slide in three files, the last one first by name and instance number."""
+    truth = write_dicom(folder / "whole.dcm")
+    dataset = pydicom.dcmread(folder / "whole.dcm")
+    (folder / "whole.dcm").unlink()
+    frames, size = int(dataset.NumberOfFrames), 16 * 32 * 3
+    ends = [0, 3, 7, frames]
+    for number, (start, end) in enumerate(itertools.pairwise(ends)):
+        part = copy.deepcopy(dataset)
+        part.SOPInstanceUID = f"1.2.826.1.{number + 1}"
+        part.InstanceNumber = 9 - number
+        part.NumberOfFrames, part.PixelData = end - start, dataset.PixelData[start * size : end * size]
+        part.PixelData += b"\0" * (len(part.PixelData) % 2)
+        part.ConcatenationUID, part.InConcatenationTotalNumber = "1.2.826.9.9", 3
+        part.InConcatenationNumber, part.ConcatenationFrameOffsetNumber = number + 1, start
+        change(part, number)
+        part.save_as(folder / f"{9 - number}.dcm", enforce_file_format=True)
+    return truth
+
+
+@pytest.mark.parametrize("names", [(), ("ConcatenationFrameOffsetNumber",), ("InConcatenationNumber",)])
+def test_the_order_of_a_concatenation(names, tmp_path):
+    truth = write_concatenation(tmp_path, lambda part, _: [delattr(part, name) for name in names])
+    np.testing.assert_array_equal(read(tmp_path)[0], truth)
+
+
+def test_concatenations_that_do_not_fit_together(tmp_path):
+    def without_order(part, _):
+        del part.ConcatenationFrameOffsetNumber, part.InConcatenationNumber
+
+    write_concatenation(tmp_path, without_order)
+    refuse(tmp_path, "nothing tells the order")
+    write_concatenation(tmp_path, lambda part, n: setattr(part, "ConcatenationFrameOffsetNumber", (0, 4, 7)[n]))
+    refuse(tmp_path, "begins with frame 4 of a concatenation, expected 3")
