@@ -97,7 +97,7 @@ class DicomSource(FileSource):
             paths = dataset.get("OpticalPathSequence") or []
             lens = paths[self._plane.path_number] if self._plane.path_number < len(paths) else {}
             icc = lens.get("ICCProfile")
-            profile, left_out = fitting_profile(None if icc is None else _exact_profile(bytes(icc)))
+            profile, left_out = fitting_profile(None if icc is None else bytes(icc))
             properties = flat_properties(dataset)
         return SlideInfo(
             name=self._path.name,
@@ -277,9 +277,3 @@ def _spacing(dataset: Any) -> tuple[float | None, float | None]:
             down, across = (positive(value) for value in spacing)
             return (down and down * 1000, across and across * 1000)
     return (None, None)
-
-
-def _exact_profile(profile: bytes) -> bytes:
-    """Return a profile without the byte that makes its length even."""
-    length = int.from_bytes(profile[:4], "big")
-    return profile[:length] if length == len(profile) - 1 else profile
