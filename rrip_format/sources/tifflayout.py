@@ -19,7 +19,18 @@ from rrip_format.sources.icc import colour_space
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CCITT", "CODES", "JPEG", "JPEG_2000", "NO_COMPRESSION", "PICTURES", "PageLayout", "name_of", "page_layout"]
+__all__ = [
+    "CCITT",
+    "CODES",
+    "JPEG",
+    "JPEG_2000",
+    "LERC",
+    "NO_COMPRESSION",
+    "PICTURES",
+    "PageLayout",
+    "name_of",
+    "page_layout",
+]
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 COLOURS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
@@ -30,7 +41,8 @@ CODES = {5, 8, 32773, 32946, 34925, 34926, 50000}
 """Compressions of plain bytes: LZW, Deflate, PackBits, LZMA, Zstandard."""
 CCITT = {2, 3, 4}
 JPEG_2000 = {33003, 33004, 33005, 34712}
-PICTURES = {22610, 34887, 34927, 34933, 34934, 50001, 50002, 52546}
+LERC = 34887
+PICTURES = {22610, LERC, 34927, 34933, 34934, 50001, 50002, 52546}
 """Image codecs that store gray or RGB only: JPEG XR, LERC, WebP, PNG, JPEG XL."""
 WITH_PREDICTOR = CODES - {32773}
 

@@ -19,6 +19,7 @@ from rrip_format.sources.tifflayout import (
     CODES,
     JPEG,
     JPEG_2000,
+    LERC,
     MIN_IS_WHITE,
     NO_COMPRESSION,
     RGB,
@@ -69,12 +70,18 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
         tile = decode_jpeg2000(data, samples, colour, layout.tile_width * layout.tile_height)
     elif compression in CODES or compression == NO_COMPRESSION:
         tile = _unpack(_decompress(layout, data, heights), layout)
+    elif compression == LERC:  # of which tifffile takes deeper samples apart to bytes
+        tile = np.asarray(load_reader("imagecodecs").lerc_decode(data))
+        tile = tile.reshape(*tile.shape[:2], -1)
     else:
         tile = np.asarray(page.decode(data, index, jpegtables=None)[0][0])
     if layout.subsampling[1] > 1:
         tile = tile[:height] if tile.shape[0] < layout.tile_height else tile[: layout.tile_height]
     if tile.shape[0] not in heights or tile.shape[1:] != (layout.tile_width, samples):
         msg = f"tile {index} holds {tile.shape}, expected {(layout.tile_height, layout.tile_width, samples)}"
+        raise ValueError(msg)
+    if tile.dtype not in (np.uint8, np.bool_):
+        msg = f"tile {index} holds samples of {tile.dtype}, expected 8 bits as the tags say"
         raise ValueError(msg)
     return tile.astype(np.uint8, copy=False)
 

@@ -33,6 +33,19 @@ def test_a_tile_of_jpeg_2000_that_is_larger_than_its_place(kind, tmp_path, monke
         open_source(path)
 
 
+@pytest.mark.parametrize("kind", ["png", "jpegxl", "lerc", "jpegxr"])
+def test_tiles_of_more_bits_than_the_tags_say(kind, tmp_path):
+    """The low bytes would be shown."""
+    code = {"png": 34933, "jpegxl": 50002, "lerc": 34887, "jpegxr": 34934}[kind]
+    deep = picture().astype(np.uint16) * 200
+    options = {"lossless": True} if kind == "jpegxl" else {}
+    stream = getattr(imagecodecs, f"{kind}_encode")(deep, **options)
+    tags = basic_tags(picture(), photometric=2, compression=code, rows=44)
+    path = write_raw_tiff(tmp_path / "a.tif", [Page(tags, [stream])])
+    with pytest.raises(SourceError, match="samples of uint16, expected 8 bits"):
+        open_source(path)
+
+
 @pytest.mark.parametrize("size", [1e-12, 1e9])
 @pytest.mark.parametrize("kind", ["ome", "keyed", "dicom"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
