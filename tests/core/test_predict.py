@@ -187,13 +187,24 @@ def test_a_place_in_a_picture(drawn, top, left):
         assert (picture == 77).all()
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_planes_go_into_a_part_of_a_picture(channels):
+    planes = np.random.default_rng(0).integers(0, 256, (3, 5, 7), np.uint8)
+    picture = np.full((9, 10, channels), 9, np.uint8)
+    wanted = picture.copy()
+    wanted[2:7, 3:, :3] = planes.transpose(1, 2, 0)
+    wanted[2:7, 3:, 3:] = 255
+    colour.interleave(planes, (picture, 2, 3))
+    np.testing.assert_array_equal(picture, wanted)
+
+
 def test_a_place_outside_a_picture_is_refused():
     planes = np.zeros((3, 5, 7), np.uint8)
     picture = np.zeros((9, 10, 3), np.uint8)
     for top, left in ((5, 0), (0, 4), (-1, 0)):
         with pytest.raises(ValueError, match="do not fit into"):
             colour.interleave(planes, (picture, top, left))
-    for other in (picture[:, ::-1], np.zeros((9, 10), np.uint8), np.zeros((9, 10, 4), np.uint8)):
+    for other in (picture[:, ::-1], np.zeros((9, 10), np.uint8), np.zeros((9, 10, 2), np.uint8)):
         with pytest.raises(ValueError, match="expected contiguous"):
             colour.ycc_to_rgb(planes, None, (other, 0, 0))
 
