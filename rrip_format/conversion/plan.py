@@ -79,7 +79,7 @@ which larger tiles save nothing."""
 
 
 def fit_profile(settings: Settings, info: SlideInfo) -> Settings:
-    """Return settings for a slide of that size: ``archive`` keeps usual tiles where larger ones would mostly pad."""
+    """Return settings for a slide of that size: ``archive`` keeps usual tiles where larger ones pad it much more."""
     if settings.profile != "archive":
         return settings
 

@@ -238,7 +238,7 @@ class Settings:
         ``notebook`` is the original method, for comparison. It determines `quality`, `tile`, `tune` and `luma_only`.
     profile : {None, "view", "archive"}
         What the container is for: ``view`` are the defaults, ``archive`` sets `tile` to 256 and `effort` to ``best``; a
-        conversion keeps tiles of 128 for a slide that larger ones would mostly pad.
+        conversion keeps tiles of 128 for a slide that larger ones would pad by over 10 % more.
     steps : four floats or None
         Quantiser steps of luma at level 0, luma at level 1, chroma residuals, and luma of the base, in 8-bit steps,
         1 … 255. By default a conversion finds those that `quality` needs, on a sample of the slide.

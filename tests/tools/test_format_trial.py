@@ -46,7 +46,6 @@ def test_a_fitted_filter_never_loses():
     noisy = np.clip(wanted + np.random.default_rng(1).normal(0, 6, wanted.shape), 0, 255).astype(np.uint8)
     found = format_trial.fitted(noisy, wanted)
     assert np.square(found - wanted).mean() < 0.8 * np.square(noisy - wanted).mean()
-    assert format_trial.fitted(plane(), wanted) is not None
     assert np.array_equal(format_trial.fitted(plane(), wanted), plane())
 
 
