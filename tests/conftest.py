@@ -30,6 +30,17 @@ settings.load_profile("rrip")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells let what runs in the background ignore
 
+LONGEST_NAME = 100
+"""Of a value in the name of a test, in bytes or characters."""
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long values by their length: names stay readable, and equal in all processes that collect the tests."""
+    if isinstance(val, bytes | str) and len(val) > LONGEST_NAME:
+        return f"{len(val)} {'bytes' if isinstance(val, bytes) else 'characters'}"
+    return None
+
+
 WHITE = 255
 
 SUFFIXES = (".rrip.zarr", ".rrip.zarr.zip", ".rrip.tif")

@@ -10,7 +10,8 @@ from tiff_readers import picture
 from rrip_format.sources import open_source
 from rrip_format.sources.icc import fitting_profile
 
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+MADE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB = MADE[:24] + bytes(12) + MADE[36:]  # without its date, so that every process has the same
 SIZE = len(SRGB).to_bytes(4, "big")
 
 
