@@ -33,6 +33,9 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
+_GLASS_RANGE = 24
+"""Largest difference of green samples of level 1 within a family of glass, noise and specks of dust included."""
+
 
 class StreamCoder(Protocol):
     """An encoder of the JPEG streams of a container; not normative, since every stream carries its own tables."""
@@ -212,36 +215,44 @@ def encode_family(
     side = coding.geometry.tile
     base = np.empty((3, side, side), np.uint8)
     base_tile = encode_base(coding, BASE_LEVEL, row, col, levels[BASE_LEVEL], coder, base)
-    wanted = None
-    if any(coder.projected):
-        fine, half = (rgb_to_exact_ycc(rgb) for rgb in levels[:2])
-        wanted = aim(fine, half, coding.residuals, coder.projected)
+    wanted = aim(levels, coding.residuals, coder.projected)
     middle = encode_level(base, levels[1], 1, coding.residuals[1], coder, wanted=wanted)
     finest = encode_level(middle.planes(), levels[0], 0, coding.residuals[0], coder)
     tiles = [join_tile(made.streams, coding.place(level, row, col)) for level, made in enumerate((finest, middle))]
     return EncodedFamily((tiles[0], tiles[1], base_tile), finest, base)
 
 
-def aim(fine: Floats, half: Floats, residuals: Sequence[ResidualCoding], projected: tuple[float, float]) -> Floats:
+def aim(
+    levels: Sequence[NDArray[np.uint8]],
+    residuals: Sequence[ResidualCoding],
+    projected: tuple[float, float],
+    exact: Sequence[Floats] | None = None,
+) -> Floats | None:
     """Move planes of level 1 towards those that level 0 is predicted from best.
 
-    The move is one step of iterative back projection: the error of the prediction of level 0 from `half`, through the
+    The move is one step of iterative back projection: the error of the prediction of level 0 from level 1, through the
     transposed filter. For chroma, the part that chroma from luma predicts is left out (spec section 5.3).
 
     Parameters
     ----------
-    fine, half : (3, 2s, 2s) and (3, s, s) float32
-        Unrounded YCbCr of levels 0 and 1.
+    levels : (2s, 2s, 3), (s, s, 3) uint8
+        RGB of levels 0 and 1; coarser ones may follow.
     residuals : two ResidualCoding
         Parameters of the prediction of levels 0 and 1.
     projected : two floats
         Parts of the back projection to add, for luma and for chroma.
+    exact : (3, 2s, 2s) and (3, s, s) float32, optional
+        Unrounded YCbCr of both levels, if the caller has them.
 
     Returns
     -------
-    (3, s, s) float32
-        What to encode as level 1. Chroma is that of `half` if level 1 has no chroma residuals.
+    (3, s, s) float32 or None
+        What to encode as level 1, where chroma is unchanged if level 1 has no chroma residuals. None if that is level 1
+        itself: nothing is to be added, or the family is glass, where it would cost time and gain nothing.
     """
+    if not any(projected) or np.ptp(levels[1][::4, ::4, 1]) <= _GLASS_RANGE:
+        return None
+    fine, half = exact or [rgb_to_exact_ycc(rgb) for rgb in levels[:2]]
     how, out = residuals[0], half.copy()
     luma = back_project(fine[0], half[0], how.taps)
     out[0] += np.float32(projected[0]) * luma
@@ -291,7 +302,8 @@ def encode_level(
         if wanted is None:
             missing = difference(rgb, plane, predicted)
         else:
-            missing = np.clip(wanted[plane] - predicted, np.float32(-128), np.float32(127))
+            missing = wanted[plane] - predicted
+            np.clip(missing, np.float32(-128), np.float32(127), out=missing)
         stream = coder.encode_residual(missing, level, plane, samples)
         residuals[plane] = samples if stream else None
         return stream

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement, repeat
+from itertools import repeat
 from uuid import UUID
 
 import numpy as np
@@ -113,10 +113,8 @@ def _tap_equations(planes: Floats, coarse: NDArray[np.uint8]) -> Floats:
         for source, target in ((known, wanted), (known.T, wanted.T)):
             halved = (target[0::2] + target[1::2]) / 2
             for samples, phase in zip(_neighbours(source), (1, 0), strict=True):
-                columns = [sample.ravel() for sample in (*samples, halved[:, phase::2])]
-                for i, j in combinations_with_replacement(range(5), 2):
-                    equations[i, j] += _product(columns[i], columns[j])
-    equations += np.triu(equations, 1).T
+                rows = np.stack([*samples, halved[:, phase::2]]).reshape(5, -1)
+                equations += np.einsum("ik,jk->ij", rows, rows)  # as in _product
     return equations[:4]
 
 
@@ -169,7 +167,7 @@ def _encode(
     luma: bytes | None = None,
 ) -> EncodedLevel:
     """Encode level 1 or 0 of a family as :func:`rrip_format.family.encode.encode_family` does."""
-    wanted = aim(*original.exact[:2], how, coder.projected) if level and any(coder.projected) else None
+    wanted = aim(original.levels, how, coder.projected, original.exact[:2]) if level else None
     return encode_level(coarse, original.levels[level], level, how[level], coder, luma, wanted)
 
 

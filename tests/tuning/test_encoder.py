@@ -285,11 +285,17 @@ def test_level_1_is_moved_towards_the_prediction_of_level_0():
         )
         return [np.square(fine[0] - luma).mean(), *(np.square(fine[k] - predicted[k]).mean() for k in (1, 2))]
 
-    aimed = aim(fine, half, how, Settings(tile=64).streams.projected)
+    aimed = aim(levels, how, Settings(tile=64).streams.projected)
     assert all(better < before for better, before in zip(errors(aimed), errors(half), strict=True))
-    np.testing.assert_array_equal(aim(fine, half, how, (0.0, 0.0)), half)
-    luma_only = aim(fine, half, Settings(tile=64, luma_only=True).residuals(UNFITTED_LEVELS), (0.1, 0.1))
+    np.testing.assert_array_equal(aim(levels, how, (0.1, 0.2)), aim(levels, how, (0.1, 0.2), (fine, half)))
+    luma_only = aim(levels, Settings(tile=64, luma_only=True).residuals(UNFITTED_LEVELS), (0.1, 0.1))
     np.testing.assert_array_equal(luma_only[1:], half[1:])
+
+
+@pytest.mark.parametrize(("projected", "contrast"), [((0.0, 0.0), 255), ((0.1, 0.2), 24)])
+def test_level_1_is_not_moved_on_glass_or_at_a_step_of_1(projected, contrast):
+    levels = [(rgb // np.float32(255 / contrast)).astype(np.uint8) for rgb in families(1)[0]]
+    assert aim(levels, Settings(tile=64).residuals(UNFITTED_LEVELS), projected) is None
 
 
 @pytest.mark.parametrize("quality", [60, 90])
