@@ -33,8 +33,8 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
-_GLASS_RANGE = 24
-"""Largest difference of green samples of level 1 within a family of glass, noise and specks of dust included."""
+_GLASS_DEVIATION = 3.0
+"""Largest standard deviation of green samples of level 1 within a family of glass, noise and dust included."""
 
 
 class StreamCoder(Protocol):
@@ -250,15 +250,18 @@ def aim(
         What to encode as level 1, where chroma is unchanged if level 1 has no chroma residuals. None if that is level 1
         itself: nothing is to be added, or the family is glass, where it would cost time and gain nothing.
     """
-    if not any(projected) or np.ptp(levels[1][::4, ::4, 1]) <= _GLASS_RANGE:
+    if not any(projected) or levels[1][::4, ::4, 1].std() <= _GLASS_DEVIATION:
         return None
-    fine, half = exact or [rgb_to_exact_ycc(rgb) for rgb in levels[:2]]
-    how, out = residuals[0], half.copy()
-    luma = back_project(fine[0], half[0], how.taps)
-    out[0] += np.float32(projected[0]) * luma
+    fine, out = (exact[0], exact[1].copy()) if exact else [rgb_to_exact_ycc(rgb) for rgb in levels[:2]]
+    how = residuals[0]
+    luma = back_project(fine[0], out[0], how.taps)
     for k in (1, 2) if residuals[1].planes == 3 else ():
-        chroma = back_project(fine[k], half[k], how.chroma_taps)
-        out[k] += np.float32(projected[1]) * (chroma - np.float32(how.cfl[k - 1] / 64) * luma)
+        chroma = back_project(fine[k], out[k], how.chroma_taps)
+        chroma -= np.float32(how.cfl[k - 1] / 64) * luma
+        chroma *= np.float32(projected[1])
+        out[k] += chroma
+    luma *= np.float32(projected[0])
+    out[0] += luma
     return out
 
 
