@@ -18,17 +18,47 @@ function say(text) {
   element("message").hidden = !text;
 }
 
+/** Pauses before what could not be had is asked for again: the first, and the longest, ms. */
+const AGAIN_MS = 5_000;
+const LATEST_AGAIN_MS = 60_000;
+let wait = AGAIN_MS;
+let again = 0;
+
 function noteFault(fault) {
+  if (fault.rule === "storage.failed") again ||= setTimeout(askAgain, wait);
   if (state.faults.some(({ message }) => message === fault.message)) return; // drawn again
   state.faults.push(fault);
+  sayFaults();
+}
+
+function sayFaults() {
+  const { length } = state.faults;
+  const fault = state.faults.at(-1);
+  if (!fault) return say("");
+  const ending = fault.rule === "storage.failed" ? "; the page goes on trying" : "";
   say(
-    `${state.faults.length === 1 ? "A part" : `${state.faults.length} parts`} of this slide cannot be shown and ${state.faults.length === 1 ? "is" : "are"} hatched: ${fault.message} [${fault.rule}]`,
+    `${length === 1 ? "A part" : `${length} parts`} of this slide cannot be shown and ${length === 1 ? "is" : "are"} hatched: ${fault.message} [${fault.rule}]${ending}`,
   );
 }
+
+/** Ask again for what the network has failed to bring. */
+function askAgain() {
+  clearTimeout(again);
+  again = 0;
+  wait = Math.min(2 * wait, LATEST_AGAIN_MS);
+  const count = state.faults.length;
+  state.faults = state.faults.filter(({ rule }) => rule !== "storage.failed");
+  if (state.faults.length < count) state.viewer?.world.resetItems();
+  sayFaults();
+}
+
+addEventListener("online", askAgain);
 
 /** Open a slide in place of the one that is shown. */
 async function open(source, name) {
   close();
+  clearTimeout(again);
+  [again, wait] = [0, AGAIN_MS];
   Object.assign(state, { slide: null, viewer: null, faults: [], error: null });
   element("choose").hidden = true;
   say("Opening …");

@@ -6,6 +6,8 @@ import { scaleBar, shownMagnification, zoomChoices } from "./scale.js";
 
 const element = (id) => document.getElementById(id);
 const MAX_SCALE_PX = 180;
+/** Time after which a view that is not complete says so, ms. */
+const LOADING_MS = 400;
 /** Screen px for one px of level 0, at most: a single pixel can be told, and slides of 10× go to 40×. */
 const MOST_ZOOM = 8;
 
@@ -107,6 +109,17 @@ export function showSlide(slide, { onFault }) {
     event.preventDefaultAction = true;
   });
 
+  // A view that is still blurred says so.
+  let timer = 0;
+  const sayLoading = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (element("loading").hidden = Boolean(image()?.getFullyLoaded())), LOADING_MS);
+  };
+  viewer.world.addHandler("add-item", ({ item }) => {
+    item.addHandler("fully-loaded-change", sayLoading);
+    sayLoading();
+  });
+
   viewer.addOnceHandler("open", () => {
     if (start) goTo(start, true);
     update();
@@ -128,13 +141,13 @@ export function showSlide(slide, { onFault }) {
     },
     { signal: away.signal },
   );
-  // What failed with the network is asked for again when there is one.
-  addEventListener("online", () => viewer.world.resetItems(), { signal: away.signal });
 
   return {
     viewer,
     close() {
       away.abort();
+      clearTimeout(timer);
+      element("loading").hidden = true;
       viewer.destroy();
     },
   };

@@ -37,15 +37,17 @@ export function joined(pieces) {
  *
  * @param {ReadableStream<Uint8Array>} stream
  * @param {number} most
+ * @param {() => void} [onPiece] Called whenever something has come.
  * @returns {Promise<Uint8Array<ArrayBuffer>>} At most `most + 1` bytes: one more says that it is longer.
  */
-export async function readAtMost(stream, most) {
+export async function readAtMost(stream, most, onPiece) {
   const reader = stream.getReader();
   /** @type {Uint8Array[]} */
   const pieces = [];
   for (let size = 0; size <= most;) {
     const { done, value } = await reader.read();
     if (done) return joined(pieces);
+    onPiece?.();
     pieces.push(size + value.length > most ? value.subarray(0, most + 1 - size) : value);
     size += value.length;
   }

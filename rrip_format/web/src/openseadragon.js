@@ -13,6 +13,9 @@ const GATHER_MS = 40;
 const MOST_BYTES = 2 ** 28;
 const LEAST_TILES = 16;
 
+/** Time after which OpenSeadragon would leave a tile blurred for good, ms: never, the reader itself gives up and says so. */
+const TIMEOUT_MS = 2 ** 31 - 1;
+
 /**
  * Options for `new OpenSeadragon.Viewer`: the tiles of a frame are asked for together, so that their ranges merge, and
  * memory is bounded, whatever the size of a slide's tiles.
@@ -25,7 +28,7 @@ export function viewerOptions(slide) {
     immediateRender: true,
     imageLoaderLimit: 0,
     maxImageCacheCount: Math.max(LEAST_TILES, Math.floor(MOST_BYTES / (4 * slide.blockSide ** 2))),
-    timeout: 120000,
+    timeout: TIMEOUT_MS,
   };
 }
 
@@ -51,6 +54,25 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
     clearTimeout(timer);
     timer = 0;
     for (const finish of finished.splice(0)) finish();
+  }
+
+  /** @param {any} job @param {CanvasRenderingContext2D} context */
+  function hand(job, context) {
+    finished.push(() => job.finish(context, null, "context2d"));
+    timer ||= Number(setTimeout(flush, GATHER_MS));
+  }
+
+  /** @param {number} width @param {number} height @param {Uint8ClampedArray<ArrayBuffer> | null} pixels @param {Fault[]} faults @param {{level: number, row: number, col: number}} place */
+  function drawn(width, height, pixels, faults, place) {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [width, height];
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    if (pixels) context.putImageData(new ImageData(pixels, width, height), 0, 0);
+    for (const fault of faults) {
+      drawFault(context, fault);
+      onFault?.(fault, place);
+    }
+    return context;
   }
 
   const source = new OpenSeadragon.TileSource({
@@ -83,21 +105,21 @@ export function createTileSource(OpenSeadragon, slide, { onFault } = {}) {
       pending.set(job, abort);
       try {
         const { pixels, width, height, faults } = await slide.block(level, row, col, { signal: abort.signal });
-        const canvas = document.createElement("canvas");
-        [canvas.width, canvas.height] = [width, height];
-        const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-        context.putImageData(new ImageData(pixels, width, height), 0, 0);
-        for (const fault of faults) {
-          drawFault(context, fault);
-          onFault?.(fault, { level, row, col });
-        }
-        finished.push(() => job.finish(context, null, "context2d"));
-        timer ||= Number(setTimeout(flush, GATHER_MS));
+        hand(job, drawn(width, height, pixels, faults, { level, row, col }));
       } catch (error) {
-        if (!isAbort(error)) job.fail(error instanceof RripError ? error.rule : String(error), null);
-        else if (pending.has(job)) {
-          job.fail("no longer looked at", null);
-          job.tile.exists = true; // it may be looked at again
+        if (isAbort(error)) {
+          if (pending.has(job)) {
+            job.fail("no longer looked at", null);
+            job.tile.exists = true; // it may be looked at again
+          }
+        } else {
+          // A tile that has failed would stay blurred for good, without a sign.
+          const { width, height } = slide.blockSize(level, row, col);
+          const fault = {
+            rule: error instanceof RripError ? error.rule : "storage.failed",
+            message: error instanceof Error ? error.message : String(error),
+          };
+          hand(job, drawn(width, height, null, [{ ...fault, left: 0, top: 0, width, height }], { level, row, col }));
         }
       } finally {
         pending.delete(job);

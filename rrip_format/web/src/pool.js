@@ -33,7 +33,8 @@ export async function loadWasm(wasm = new URL("../rrip.wasm", import.meta.url)) 
 /** @param {string} url */
 async function compile(url) {
   if (url.startsWith("file:")) {
-    const { readFile } = await import(/* @vite-ignore */ "node:fs/promises");
+    const node = "node:fs/promises"; // in a variable, so that bundlers for browsers do not look for it
+    const { readFile } = await import(/* @vite-ignore */ /* webpackIgnore: true */ node);
     return WebAssembly.compile(await readFile(new URL(url)));
   }
   let response;

@@ -159,21 +159,27 @@ export class Slide {
     const known = this.decoded.get(key);
     if (known) return known;
     const side = this.blockSide;
-    const [height, width] = this.coding.size(level);
+    const { width, height } = this.blockSize(level, row, col);
     return this.making.join(key, signal, async (shared) => {
-      const picture = await this.region(
-        level,
-        row * side,
-        col * side,
-        Math.min(side, height - row * side),
-        Math.min(side, width - col * side),
-        { signal: shared },
-      );
+      const picture = await this.region(level, row * side, col * side, height, width, { signal: shared });
       // What the network has failed to bring may come the next time.
       if (!picture.faults.some(({ rule }) => rule === "storage.failed"))
         this.decoded.set(key, picture, picture.pixels.length);
       return picture;
     });
+  }
+
+  /**
+   * Size of a block: less than {@link Slide.blockSide} at the right and the lower edge.
+   *
+   * @param {number} level
+   * @param {number} row
+   * @param {number} col
+   */
+  blockSize(level, row, col) {
+    const side = this.blockSide;
+    const [height, width] = this.coding.size(level);
+    return { width: Math.min(side, width - col * side), height: Math.min(side, height - row * side) };
   }
 
   /**

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Slide } from "../src/index.js";
-import { HttpFile } from "../src/http.js";
+import { HttpFile, patience } from "../src/http.js";
 import { NotAnInteger, canonical, parseJson, plain } from "../src/json.js";
 import { Lru } from "../src/lru.js";
 import { Ranges } from "../src/ranges.js";
@@ -81,20 +81,117 @@ test("the size of a file follows without Content-Range", async () => {
   server.close();
 });
 
-test("a server that fails for a moment is asked again, one that sends less is found out", async () => {
+/** A server whose answer to request `count` is up to `behave`; it is left with its connections. */
+async function misbehaving(behave) {
   let count = 0;
-  const server = createServer((request, response) => {
-    count++;
-    if (count === 1) response.writeHead(503).end();
-    else response.writeHead(206, { "Content-Range": "bytes 0-15/1000" }).end(Buffer.alloc(count === 2 ? 16 : 5));
-  });
+  const server = createServer((request, response) => behave(++count, request, response));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const ranges = new Ranges(new HttpFile(`http://127.0.0.1:${server.address().port}/file`));
-  assert.equal((await ranges.readNow(0, 16)).length, 16);
-  assert.equal(count, 2);
-  await assert.rejects(ranges.read(100, 16), { rule: "file.range" });
-  server.closeAllConnections();
-  server.close();
+  return {
+    url: `http://127.0.0.1:${server.address().port}/slide.rrip.tif`,
+    count: () => count,
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}
+
+const SIZE = 1000;
+const byteAt = (at) => at % 251;
+
+/** Answer a range as it should be, but for some headers. */
+function answer({ headers: { range }, method }, response, other = {}) {
+  const [from, to] = /bytes=(\d+)-(\d*)/.exec(range ?? "bytes=0-").slice(1);
+  const last = Math.min(to ? Number(to) : SIZE - 1, SIZE - 1);
+  const headers = { "Content-Range": `bytes ${from}-${last}/${SIZE}`, "Content-Length": last + 1 - from, ...other };
+  for (const [name, value] of Object.entries(headers)) if (value === null) delete headers[name];
+  response.writeHead(range ? 206 : 200, headers);
+  const body = Uint8Array.from({ length: last + 1 - from }, (_, k) => byteAt(Number(from) + k));
+  return method === "HEAD" ? response.end() : { body, end: () => response.end(body) };
+}
+
+const half = (request, response, end) => {
+  const { body } = answer(request, response);
+  response.write(body.subarray(0, body.length / 2), () => end && response.destroy());
+};
+
+const FAILING = {
+  "status 503": (_, response) => response.writeHead(503).end(),
+  "status 429": (_, response) => response.writeHead(429, { "Retry-After": "1" }).end(),
+  "a dropped connection": (request) => request.socket.destroy(),
+  "a body that breaks off": (request, response) => half(request, response, true),
+  "a body that breaks off, of unknown length": (request) =>
+    request.socket.end("HTTP/1.0 206 OK\r\nContent-Range: bytes 0-15/1000\r\n\r\nshort"),
+  "no answer": () => {},
+  "half an answer": (request, response) => half(request, response, false),
+};
+
+for (const [name, fail] of Object.entries(FAILING)) {
+  test(`${name} is tried again, and named if it stays`, async (context) => {
+    const before = { ...patience };
+    Object.assign(patience, { tries: 3, pauseMs: 1, longestPauseMs: 5, silenceMs: 150 });
+    context.after(() => Object.assign(patience, before));
+    let fails = (count) => count === 1;
+    const server = await misbehaving((count, request, response) =>
+      fails(count) ? fail(request, response) : answer(request, response).end(),
+    );
+    context.after(server.close);
+    const data = await new HttpFile(server.url).fetchRange(0, 16);
+    assert.deepEqual(
+      [...data],
+      Array.from({ length: 16 }, (_, k) => byteAt(k)),
+    );
+    assert.equal(server.count(), 2);
+    fails = () => true;
+    await assert.rejects(new HttpFile(server.url).fetchRange(0, 16), { rule: "storage.failed" });
+  });
+}
+
+const NAMED = {
+  "other bytes than those asked for": [{ "Content-Range": "bytes 100-115/1000" }, /does not answer byte ranges as/],
+  "more bytes than were asked for": [{ "Content-Range": null, "Content-Length": 64 }, /does not answer byte ranges as/],
+  "another ETag": [{ ETag: '"2"' }, /was replaced since it was opened/],
+  "another time": [{ "Last-Modified": "Tue, 01 Jan 2030 00:00:00 GMT" }, /was replaced since it was opened/],
+  "another size": [{ "Content-Range": "bytes 16-31/2000" }, /was replaced since it was opened/],
+};
+
+for (const [name, [headers, pattern]] of Object.entries(NAMED)) {
+  test(`${name} in a later answer is named`, async (context) => {
+    const first = { ETag: '"1"', "Last-Modified": "Mon, 01 Jan 2029 00:00:00 GMT" };
+    const server = await misbehaving((count, request, response) =>
+      answer(request, response, count === 1 ? first : { ...first, ...headers }).end(),
+    );
+    context.after(server.close);
+    const file = new HttpFile(server.url);
+    await file.fetchRange(0, 16);
+    if (name.startsWith("more")) file.size = SIZE;
+    await assert.rejects(file.fetchRange(16, 16), { rule: "storage.failed", message: pattern });
+  });
+}
+
+test("a web page instead of a slide, and a server that compresses, are named", async (context) => {
+  const before = { ...patience };
+  Object.assign(patience, { tries: 2, pauseMs: 1 });
+  context.after(() => Object.assign(patience, before));
+  const page = await misbehaving((_, request, response) =>
+    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end("<p>Log in"),
+  );
+  context.after(page.close);
+  await assert.rejects(Slide.open(page.url, { workers: 0 }), { message: /a web page instead of the slide/ });
+  const packed = await misbehaving((_, request, response) => {
+    if (request.method === "HEAD") answer(request, response);
+    else response.writeHead(206, { "Content-Encoding": "gzip", "Content-Length": 4 }).end("junk");
+  });
+  context.after(packed.close);
+  await assert.rejects(Slide.open(packed.url, { workers: 0 }), { message: /Content-Encoding|connection broke off/ });
+});
+
+test("the size comes from HEAD where nothing else tells it", async (context) => {
+  const server = await misbehaving((_, request, response) => {
+    const hidden = request.method === "HEAD" ? {} : { "Content-Range": null, "Content-Length": null };
+    answer(request, response, hidden)?.end?.();
+  });
+  context.after(server.close);
+  const file = new HttpFile(server.url);
+  await file.fetchRange(10, 20);
+  assert.equal(file.size, SIZE);
 });
 
 test("the whole file in answer to a range is not read", async () => {

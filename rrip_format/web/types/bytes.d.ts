@@ -24,9 +24,10 @@ export declare function joined(pieces: Uint8Array[]): Uint8Array<ArrayBuffer>;
  *
  * @param {ReadableStream<Uint8Array>} stream
  * @param {number} most
+ * @param {() => void} [onPiece] Called whenever something has come.
  * @returns {Promise<Uint8Array<ArrayBuffer>>} At most `most + 1` bytes: one more says that it is longer.
  */
-export declare function readAtMost(stream: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array<ArrayBuffer>>;
+export declare function readAtMost(stream: ReadableStream<Uint8Array>, most: number, onPiece?: () => void): Promise<Uint8Array<ArrayBuffer>>;
 /**
  * Inflate at most `most` bytes, and one more if there are more.
  *

@@ -1,31 +1,26 @@
-import { RripError } from "./errors.js";
 /**
- * Ask a server, again where it fails for a moment.
- *
- * Without `no-store` Chromium lets ranges of one URL wait for each other, because they would share a cache entry.
- *
- * @param {string} url
- * @param {RequestInit} [init]
- * @returns {Promise<Response>}
+ * How long and how often a server is asked: tries of one request, the first pause between them, which doubles, the
+ * longest one, and the time without any byte after which a try has failed. Tests make them shorter.
  */
-export declare function request(url: string, init?: RequestInit): Promise<Response>;
-/**
- * The error of a status that is none of those that were hoped for; its body is not read.
- *
- * @param {Response} response
- * @param {string} url
- * @returns {Promise<RripError>}
- */
-export declare function statusError(response: Response, url: string): Promise<RripError>;
-/**
- * The body of an answer, of which at most `most` bytes are taken.
- *
- * @param {Response} response
- * @param {number} most
- * @param {string} url
- * @returns {Promise<Uint8Array<ArrayBuffer>>} One byte more than `most` says that there are more.
- */
-export declare function bodyOf(response: Response, most: number, url: string): Promise<Uint8Array<ArrayBuffer>>;
+export declare const patience: {
+    tries: number;
+    pauseMs: number;
+    longestPauseMs: number;
+    silenceMs: number;
+};
+/** One try: it ends with its caller's signal, or when nothing has come for too long. */
+declare class Attempt {
+    signal: AbortSignal;
+    isSilent: boolean;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    timer: ReturnType<typeof setTimeout> | undefined;
+    /** Begin to wait for the next bytes. */
+    heard: () => void;
+    /** Break off what is left of the answer. */
+    end: () => void;
+    /** @param {AbortSignal} [signal] */
+    constructor(signal?: AbortSignal);
+}
 /** A folder of files behind a URL. */
 export declare class HttpFolder {
     root: URL;
@@ -49,6 +44,8 @@ export declare class HttpFile {
     name: string;
     /** Bytes of the file, null before they are known. @type {number | null} */
     size: number | null;
+    /** What is known of the version that is read, as the server tells it. @type {Map<string, string>} */
+    version: Map<string, string>;
     /** @param {string} url */
     constructor(url: string);
     /**
@@ -60,9 +57,13 @@ export declare class HttpFile {
      * @returns {Promise<Uint8Array<ArrayBuffer>>}
      */
     fetchRange(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+    /** @param {Response} response @param {number} offset @param {number} length @param {boolean} isOpen @param {Attempt} attempt */
+    takeRange(response: Response, offset: number, length: number, isOpen: boolean, attempt: Attempt): Promise<Uint8Array<ArrayBuffer>>;
+    /** Throw if the file is another one than that which was opened. @param {Response} response */
+    checkVersion({ headers }: Response): void;
     /** @param {Response} response @param {number} offset @param {boolean} isOpen */
     learnSize(response: Response, offset: number, isOpen: boolean): void;
-    /** Ask for the size alone. @param {AbortSignal} [signal] @returns {Promise<number>} */
+    /** Ask for the size alone, if it is not known. @param {AbortSignal} [signal] @returns {Promise<number>} */
     findSize(signal?: AbortSignal): Promise<number>;
 }
 /** Ranges of a file that the user has chosen. */
@@ -76,3 +77,4 @@ export declare class LocalFile {
     fetchRange(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
     findSize(): Promise<number>;
 }
+export {};

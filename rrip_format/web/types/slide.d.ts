@@ -122,6 +122,17 @@ export declare class Slide {
         signal?: AbortSignal;
     }): Promise<Picture>;
     /**
+     * Size of a block: less than {@link Slide.blockSide} at the right and the lower edge.
+     *
+     * @param {number} level
+     * @param {number} row
+     * @param {number} col
+     */
+    blockSize(level: number, row: number, col: number): {
+        width: number;
+        height: number;
+    };
+    /**
      * A rectangle of a level.
      *
      * @param {number} level
