@@ -1,10 +1,13 @@
-"""Decode the tiles of TIFF and DICOM that are JPEG or JPEG 2000, with the colours that the stream itself says.
+"""Decode tiles of TIFF and DICOM that are pictures by themselves, with the colours that the stream itself says.
+
+None is decoded before its header has been compared with the size of the tile: a few bytes can claim any size.
 
 What is wrong is a ValueError here, which knows nothing of files; the source adds path and block.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +20,11 @@ from rrip_format.sources.jpegcheck import check_jpeg
 from rrip_format.sources.jpegheader import stream_colour
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
-__all__ = ["decode_jpeg", "decode_jpeg2000"]
+__all__ = ["decode_jpeg", "decode_jpeg2000", "decode_sized"]
 
 
 @cache
@@ -110,3 +115,46 @@ def decode_jpeg2000(
     if samples == 3 and colour is not None and (header.colour or colour) == "YCBCR":
         return ycbcr_to_rgb(decoded)
     return decoded
+
+
+def decode_sized(codec: str, data: bytes, samples: int, heights: Collection[int], width: int) -> NDArray[np.uint8]:
+    """Decode a stream of 8-bit samples that states its size; `ValueError` where that is not the size of the tile.
+
+    Parameters
+    ----------
+    codec : str
+        Name in imagecodecs: ``"png"``, ``"webp"``, ``"jpegxl"``, ``"jpegxr"``, ``"lerc"`` or ``"jpegls"``. Each of them
+        reads the header and compares it with the array it is given, before it decodes anything.
+    data : bytes
+        The stored tile.
+    samples : int
+        Samples of a pixel that the container says it has.
+    heights : collection of int
+        Allowed heights, px.
+    width : int
+        Of the tile, px.
+
+    Returns
+    -------
+    NDArray[uint8]
+        (height, `width`, `samples`), as they are stored.
+    """
+    decode = getattr(_imagecodecs(), f"{codec}_decode")
+    for height in (tall := sorted(heights, reverse=True)):
+        tile = np.empty((height, width, samples) if samples > 1 else (height, width), np.uint8)
+        try:
+            decode(data, out=tile)
+        except ValueError as error:
+            found = re.search(r"invalid out\.(\w+)=.*\b\1=(.*)", str(error))
+            if found is None:
+                raise
+            name, value = found.groups()
+        else:
+            return tile.reshape(height, width, samples)
+    if name == "dtype":
+        kind = re.search("u?int[0-9]+|float[0-9]+|bool", value)
+        msg = f"a tile with samples of {kind.group() if kind else value}, expected 8 bits as the tags say"
+    else:
+        expected = f"{' or '.join(map(str, tall))}x{width} px of {samples} sample(s)"
+        msg = f"a tile that says to have the shape {value}, expected {expected}"
+    raise ValueError(msg)

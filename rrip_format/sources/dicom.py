@@ -9,7 +9,7 @@ import numpy as np
 
 from rrip_format.errors import SourceError
 from rrip_format.sources.base import WHITE, AssociatedImages, SlideInfo, boundary, load_reader, positive
-from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000
+from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000, decode_sized
 from rrip_format.sources.color import to_rgb, ycbcr_to_rgb
 from rrip_format.sources.dicomfiles import Instance, find_instances, find_unreadable, quiet
 from rrip_format.sources.dicomplanes import SMALL, Plane, list_pictures, list_planes
@@ -39,12 +39,7 @@ PHOTOMETRIC: dict[str, tuple[int, str | None]] = {
 """Samples a pixel and colour of what a decoder without colours of its own gives."""
 JPEG = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
 JPEG_2000 = {f"1.2.840.10008.1.2.4.{k}" for k in (90, 91, 201, 202, 203)}
-OTHERS = {
-    "1.2.840.10008.1.2.4.57": "ljpeg_decode",
-    "1.2.840.10008.1.2.4.70": "ljpeg_decode",
-    "1.2.840.10008.1.2.4.80": "jpegls_decode",
-    "1.2.840.10008.1.2.4.81": "jpegls_decode",
-}
+JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
 LOSSLESS = {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 RLE = "1.2.840.10008.1.2.5"
 MAX_TILE_BYTES = 1 << 30
@@ -192,14 +187,21 @@ class _Decoder:
             pixels = self._rows * self._columns
             return decode_jpeg2000(data, self._samples, colour, pixels, must_transform=transformed)
         samples: NDArray[np.uint8]
-        if self._syntax in OTHERS:
-            if self._syntax in LOSSLESS and self._samples == 3:
-                colour = stream_colour(parse_header(data)) or colour
-            samples = getattr(load_reader("imagecodecs"), OTHERS[self._syntax])(data)
+        if self._syntax in LOSSLESS:
+            header = parse_header(data)
+            found = (header.height, header.width, len(header.components))
+            if found != (self._rows, self._columns, self._samples) or header.precision != 8:
+                msg = f"a lossless JPEG of {found}, expected {(self._rows, self._columns, self._samples)} of 8 bits"
+                raise ValueError(msg)
+            colour = (stream_colour(header) or colour) if self._samples == 3 else colour
+            samples = load_reader("imagecodecs").ljpeg_decode(data)
             samples = samples.reshape(*samples.shape[:2], -1)
+        elif self._syntax in JPEG_LS:
+            samples = decode_sized("jpegls", data, self._samples, {self._rows}, self._columns)
         elif self._syntax == RLE:
             size = self._rows * self._columns * self._samples
-            raw = load_reader("imagecodecs").dicomrle_decode(data, np.dtype(np.uint8), out=None)
+            # a frame that says to be larger would fill the memory
+            raw = load_reader("imagecodecs").dicomrle_decode(data, np.dtype(np.uint8), out=size)
             if len(raw) != size:
                 msg = f"an RLE frame of {len(raw)} bytes, expected {size}"
                 raise ValueError(msg)
@@ -233,7 +235,8 @@ def _problem(dataset: Any) -> str | None:
         return f"{dataset.SamplesPerPixel} sample(s) a pixel of photometric {photometric}"
     if not 0 < int(dataset.Rows) * int(dataset.Columns) * 3 <= MAX_TILE_BYTES:
         return f"tiles of {dataset.Rows}x{dataset.Columns} px"
-    if syntax.is_compressed and str(syntax) not in {*JPEG, *JPEG_2000, *OTHERS, RLE} and not syntax.is_deflated:
+    known = {*JPEG, *JPEG_2000, *JPEG_LS, *LOSSLESS, RLE}
+    if syntax.is_compressed and str(syntax) not in known and not syntax.is_deflated:
         return f"the transfer syntax {syntax.name}, which is not supported"
     if photometric in {"YBR_ICT", "YBR_RCT"} and str(syntax) not in JPEG | JPEG_2000:
         return f"photometric {photometric} in {syntax.name}"
@@ -241,7 +244,7 @@ def _problem(dataset: Any) -> str | None:
         return f"Planar Configuration {dataset.PlanarConfiguration}"
     if photometric == "YBR_FULL_422" and not syntax.is_compressed and int(dataset.Columns) % 2:
         return f"YBR_FULL_422 in tiles of {dataset.Columns} columns"
-    if photometric == "YBR_FULL_422" and str(syntax) in {*OTHERS, RLE}:
+    if photometric == "YBR_FULL_422" and str(syntax) in {*JPEG_LS, *LOSSLESS, RLE}:
         return f"photometric YBR_FULL_422 in {syntax.name}"
     return None
 

@@ -24,7 +24,6 @@ __all__ = [
     "CODES",
     "JPEG",
     "JPEG_2000",
-    "LERC",
     "NO_COMPRESSION",
     "PICTURES",
     "PageLayout",
@@ -41,9 +40,14 @@ CODES = {5, 8, 32773, 32946, 34925, 34926, 50000}
 """Compressions of plain bytes: LZW, Deflate, PackBits, LZMA, Zstandard."""
 CCITT = {2, 3, 4}
 JPEG_2000 = {33003, 33004, 33005, 34712}
-LERC = 34887
-PICTURES = {22610, LERC, 34927, 34933, 34934, 50001, 50002, 52546}
-"""Image codecs that store gray or RGB only: JPEG XR, LERC, WebP, PNG, JPEG XL."""
+PICTURES = {
+    **dict.fromkeys((22610, 34934), "jpegxr"),
+    **dict.fromkeys((34927, 50001), "webp"),
+    **dict.fromkeys((50002, 52546), "jpegxl"),
+    34887: "lerc",
+    34933: "png",
+}
+"""Image codecs that store gray or RGB only, by their names in imagecodecs."""
 WITH_PREDICTOR = CODES - {32773}
 
 PREMULTIPLIED, STRAIGHT = 1, 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rrip_format.sources.base import load_reader
-from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000
+from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000, decode_sized
 from rrip_format.sources.color import to_rgb, ycbcr_to_rgb
 from rrip_format.sources.icc import inks_to_srgb
 from rrip_format.sources.tifflayout import (
@@ -19,9 +19,9 @@ from rrip_format.sources.tifflayout import (
     CODES,
     JPEG,
     JPEG_2000,
-    LERC,
     MIN_IS_WHITE,
     NO_COMPRESSION,
+    PICTURES,
     RGB,
     SEPARATED,
     YCBCR,
@@ -70,10 +70,9 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
         tile = decode_jpeg2000(data, samples, colour, layout.tile_width * layout.tile_height)
     elif compression in CODES or compression == NO_COMPRESSION:
         tile = _unpack(_decompress(layout, data, heights), layout)
-    elif compression == LERC:  # of which tifffile takes deeper samples apart to bytes
-        tile = np.asarray(load_reader("imagecodecs").lerc_decode(data))
-        tile = tile.reshape(*tile.shape[:2], -1)
-    else:
+    elif compression in PICTURES:
+        tile = decode_sized(PICTURES[compression], data, samples, heights, layout.tile_width)
+    else:  # CCITT, which states no size
         tile = np.asarray(page.decode(data, index, jpegtables=None)[0][0])
     if layout.subsampling[1] > 1:
         tile = tile[:height] if tile.shape[0] < layout.tile_height else tile[: layout.tile_height]

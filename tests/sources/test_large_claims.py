@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -44,6 +47,40 @@ def test_tiles_of_more_bits_than_the_tags_say(kind, tmp_path):
     path = write_raw_tiff(tmp_path / "a.tif", [Page(tags, [stream])])
     with pytest.raises(SourceError, match="samples of uint16, expected 8 bits"):
         open_source(path)
+
+
+SIZED = {"png": 34933, "webp": 50001, "jpegxl": 50002, "jpegxr": 34934, "lerc": 34887}
+
+
+@pytest.mark.parametrize("kind", [*SIZED, "jpegls", "ljpeg", "rle"])
+@pytest.mark.parametrize("side", ["height", "width", "both"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_tile_that_says_to_be_larger_than_its_place(kind, side, tmp_path):
+    """It is refused by its header: none of its pixels is decoded, and memory is not taken for them."""
+    path = tmp_path / "a"
+    shape = {"height": (40000, 70, 3), "width": (44, 60000, 3), "both": (2000, 2000, 3)}[side]
+    if kind in SIZED:
+        if kind == "webp":
+            shape = tuple(min(size, 16000) for size in shape)
+        options = {"effort": 1} if kind == "jpegxl" else {}
+        stream = getattr(imagecodecs, f"{kind}_encode")(np.zeros(shape, np.uint8), **options)
+        write_raw_tiff(path, [Page(basic_tags(picture(), photometric=2, compression=SIZED[kind], rows=44), [stream])])
+    else:
+        gray = np.zeros(shape[:2], np.uint8)
+        if kind == "rle":
+            stream = struct.pack("<16I", 1, 64, *[0] * 14) + b"\x81\0" * (gray.size // 128)  # runs of 128
+        else:
+            stream = getattr(imagecodecs, f"{kind}_encode")(gray)
+        syntax = {"jpegls": "1.2.840.10008.1.2.4.80", "ljpeg": "1.2.840.10008.1.2.4.70", "rle": "1.2.840.10008.1.2.5"}
+        write_dicom(path, syntax=syntax[kind], photometric="MONOCHROME2", encode=lambda *_: stream)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"expected|TOO_SMALL"):
+            open_source(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 << 20
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e9])
