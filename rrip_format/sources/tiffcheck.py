@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ import numpy as np
 from rrip_format.errors import RripError, SourceError
 from rrip_format.sources.base import boundary, load_reader
 from rrip_format.sources.jpegheader import parse_header, stream_colour
+from rrip_format.sources.tiffdirectories import check_directories
 from rrip_format.sources.tifflayout import JPEG, JPEG_2000, NO_COMPRESSION, RGB, YCBCR
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def first_page_px(path: Path) -> int:
         if not is_tiff(head):
             return 0
         tifffile = load_reader("tifffile")
+        check_directories(path)
         with boundary(str(path), "its first page cannot be read"), tifffile.TiffFile(path) as tif:
             page = tif.pages.first
             return int(page.imagewidth * page.imagelength)
@@ -85,11 +86,12 @@ def check_tiff(path: Path) -> TiffFacts:
     Raises
     ------
     SourceError
-        A loop or a loose end in the chain of directories.
+        As :func:`.check_directories`.
     """
     tifffile = load_reader("tifffile")
+    with boundary(str(path), "its TIFF directories cannot be read"):
+        check_directories(path)
     with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
-        _check_chain(tif, path)
         return TiffFacts(bool(tif.is_ome), RRIP_METADATA in tif.pages[0].tags)
 
 
@@ -137,34 +139,6 @@ def _check_colour(tif: Any, page: Any, path: Path) -> None:
             msg = f"{path}: its tag says that tiles are {tag}, their JPEG markers say {said}; write the file again"
             raise SourceError(msg)
         return
-
-
-def _check_chain(tif: Any, path: Path) -> None:
-    """Follow the directories from first to last: each inside the file, none twice."""
-    layout, file = tif.tiff, tif.filehandle
-    seen: set[int] = set()
-    at = 8 if layout.version == 43 else 4
-    while True:
-        file.seek(at)
-        (offset,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
-        if offset == 0 and seen:
-            return
-        if offset in seen:
-            msg = f"{path}: its TIFF directories form a loop at offset {offset}; get an undamaged copy"
-            raise SourceError(msg)
-        if not 8 <= offset <= file.size - layout.tagnosize:
-            msg = (
-                f"{path}: TIFF directory {len(seen)} at offset {offset} is outside the file of {file.size} bytes; get "
-                "a complete copy"
-            )
-            raise SourceError(msg)
-        seen.add(offset)
-        file.seek(offset)
-        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
-        if tags == 0:
-            msg = f"{path}: TIFF directory {len(seen) - 1} at offset {offset} has no tags; get a complete copy"
-            raise SourceError(msg)
-        at = offset + layout.tagnosize + tags * layout.tagsize
 
 
 def check_level(tif: Any, page: Any, where: str, *, allow_missing_tiles: bool = False) -> None:

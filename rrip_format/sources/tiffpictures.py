@@ -11,13 +11,13 @@ import numpy as np
 from rrip_format.errors import SourceError
 from rrip_format.sources.ome import OmeImage, parse_images
 from rrip_format.sources.pictures import Picture
+from rrip_format.sources.tiffdirectories import MOST_DEPTH
 
 __all__ = ["is_small_picture", "list_pictures"]
 
 REDUCED, MASK = 1, 4
 SMALL = ("label", "macro", "thumbnail", "overview")
 """Vendors' names of the associated images of a slide."""
-MAX_PAGES = 100_000
 OME_SIZES = ("SizeX", "SizeY", "SizeZ", "SizeC", "SizeT")
 
 
@@ -38,12 +38,10 @@ def list_pictures(tif: Any, where: str) -> list[Picture]:
 
 def _all_pages(pages: Any, depth: int = 0) -> Iterator[Any]:
     """Yield each page, followed by its SubIFDs, which hold the picture in DNG and TIFF/EP."""
-    for number, page in enumerate(pages):
-        if number >= MAX_PAGES:
-            return
+    for page in pages:
         whole = page.aspage()
         yield whole
-        if depth < 2 and whole.subifds:
+        if depth < MOST_DEPTH and whole.subifds:
             yield from _all_pages(whole.pages, depth + 1)
 
 
