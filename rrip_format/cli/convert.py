@@ -40,9 +40,6 @@ __all__ = ["convert"]
 _KINDS = {"folder": FOLDER, "zip": ZIP, "tiff": TIFF[0], "sealed": SEALED}
 """Extensions of containers by kind."""
 
-_OTHERS = {"container.kind", "tiff.header", "metadata.absent"}
-"""Rules of errors about files that are no containers at all, only named like one."""
-
 _LARGE_PX = 64_000_000
 """Size of a slide from which on processes repay starting them."""
 
@@ -242,29 +239,21 @@ def _convert(
 
 
 def _is_container(source: str) -> bool:
-    """Return whether a source can be opened as a container, whatever its name.
-
-    What claims to be one by its content or its name, or is on a server, where no slide is read, has to be: otherwise
-    the error says what is wrong with the container.
-    """
+    """Return whether the tiles of a source are to be copied; what is on a server has to be a container."""
     from ..containers.opening import open_container
     from ..containers.recognition import is_container
     from ..errors import FormatError, NotFoundError
     from ..sources import ONLY_LOCAL
     from ..storage.access import is_url
 
-    if Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()):
-        return False  # to open a pipe is to wait for whoever writes it
+    if not is_url(source):
+        return is_container(source)
     try:
         open_container(source).close()
-    except (RripError, OSError, ValueError) as error:
-        is_remote, rule = is_url(source), getattr(error, "rule", None)
-        if is_remote and isinstance(error, FormatError) and not isinstance(error, NotFoundError):
-            raise SourceError(f"{source}: is not an RRIP container; {ONLY_LOCAL}") from error
-        is_named = source.lower().rstrip("/").endswith(EXTENSIONS) and os.path.lexists(source)
-        if is_remote or is_container(source) or (is_named and (Path(source).is_dir() or rule not in _OTHERS)):
-            raise
-        return False
+    except NotFoundError:
+        raise
+    except FormatError as error:
+        raise SourceError(f"{source}: is not an RRIP container; {ONLY_LOCAL}") from error
     return True
 
 

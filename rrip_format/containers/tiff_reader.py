@@ -17,6 +17,7 @@ from ..spec.tile import crc32c
 from ..spec.zarr_layout import ICC_KEY, associated_key, tile_key
 from ..storage.byte_source import ByteSource, LocalBytes
 from ..storage.ranges import Range
+from ..storage.tiff_marks import MARK_BYTES, MARKS, is_ours
 from .base import Place, load_json, reopen, restore
 from .file_reader import FileContainer
 from .tiff_parser import Field, Ifd, Index, read_ifd, read_start, walk
@@ -73,11 +74,33 @@ class TiffContainer(FileContainer):
         self._images = dict(self._associated_fields(visited))
         self._index.keep([field for table in self._tables.values() for field in (table.offsets, table.lengths)])
 
+    def _is_ours(self) -> bool:
+        """Return whether a file with the private tag of the metadata is of this format, damaged or not."""
+        tags = {}
+        for tag in MARKS:
+            field = self._first.fields.get(tag)
+            if field is not None:
+                tags[int(tag)] = (field.kind, self._index.read(field.offset, min(field.size, MARK_BYTES)))
+            if is_ours(tags):
+                return True
+        return False
+
     def _read_metadata(self) -> Metadata:
         field = self._first.fields.get(Tag.RRIP_METADATA)
+        if field is None and self._is_ours():
+            raise FormatError(
+                f"{self.name}: its tag 65380, which holds the metadata of an RRIP container, is lost; get another copy",
+                rule="metadata.absent",
+            )
         if field is None:
             raise FormatError(
                 f"{self.name}: is a TIFF file without RRIP metadata; 'rrip convert' makes one with them",
+                rule="metadata.absent",
+            )
+        if not self._is_ours():
+            raise FormatError(
+                f"{self.name}: tag 65380 holds no RRIP metadata, so that this is a TIFF file of another program; 'rrip "
+                "convert' makes a container of it",
                 rule="metadata.absent",
             )
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
@@ -215,6 +238,12 @@ class TiffContainer(FileContainer):
         field = self._first.fields.get(Tag.ICC_PROFILE)
         if field is None:
             return None
+        if not self._is_ours():
+            raise FormatError(
+                f"{self.name}: tag 65380 holds no RRIP metadata, so that this is a TIFF file of another program; 'rrip "
+                "convert' makes a container of it",
+                rule="metadata.absent",
+            )
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
             raise FormatError(f"{self.name}: the ICC profile is of TIFF type {field.kind}, expected 7", rule="tiff.tag")
         check_attachment_size(field.size, f"{self.name}: the ICC profile")

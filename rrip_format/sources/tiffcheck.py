@@ -23,6 +23,7 @@ from rrip_format.sources.base import boundary, load_reader
 from rrip_format.sources.jpegheader import parse_header, stream_colour
 from rrip_format.sources.tiffdirectories import check_directories
 from rrip_format.sources.tifflayout import JPEG, JPEG_2000, NO_COMPRESSION, RGB, YCBCR
+from rrip_format.storage.tiff_marks import is_ours, read_tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +39,6 @@ PADDING = 16
 
 # tifffile logs what it finds odd; without a handler Python prints that to stderr, beside our one clear line.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
-
-
-# The private tag of an RRIP container's metadata (spec section 10.5): to other readers it is a slide of level 2.
-RRIP_METADATA = 65380
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,10 @@ def check_tiff(path: Path) -> TiffFacts:
     tifffile = load_reader("tifffile")
     with boundary(str(path), "its TIFF directories cannot be read"):
         check_directories(path)
+        with path.open("rb") as file:
+            is_rrip = is_ours(read_tags(file) or {})
     with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
-        return TiffFacts(bool(tif.is_ome), RRIP_METADATA in tif.pages[0].tags)
+        return TiffFacts(bool(tif.is_ome), is_rrip)
 
 
 def check_composed(path: Path, *, allow_missing_tiles: bool = False) -> None:

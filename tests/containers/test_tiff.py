@@ -331,7 +331,11 @@ BAD = {
         FormatError,
         "two offsets|another",
     ),
-    "no metadata": (lambda t: t.put(t.entry(METADATA), 65379, form="H"), FormatError, "without RRIP metadata"),
+    "no metadata": (
+        lambda t: t.put(t.entry(METADATA), 65379, form="H"),
+        FormatError,
+        "tag 65380, which holds the metadata of an RRIP container, is lost",
+    ),
     "metadata outside": (set_offset(METADATA, 1 << 63), DamagedError, "beyond the file"),
     "metadata in a tile": (set_offset(METADATA, 16), FormatError, "not JSON"),
     "metadata at themselves": (lambda t: t.put(t.entry(METADATA) + 12, t.entry(METADATA)), FormatError, "not JSON"),
