@@ -36,8 +36,9 @@ def open_dicom(path: Path, size: tuple[int, int] | None, background: tuple[int, 
     """Open the largest image of the series of a file or folder, or that of a size; `UnableError` if there is none."""
     pydicom = load_second("pydicom")
     folder = path if path.is_dir() else path.parent
-    files = [file for file in sorted(folder.iterdir()) if file.is_file()]
-    found = [(file, header) for file in files if (header := _header(pydicom, file)) is not None]
+    found = _headers(pydicom, folder, "*")
+    if path.is_dir() and not any(_is_volume(header) for _, header in found):
+        found = _headers(pydicom, folder, "**/*")
     series = {header.get("SeriesInstanceUID") for file, header in found if path.is_dir() or file == path}
     volumes = [(file, header) for file, header in found if header.get("SeriesInstanceUID") in series]
     volumes = [(file, header) for file, header in volumes if _is_volume(header)]
@@ -50,6 +51,13 @@ def open_dicom(path: Path, size: tuple[int, int] | None, background: tuple[int, 
     if len(finest) > 1 or int(finest[0][1].get("TotalPixelMatrixFocalPlanes", 1)) > 1:
         raise UnableError("its finest level is in several files or planes, which are not put together here")
     return [_Frames(*finest[0], background)]
+
+
+def _headers(pydicom: Any, folder: Path, pattern: str) -> list[tuple[Path, Any]]:
+    """Return the DICOM files in a folder that are not hidden, with what is asked of each."""
+    files = [file for file in sorted(folder.glob(pattern)) if file.is_file()]
+    shown = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    return [(file, header) for file in shown if (header := _header(pydicom, file)) is not None]
 
 
 def _header(pydicom: Any, file: Path) -> Any:

@@ -178,6 +178,12 @@ def _open_folder(path: Path, image: int | str | None) -> Source:
     if slide is not None:
         msg = f"{path}: the data folder of a MIRAX slide; name {slide}"
         raise SourceError(msg)
+    if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+        msg = (
+            f"{path}: a Zarr hierarchy, which is not read from its path; open the array of its finest level with zarr "
+            "and pass that to rrip_format.convert"
+        )
+        raise SourceError(msg)
     return DicomSource(path, image=image)
 
 

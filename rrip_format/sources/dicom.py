@@ -67,7 +67,7 @@ class DicomSource(FileSource):
     def __init__(self, path: Path, *, image: int | str | None = None) -> None:
         self.where = str(path)
         with boundary(self.where, "its DICOM files cannot be read"):
-            instances = find_instances(path)
+            instances, files = find_instances(path)
             pictures = list_pictures(instances, self.where)
             choice = choose_picture(pictures, image, self.where)
             picture, notes = choice.picture, choice.notes
@@ -78,7 +78,7 @@ class DicomSource(FileSource):
                 count = len({instance.series for instance in instances})
                 notes = (f"{count} whole-slide series are there; {series}, with the largest picture, is read",)
             if image is None:
-                notes += _finest_notes(path, self._plane.frames[0].dataset, self.where)
+                notes += _finest_notes(files, self._plane.frames[0].dataset, self.where)
             is_named = any(instance.path == path for instance in self._series)
             self._path = path if is_named else self._plane.frames[0].path
             self._decoder = _Decoder(self._plane, picture.width, picture.height, self.where)
@@ -249,11 +249,11 @@ def _problem(dataset: Any) -> str | None:
     return None
 
 
-def _finest_notes(path: Path, dataset: Any, where: str) -> tuple[str, ...]:
+def _finest_notes(files: list[Path], dataset: Any, where: str) -> tuple[str, ...]:
     """Return notes on a finer level that may be missing; `SourceError` if it is in a file that cannot be read."""
     kind = dataset.get("ImageType") or []
     is_resampled = not isinstance(kind, str) and "RESAMPLED" in [str(value).upper() for value in kind]
-    lost = find_unreadable(path)
+    lost = find_unreadable(files)
     named = f"{lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}" if lost else ""
     if lost and is_resampled:
         msg = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ __all__ = ["Instance", "find_instances", "find_unreadable", "quiet", "read_datas
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 DIRECTORY = "1.2.840.10008.1.3.10"
 SUFFIXES = {".dcm", ".dicom"}
+MOST_DEPTH, MOST_FILES = 5, 10_000
+"""Of the sub-folders that are searched: exports have a folder for the patient, the study and the series."""
 LOOKED_AT = ["SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"]
 
 
@@ -61,14 +64,15 @@ def read_dataset(path: Path, tags: list[str] | None = None) -> Any:
         raise SourceError(msg) from error
 
 
-def find_instances(path: Path) -> list[Instance]:
-    """Return the whole-slide instances that a path names, sorted by series and instance number.
+def find_instances(path: Path) -> tuple[list[Instance], list[Path]]:
+    """Return the whole-slide instances that a path names, by series and instance number, and all files looked at.
 
     Parameters
     ----------
     path : Path
-        A folder selects all its files and those that a DICOMDIR in it lists; other files are ignored. A DICOMDIR
-        selects its folder, any other file all files of its series in the same folder.
+        A folder selects all its files and those that a DICOMDIR in it lists, or if no whole-slide image is among
+        them, the files in its sub-folders; other files are ignored. A DICOMDIR selects its folder, any other file all
+        files of its series in the same folder.
 
     Raises
     ------
@@ -86,22 +90,21 @@ def find_instances(path: Path) -> list[Instance]:
             raise SourceError(msg)
         if _is_directory(named):
             named = None
-    found: list[tuple[Any, Instance]] = []
     files = _files_of(folder)
-    for file in files if named is None else dict.fromkeys([path, *files]):
-        instance = _look(file, strict=file == path)
-        if instance is not None and not any(_is_copy(instance[1], other) for _, other in found):
-            found.append(instance)
+    found = _look_at(files if named is None else list(dict.fromkeys([path, *files])), path)
+    if named is None and not found:
+        files = _files_below(folder)
+        found = _look_at(files, path)
     if named is not None:
         wanted = str(named.get("SeriesInstanceUID"))
         found = [pair for pair in found if pair[1].series == wanted]
     if not found:
         msg = (
-            f"{path}: a folder of {len(files)} file(s), of which none is a DICOM whole-slide image; name a slide file "
-            "(for MIRAX the .mrxs), or open a Zarr array and pass that"
+            f"{path}: a folder of {len(files)} file(s), sub-folders included, of which none is a DICOM whole-slide image; "
+            "name a slide file (for MIRAX the .mrxs), or open a Zarr array and pass that"
         )
         raise SourceError(msg)
-    return [instance for _, instance in sorted(found, key=lambda pair: pair[0])]
+    return [instance for _, instance in sorted(found, key=lambda pair: pair[0])], files
 
 
 def _is_directory(dataset: Any) -> bool:
@@ -127,6 +130,35 @@ def _files_of(folder: Path) -> list[Path]:
     return list(dict.fromkeys([*files, *referred]))
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """Return the files in a folder and in its sub-folders, except hidden ones; links to folders are not followed."""
+    found: list[Path] = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if len(Path(place).relative_to(folder).parts) >= MOST_DEPTH:
+            folders.clear()
+        found += _files_of(Path(place))
+        if len(found) > MOST_FILES:
+            msg = f"{folder}: more than {MOST_FILES} files in it and its sub-folders; name the folder of the slide"
+            raise SourceError(msg)
+    return list(dict.fromkeys(found))
+
+
+def _look_at(files: list[Path], named: Path) -> list[tuple[Any, Instance]]:
+    """Return sort key and instance of each whole-slide file, each instance once; `named` must not be damaged."""
+    found: list[tuple[Any, Instance]] = []
+    seen: set[tuple[str, int]] = set()  # a file that was copied into its own folder is there twice
+    for file in files:
+        looked = _look(file, strict=file == named)
+        if looked is None:
+            continue
+        key = (looked[1].uid, file.stat().st_size)
+        if not looked[1].uid or key not in seen:
+            found.append(looked)
+        seen.add(key)
+    return found
+
+
 def _look(file: Path, *, strict: bool) -> tuple[Any, Instance] | None:
     """Return the sort key and the instance of a whole-slide file; None for any other or damaged file."""
     try:
@@ -146,19 +178,14 @@ def _look(file: Path, *, strict: bool) -> tuple[Any, Instance] | None:
     return order, Instance(file, series, kind, str(dataset.get("SOPInstanceUID") or ""))
 
 
-def _is_copy(one: Instance, other: Instance) -> bool:
-    """Return whether two files are the same instance, as where a file was copied into its own folder."""
-    return bool(one.uid) and one.uid == other.uid and one.path.stat().st_size == other.path.stat().st_size
-
-
-def find_unreadable(path: Path) -> list[Path]:
-    """Return the files beside or in a path that seem to be DICOM images but cannot be read, so that they may be levels.
+def find_unreadable(files: list[Path]) -> list[Path]:
+    """Return the files that seem to be DICOM images but cannot be read, so that they may be levels.
 
     These are files that begin as DICOM but whose attributes are damaged or cut off, and files of other content,
     or of none, with an extension of DICOM.
     """
     found = []
-    for file in _files_of(path if path.is_dir() else path.parent):
+    for file in files:
         if not is_dicom(head_of(file)):
             found += [file] if file.suffix.lower() in SUFFIXES else []
             continue

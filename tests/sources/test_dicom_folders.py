@@ -13,7 +13,8 @@ from tiff_readers import picture
 from wsi_dicom import write_dicom
 
 from rrip_format.errors import SourceError
-from rrip_format.sources import open_source
+from rrip_format.second_reader.check import check_source
+from rrip_format.sources import dicomfiles, open_source
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -132,3 +133,69 @@ def test_concatenations_that_do_not_fit_together(tmp_path):
     refuse(tmp_path, "nothing tells the order")
     write_concatenation(tmp_path, lambda part, n: setattr(part, "ConcatenationFrameOffsetNumber", (0, 4, 7)[n]))
     refuse(tmp_path, "begins with frame 4 of a concatenation, expected 3")
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_series_in_sub_folders(depth, split, tmp_path):
+    """As archives export it: a folder for the patient, the study and the series, with other files among them."""
+    folder = tmp_path.joinpath(*"abcde"[:depth])
+    folder.mkdir(parents=True)
+    write_levels(folder)
+    (tmp_path / "manifest.csv").write_text("of the export")
+    (folder / "README.txt").write_text("of the export")
+    if split:  # a folder for each instance
+        (folder.parent / "other").mkdir()
+        (folder / "coarse.dcm").rename(folder.parent / "other" / "coarse.dcm")
+    (tmp_path / ".hidden").mkdir()
+    write_dicom(tmp_path / ".hidden" / "h.dcm", samples=np.tile(picture(), (3, 3, 1)), series="1.2.826.3")
+    pixels, info = read(tmp_path)
+    np.testing.assert_array_equal(pixels, np.tile(picture(), (2, 2, 1)))
+    assert info.notes == ()
+    with open_source(tmp_path) as source:
+        assert {path.name for path in source.files} == {"fine.dcm", "coarse.dcm"}
+        assert check_source(source).blocks
+
+
+def test_sub_folders_of_several_series_follow_the_rule(tmp_path):
+    """The largest picture is the slide, and a note says that there are others; the folder's own files come first."""
+    for name, times, series in (("a", 1, "1.2.826.1"), ("b", 2, "1.2.826.2")):
+        (tmp_path / name).mkdir()
+        write_dicom(
+            tmp_path / name / "x.dcm", samples=np.tile(picture(), (times, 1, 1)), series=series, uid=f"{series}.1"
+        )
+    pixels, info = read(tmp_path)
+    np.testing.assert_array_equal(pixels, np.tile(picture(), (2, 1, 1)))
+    assert "2 whole-slide series are there; 1.2.826.2, with the largest picture, is read" in info.notes[0]
+    truth = write_dicom(tmp_path / "own.dcm", series="1.2.826.3", uid="1.2.826.3.1")
+    pixels, info = read(tmp_path)
+    np.testing.assert_array_equal(pixels, truth)
+    assert info.notes == ()
+
+
+def test_a_damaged_level_in_a_sub_folder_is_told(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write_levels(tmp_path / "a", resampled)
+    (tmp_path / "a" / "fine.dcm").rename(tmp_path / "a" / "b" / "fine.dcm")
+    fine = tmp_path / "a" / "b" / "fine.dcm"
+    fine.write_bytes(fine.read_bytes()[:180])
+    refuse(tmp_path, "resampled", "fine.dcm", "get a complete copy")
+
+
+def test_sub_folders_are_searched_within_limits(tmp_path, monkeypatch):
+    deep = tmp_path.joinpath(*"abcdef")
+    deep.mkdir(parents=True)
+    write_dicom(deep / "x.dcm")
+    refuse(tmp_path, "none is a DICOM whole-slide image")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    refuse(tmp_path, "none is a DICOM whole-slide image")
+    monkeypatch.setattr(dicomfiles, "MOST_FILES", 3)
+    for number in range(4):
+        (tmp_path / "a" / str(number)).touch()
+    refuse(tmp_path, "more than 3 files in it and its sub-folders; name the folder of the slide")
+
+
+@pytest.mark.parametrize("name", ["zarr.json", ".zgroup", ".zarray"])
+def test_a_zarr_hierarchy_is_named(name, tmp_path):
+    (tmp_path / name).write_text("{}")
+    refuse(tmp_path, "a Zarr hierarchy")
