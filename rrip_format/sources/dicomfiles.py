@@ -100,7 +100,7 @@ def find_instances(path: Path) -> tuple[list[Instance], list[Path]]:
         found = [pair for pair in found if pair[1].series == wanted]
     if not found:
         msg = (
-            f"{path}: a folder of {len(files)} file(s), sub-folders included, of which none is a DICOM whole-slide image; "
+            f"{path}: a folder of {len(files)} file(s), sub-folders included, none is a DICOM whole-slide image; "
             "name a slide file (for MIRAX the .mrxs), or open a Zarr array and pass that"
         )
         raise SourceError(msg)
