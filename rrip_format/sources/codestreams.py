@@ -16,7 +16,7 @@ import numpy as np
 from rrip_format.sources.base import load_reader
 from rrip_format.sources.color import ycbcr_to_rgb
 from rrip_format.sources.jpeg2000 import parse_jpeg2000
-from rrip_format.sources.jpegcheck import check_jpeg
+from rrip_format.sources.jpegcheck import check_end, check_jpeg
 from rrip_format.sources.jpegheader import stream_colour
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def decode_jpeg2000(
     if must_transform and not header.has_transform:
         msg = "a JPEG 2000 tile without the colour transform that its container speaks of"
         raise ValueError(msg)
+    check_end(data)
     tile: Any = _imagecodecs().jpeg2k_decode(data)
     if tile.dtype != np.uint8 or tile.size != header.height * header.width * samples:
         msg = f"a JPEG 2000 tile decodes to {tile.shape} {tile.dtype}, expected {samples} sample(s) of 8 bits"

@@ -17,6 +17,7 @@ from rrip_format.sources.dicomtags import flat_properties
 from rrip_format.sources.files import FileSource
 from rrip_format.sources.grid import read_block
 from rrip_format.sources.icc import fitting_profile
+from rrip_format.sources.jpegcheck import check_end
 from rrip_format.sources.jpegheader import parse_header, stream_colour
 from rrip_format.sources.pictures import Choice, choose_picture
 
@@ -193,6 +194,7 @@ class _Decoder:
             if found != (self._rows, self._columns, self._samples) or header.precision != 8:
                 msg = f"a lossless JPEG of {found}, expected {(self._rows, self._columns, self._samples)} of 8 bits"
                 raise ValueError(msg)
+            check_end(data)
             colour = (stream_colour(header) or colour) if self._samples == 3 else colour
             samples = load_reader("imagecodecs").ljpeg_decode(data)
             samples = samples.reshape(*samples.shape[:2], -1)

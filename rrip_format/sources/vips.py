@@ -17,7 +17,7 @@ from rrip_format.sources.base import WHITE, SlideInfo, boundary, load_reader, pr
 from rrip_format.sources.color import to_rgb
 from rrip_format.sources.files import FileSource, head_of
 from rrip_format.sources.icc import fitting_profile
-from rrip_format.sources.jpegcheck import check_jpeg_end
+from rrip_format.sources.jpegcheck import check_jpeg_file
 from rrip_format.sources.kinds import check_jpeg_kind, check_picture
 from rrip_format.sources.pictures import Picture, choose_picture
 
@@ -60,7 +60,7 @@ class VipsSource(FileSource):
                 if self._fails_on == "warning":
                     data = path.read_bytes()
                     check_jpeg_kind(path, data)
-                    check_jpeg_end(data)  # libvips overlooks warnings about the last rows
+                    check_jpeg_file(data)
                 number, notes = self._choose(image)
                 picture = self._load(page=number) if number else self._load()
                 notes = (*notes, *_ink_notes(picture))
