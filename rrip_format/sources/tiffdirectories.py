@@ -120,8 +120,14 @@ class _Walk:
             if code == SUB_IFDS and kind in OFFSETS and depth < MOST_DEPTH:
                 inner += self._offsets(kind, count, value)
         for place in inner:
-            self._directory(place, depth + 1)
+            if self._holds_tags(place):  # tifffile leaves out others
+                self._directory(place, depth + 1)
         return offset + number + length
+
+    def _holds_tags(self, offset: int) -> bool:
+        """Return whether a directory seems to be there."""
+        data = self._read(offset, struct.calcsize(self._form.number)) if 8 <= offset < self._size else b""
+        return bool(data) and 0 < struct.unpack(self._form.number, data)[0] <= MOST_TAGS
 
     def _add(self, count: int) -> None:
         self._bytes += count
