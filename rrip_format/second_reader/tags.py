@@ -20,6 +20,8 @@ _BYTES = {2, 7}
 _WANTED = {254, 256, 257, 258, 259, 262, 270, 273, 274, 277, 278, 279, 284, 322, 323, 324, 325, 330, 338, 347}
 _MOST_BYTES = 1 << 28
 _REDUCED, _MASK = 1, 4
+_NO_SLIDE_TYPE = re.compile(rb"<ImageType>\s*(Label|Overview|Thumbnail)\s*<")
+"""Of QPTIFF; other XML may name labels anywhere."""
 _NO_SLIDE = re.compile(rb"\b(label|macro|overview|thumbnail)\b", re.IGNORECASE)
 
 
@@ -70,7 +72,8 @@ def choose_pages(sizes: list[tuple[int, int]], size: tuple[int, int] | None) -> 
 def _is_other(tags: TiffTags) -> bool:
     """Return whether a page says that it is a smaller version, a mask, a label, a macro image or the like."""
     text = tags.get(270, b"")[:1000]
-    named = not text.lstrip().startswith(b"<?xml") and _NO_SLIDE.search(text) is not None
+    is_xml = text.lstrip().startswith(b"<?xml")
+    named = (_NO_SLIDE_TYPE if is_xml else _NO_SLIDE).search(text) is not None
     return bool(tags.get(254, (0,))[0] & (_REDUCED | _MASK)) or (named and b"Baseline" not in text)
 
 

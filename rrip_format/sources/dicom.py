@@ -244,10 +244,24 @@ def _problem(dataset: Any) -> str | None:
         return f"photometric {photometric} in {syntax.name}"
     if dataset.get("PlanarConfiguration") not in (None, "", 0, 1):
         return f"Planar Configuration {dataset.PlanarConfiguration}"
+    if photometric.startswith("MONOCHROME") and (changed := _changed_values(dataset)) is not None:
+        return changed
     if photometric == "YBR_FULL_422" and not syntax.is_compressed and int(dataset.Columns) % 2:
         return f"YBR_FULL_422 in tiles of {dataset.Columns} columns"
     if photometric == "YBR_FULL_422" and str(syntax) in {*JPEG_LS, *LOSSLESS, RLE}:
         return f"photometric YBR_FULL_422 in {syntax.name}"
+    return None
+
+
+def _changed_values(dataset: Any) -> str | None:
+    """Return how gray values are to be shown as others, which slides do not need and this package does not do."""
+    for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
+        if dataset.get(name) not in {None, ""} and float(dataset.get(name)) != usual:
+            return f"{name} {dataset.get(name)}, which is not supported"
+    inverse = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}[str(dataset.PhotometricInterpretation)]
+    shape = dataset.get("PresentationLUTShape")
+    if shape not in {None, "", inverse}:
+        return f"{dataset.PhotometricInterpretation} with Presentation LUT Shape {shape}, which is not supported"
     return None
 
 

@@ -74,6 +74,7 @@ def list_planes(group: list[Instance], name: str) -> list[Picture]:
     is_full = first.get("DimensionOrganizationType") == "TILED_FULL" or (len(places) == 1 and grid == (1, 1))
     if is_full:
         _check_concatenation(frames)
+        _check_positions(frames, (rows, columns), grid, where)
     planes = _full(first, places, grid, where) if is_full else _sparse(frames, places, (rows, columns), grid, where)
     samples = int(first.SamplesPerPixel)
     return [
@@ -109,6 +110,21 @@ def _check_concatenation(frames: list[Frames]) -> None:
             f"{frames[0].path}: nothing tells the order of the {len(frames)} files of a concatenation; export it again"
         )
         raise SourceError(msg)
+
+
+def _check_positions(frames: list[Frames], size: tuple[int, int], grid: tuple[int, int], where: str) -> None:
+    """Raise `SourceError` if frames of TILED_FULL carry positions, which they need not, and lie in another order."""
+    groups = [group for part in frames for group in part.dataset.get("PerFrameFunctionalGroupsSequence") or []]
+    for index, group in enumerate(groups):
+        for position in group.get("PlanePositionSlideSequence") or []:
+            said = [position.get(f"{axis}PositionInTotalImagePixelMatrix") for axis in ("Row", "Column")]
+            row, column = divmod(index % (grid[0] * grid[1]), grid[1])
+            if None not in said and [int(value) - 1 for value in said] != [row * size[0], column * size[1]]:
+                msg = (
+                    f"{where}: says TILED_FULL, but frame {index} lies at row {said[0]}, column {said[1]}; one of "
+                    "the two is wrong, so export it again"
+                )
+                raise SourceError(msg)
 
 
 _Tiles = dict[tuple[int, int], tuple[int, int]]

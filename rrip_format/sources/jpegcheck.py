@@ -50,8 +50,12 @@ def check_jpeg(data: bytes, tables: bytes | None, heights: set[int], widths: set
         return header
     end = data.find(END, header.scan)
     # In entropy-coded data 0xFF is followed by 0 or a restart marker; some writers pad a tile with zeros.
-    if end < 0 or data[end + 2 :].strip(b"\0"):
-        msg = "JPEG tile ends early" if end >= 0 else "JPEG tile has no end marker"
+    if end < 0:
+        msg = "JPEG tile has no end marker"
+        raise ValueError(msg)
+    behind = len(data[end + 2 :].rstrip(b"\0"))
+    if behind:
+        msg = f"JPEG tile ends early: {behind} bytes follow its end marker at {end}, expected none but zeros"
         raise ValueError(msg)
     pyvips = load_reader("pyvips")
     complete = tables[:-2] + data[2:] if tables else data

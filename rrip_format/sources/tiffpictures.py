@@ -110,13 +110,13 @@ def _planes(tif: Any, level: Any, image: OmeImage, name: str, where: str) -> lis
     """Return each plane of an image as a picture; red, green and blue channels are combined into one."""
     pages: list[Any] = [None if page is None else page.aspage() for page in level.pages]
     first = pages[0]
-    for page in pages:
-        if page is None or page.parent is not tif:
-            msg = (
-                f"{where}: found {len(pages)} planes of which some lie in other files of the same set, expected all in "
-                "this file; write one OME-TIFF of them"
-            )
-            raise SourceError(msg)
+    absent = sum(page is None or page.parent is not tif for page in pages)
+    if absent:
+        msg = (
+            f"{where}: found {len(pages)} planes of which {absent} lie in other files of the same set or nowhere, as "
+            "its OME-XML has it, expected all in this file; write one OME-TIFF of them"
+        )
+        raise SourceError(msg)
     leading = [(axis, size) for axis, size in zip(level.axes, level.shape, strict=True) if axis not in "YXS"]
     sizes = [size for _, size in leading]
     if int(np.prod(sizes, dtype=np.int64)) != len(pages):

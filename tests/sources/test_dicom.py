@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import imagecodecs
 import numpy as np
@@ -330,3 +331,42 @@ def test_the_writer_of_these_tests_knows_its_colours():
     np.testing.assert_array_equal(ours, to_ycbcr(part))
     back = pydicom.pixels.convert_color_space(ours, "YBR_FULL", "RGB")
     assert np.abs(back.astype(int) - part).max() <= 3
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+def test_positions_that_contradict_tiled_full(planes, tmp_path):
+    """Frames in another order than row after row, with their positions, in a file that says it needs none."""
+
+    def say_full(dataset, *, shuffled):
+        groups = list(dataset.PerFrameFunctionalGroupsSequence)
+        if planes > 1:
+            dataset.PerFrameFunctionalGroupsSequence = Sequence([*groups, *groups])
+            dataset.PixelData, dataset.NumberOfFrames = dataset.PixelData * 2, 2 * len(groups)
+            dataset.TotalPixelMatrixFocalPlanes = 2
+        if shuffled:
+            dataset.PerFrameFunctionalGroupsSequence = Sequence(dataset.PerFrameFunctionalGroupsSequence[::-1])
+        dataset.DimensionOrganizationType = "TILED_FULL"
+
+    path = tmp_path / "a.dcm"
+    truth = write_dicom(path, sparse=True, change=partial(say_full, shuffled=False))
+    with open_source(path) as source:
+        np.testing.assert_array_equal(source.read(0, 0, *truth.shape[:2]), truth)
+    write_dicom(path, sparse=True, change=partial(say_full, shuffled=True))
+    with pytest.raises(SourceError, match="says TILED_FULL, but frame 0 lies at row"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("RescaleSlope", "2"), ("RescaleIntercept", "-5"), ("PresentationLUTShape", None)]
+)
+def test_gray_values_that_are_shown_as_others(photometric, keyword, value, tmp_path):
+    path = tmp_path / "a.dcm"
+    usual = {"RescaleSlope": "1", "RescaleIntercept": "0"}
+    shapes = ["INVERSE", "IDENTITY"] if photometric == "MONOCHROME1" else ["IDENTITY", "INVERSE"]
+    kept, refused = (usual[keyword], value) if value else shapes
+    write_dicom(path, photometric=photometric, change=lambda dataset: setattr(dataset, keyword, kept))
+    open_source(path).close()
+    write_dicom(path, photometric=photometric, change=lambda dataset: setattr(dataset, keyword, refused))
+    with pytest.raises(SourceError, match="which is not supported"):
+        open_source(path)
