@@ -59,6 +59,7 @@ class ArraySource(Source):
                 "(H, W, 4) or (3, H, W); convert the array first"
             )
             raise SourceError(msg)
+        _check_names(array, self.where)
         height, width = shape[1:] if self._channel_first else shape[:2]
         size = getattr(array, "nbytes", None)
         self.info = SlideInfo(
@@ -78,8 +79,13 @@ class ArraySource(Source):
 
     def _read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         area = (slice(y, y + height), slice(x, x + width))
+        part = self._array[(slice(None), *area) if self._channel_first else area]
+        part = part.compute() if hasattr(part, "compute") else part  # Dask's own conversion forgets masks
+        if isinstance(part, np.ma.MaskedArray):
+            msg = "the block is masked, which no picture can show; fill the array first"
+            raise TypeError(msg)
         # A copy, so that a caller who changes a block does not change the array.
-        block = np.array(self._array[(slice(None), *area) if self._channel_first else area])
+        block = np.array(part)
         if block.dtype != np.uint8:
             msg = f"the array gives {block.dtype} though its data type is {self._array.dtype}; correct what computes it"
             raise TypeError(msg)
@@ -95,3 +101,23 @@ class ArraySource(Source):
 
     def _close(self) -> None:
         self._array = None
+
+
+def _check_names(array: Any, where: str) -> None:
+    """Raise `SourceError` if an array names its dimensions (xarray, Zarr v3), and these are not in the usual order."""
+    said = getattr(array, "dims", None) or getattr(getattr(array, "metadata", None), "dimension_names", None)
+    if not isinstance(said, tuple):
+        return
+    names = [str(name).strip().lower() for name in said]
+    if "x" in names and "y" in names and names.index("x") < names.index("y"):
+        msg = f"{where}: found the dimensions {', '.join(map(str, said))}, expected y before x; transpose it first"
+        raise SourceError(msg)
+    coordinates = getattr(array, "coords", {})
+    for name, size in zip(said, array.shape, strict=False):
+        if name not in coordinates or size not in {3, 4}:
+            continue
+        labels = [str(label).strip().lower() for label in np.asarray(coordinates[name]).tolist()]
+        colours = "".join(label[:1] for label in labels)
+        if sorted(colours[:3]) == ["b", "g", "r"] and not colours.startswith("rgb"):
+            msg = f"{where}: found the channels {', '.join(labels)}, expected red, green, blue; put them in that order"
+            raise SourceError(msg)
