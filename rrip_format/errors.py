@@ -204,7 +204,13 @@ class ReadOnlyError(RripError, TypeError):
 def absent(path: str | os.PathLike[str]) -> str:
     """Return what an error says of a path at which there is nothing."""
     name = os.fsdecode(path)
-    end = f", a link to {os.readlink(name)} that is not there" if os.path.islink(name) else ""  # noqa: PTH114, PTH115
+    end = ""
+    if os.path.islink(name):  # noqa: PTH114
+        try:
+            os.stat(name)  # noqa: PTH116
+        except OSError as error:
+            what = "of links that lead in a circle" if error.errno == errno.ELOOP else "that is not there"
+            end = f", a link to {os.readlink(name)} {what}"  # noqa: PTH115
     return f"{name}: no such file or directory{end}; check the path"
 
 

@@ -29,33 +29,45 @@ class Commands(click.Group):
         except KeyboardInterrupt as error:
             if not _notes_of(error):
                 error.add_note("nothing was left at the target")
-            fail(with_notes("interrupted", error), 143 if isinstance(error, _Terminated) else 130)
+            fail(with_notes("interrupted", error), 128 + (error.number if isinstance(error, _Terminated) else 2))
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
+            if isinstance(error, OSError) and error.filename is None:  # those of files say which
+                fail(with_notes(f"its output cannot be written: {error}", error), 1)
             fail(with_notes(f"unexpected {type(error).__name__}: {error}; 'rrip --debug …' shows where", error), 70)
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, for example from a batch system or a container's host."""
+    """SIGTERM, for example from a batch system or a container's host, or SIGHUP of a terminal that is closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 @contextmanager
 def handle_sigterm() -> Iterator[None]:
-    """Let SIGTERM end work like Ctrl-C, and repeat either signal if Python has dropped its exception."""
+    """Let SIGTERM and SIGHUP end work like Ctrl-C, and repeat a signal if Python has dropped its exception.
 
-    def end(*_: object) -> None:
-        raise _Terminated
+    SIGHUP that is ignored, as under ``nohup``, stays so.
+    """
 
-    before, hook = signal.signal(signal.SIGTERM, end), sys.unraisablehook
+    def end(number: int, _: object) -> None:
+        raise _Terminated(number)
+
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
+    before, hook = {number: signal.signal(number, end) for number in numbers}, sys.unraisablehook
     timers: list[Timer] = []
 
     def repeat_signal(lost: sys.UnraisableHookArgs) -> None:
         """Send a signal again, shortly afterwards, whose exception was raised in a callback that cannot raise."""
         if isinstance(lost.exc_value, KeyboardInterrupt):
-            number = signal.SIGTERM if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
+            number = lost.exc_value.number if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
             timers.append(Timer(0.02, _signal_main_thread, [number]))
             timers[-1].start()
         else:
@@ -68,7 +80,8 @@ def handle_sigterm() -> Iterator[None]:
         sys.unraisablehook = hook
         for timer in timers:
             timer.cancel()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _signal_main_thread(number: int) -> None:

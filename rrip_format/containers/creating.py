@@ -17,6 +17,7 @@ from ..storage.journal import read_journal
 from ..storage.sinks import DirectorySink, ZipSink
 from ..storage.workplace import Workplace, as_target_error, recover
 from .opening import open_container
+from .recognition import is_container
 from .tiff_writer import TiffWriter
 from .writer import ContainerWriter, ZarrWriter
 
@@ -83,6 +84,10 @@ def _check_local(target: Path, *, overwrite: bool) -> None:
         raise TargetError(f"{str(target)!r}: the name contains a null character; choose another name")
     if not os.path.isdir(target.parent):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
         raise TargetError(f"{target.parent}: no such folder; make it first")
+    parent = target.parent.resolve()
+    outer = next((folder for folder in (parent, *parent.parents) if is_container(folder)), None)
+    if outer is not None:
+        raise TargetError(f"{target}: would lie inside the container {outer}; choose another folder")
     if not os.access(target.parent, os.W_OK):
         raise TargetError(f"{target.parent}: no permission to write there")
     recover(target)
@@ -140,6 +145,8 @@ def _is_container(target: Path) -> bool:
 
 def _has_our_traces(target: Path) -> bool:
     """Return whether a damaged folder has an ``rrip`` attribute, or a damaged archive begins with a tile."""
+    if not (target.is_file() or target.is_dir()):  # to open a pipe is to wait for whoever writes it
+        return False
     try:
         with (target / "zarr.json" if target.is_dir() else target).open("rb") as file:
             data = file.read(limit("metadata_bytes") if target.is_dir() else 1 << 8)

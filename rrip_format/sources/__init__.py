@@ -82,6 +82,9 @@ def open_source(
         "image": image,
     }
     if isinstance(source, (str, os.PathLike)):
+        if not os.fspath(source):
+            msg = "the path of the source is empty; name a slide, an image or a folder of DICOM files"
+            raise SourceError(msg)
         if "\0" in os.fspath(source):
             msg = f"{os.fspath(source)!r}: is not a path"
             raise SourceError(msg)
