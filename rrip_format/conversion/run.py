@@ -199,7 +199,7 @@ def convert(
         ):
             notes = read_journal(writer.place.journal) if resume else []
             with _note_resumability(writer, kept=len(notes) > 1):
-                before = opened.fingerprint()
+                before = opened.as_opened or opened.fingerprint()
                 plan = recall_plan(notes[0], opened, settings, wanted) if notes else None
                 plan = plan or make_plan(opened, settings, local)
                 make_metadata(opened, plan, wanted)  # fail before the work if something cannot be stored

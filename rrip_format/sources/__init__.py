@@ -93,6 +93,7 @@ def open_source(
             msg = f"{name}: is on a server; {ONLY_LOCAL}"
             raise SourceError(msg)
         source = Path(local_name(name)).absolute()  # a worker may have another working directory
+        before = _stamp(source)
         opened = _open_path(source, image, allow_missing_tiles=allow_missing_tiles)
     elif hasattr(source, "shape") and hasattr(source, "dtype"):
         from rrip_format.sources.array import ArraySource
@@ -110,10 +111,23 @@ def open_source(
         if isinstance(source, Path):
             # One pixel, so that a missing codec or lost JPEG tables stop the work here and not in the first worker.
             opened.read(opened.info.height // 2, opened.info.width // 2, 1, 1)
+            if _stamp(source) != before:
+                msg = f"{source}: has changed while it was opened; open it again when it is complete"
+                raise SourceError(msg)
+        opened.as_opened = opened.fingerprint()
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes where a file is written or replaced; None of a folder, and of what is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return None if path.is_dir() else (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _overrides(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class Source(ABC):
     where: str
     is_tiled = False
     """Whether a part can be read without what lies around it, so that several processes can share the work."""
+    as_opened: dict[str, str | int] | None = None
+    """The fingerprint when it was opened: what is read is of that time, where it is kept in memory or held open."""
     reopen: tuple[Callable[..., Source], tuple[Any, ...]]
     _failure: str | None = None
     _closed = False

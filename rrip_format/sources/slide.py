@@ -199,7 +199,9 @@ def _told_why(where: str, error: SourceError) -> SourceError:
     cause = error.__cause__ or error
     if not any(mark in str(cause) for mark in UNSUPPORTED):
         return error
-    return SourceError(f"{where}: {one_line(cause)} is not supported by this version of OpenSlide; {ADVICE}")
+    said = one_line(cause)
+    verb = "" if said.endswith("supported") else " is not supported"
+    return SourceError(f"{where}: {said}{verb} by this version of OpenSlide; {ADVICE}")
 
 
 def _background(text: str) -> tuple[int, int, int]:

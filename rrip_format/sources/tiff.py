@@ -1,6 +1,7 @@
 """TIFF whose level 0 is a page, tiled or in strips: Aperio SVS, OME-TIFF, QPTIFF, plain TIFF.
 
-Only the tiles or strips that a block touches are read; uncompressed data in one piece is mapped, never loaded.
+Only the tiles or strips that a block touches are read; of uncompressed data in one piece only the pixels. Nothing is
+mapped: a file that is cut off while it is mapped ends the process.
 The Orientation tag is applied, to the picture as a whole, as viewers do.
 """
 
@@ -99,12 +100,11 @@ class TiffSource(FileSource):
             raise SourceError(msg)
 
     def _prepare(self) -> None:
-        """Choose between a map of the file and tiles decoded on demand."""
+        """Choose between pixels as they lie in the file and tiles decoded on demand."""
         page, layout = self._pages[0], self._layout
-        self._mapped: NDArray[np.uint8] | None = None
-        if len(self._pages) == 1 and _is_mappable(page, layout):
+        self._is_array = len(self._pages) == 1 and _is_array(page, layout)
+        if self._is_array:
             self.is_tiled = True
-            self._mapped = page.asarray(out="memmap").reshape(layout.planes, layout.height, layout.width, -1)
             return
         self.is_tiled = layout.is_tiled
         tile_bytes = layout.tile_height * layout.tile_width * layout.samples * len(self._pages)
@@ -156,12 +156,23 @@ class TiffSource(FileSource):
 
     def _read_stored(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """Return RGB of a box of the picture as it is stored, before it is turned."""
-        if self._mapped is not None:
-            planes = np.array(self._mapped[:, y : y + height, x : x + width])
-            return samples_to_rgb(np.concatenate(list(planes), axis=-1), self._layout, self.info.background)
+        if self._is_array:
+            return samples_to_rgb(self._read_array(y, x, height, width), self._layout, self.info.background)
         size = (self._layout.tile_height, self._layout.tile_width)
         decode = self._decode_tile if self.is_tiled else self._locked_strip
         return read_block((y, x, height, width), size, decode, self._tile if self.is_tiled else self._locked_strip)
+
+    def _read_array(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        """Return the samples of a box (H, W, S) of pixels that lie in the file as an array, row by row."""
+        layout, start = self._layout, int(self._pages[0].dataoffsets[0])
+        each = layout.samples // layout.planes
+        found = np.empty((height, width, layout.samples), np.uint8)
+        for plane in range(layout.planes):
+            for row in range(height):
+                at = start + ((plane * layout.height + y + row) * layout.width + x) * each
+                data = self._read_bytes(at, width * each)
+                found[row, :, plane * each : (plane + 1) * each] = np.frombuffer(data, np.uint8).reshape(width, each)
+        return found
 
     def _locked_strip(self, row: int, column: int) -> NDArray[np.uint8]:
         """Return a strip, which runs through many blocks: decoded once, while other threads wait for it."""
@@ -196,10 +207,15 @@ class TiffSource(FileSource):
 
     def _read_bytes(self, offset: int, count: int) -> bytes:
         if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), count, offset)
-        with self._io_lock:
-            self._file.seek(offset)
-            return self._file.read(count)
+            data = os.pread(self._file.fileno(), count, offset)
+        else:
+            with self._io_lock:
+                self._file.seek(offset)
+                data = self._file.read(count)
+        if len(data) != count:
+            msg = f"the file ends within {count} bytes at {offset}; it has been cut off since it was opened"
+            raise ValueError(msg)
+        return data
 
     def associated(self) -> AssociatedImages:
         """Return readers of the series that are named thumbnail, macro or label (OME-TIFF)."""
@@ -217,14 +233,13 @@ class TiffSource(FileSource):
             return np.ascontiguousarray(turn.show(to_rgb(samples, self.info.background)))
 
     def _close(self) -> None:
-        if self._mapped is None:
+        if not self._is_array:
             self._tile.cache_clear()  # it and this source hold each other
-        self._mapped = None
         self._file.close()
         self._tif.close()
 
 
-def _is_mappable(page: Any, layout: PageLayout) -> bool:
+def _is_array(page: Any, layout: PageLayout) -> bool:
     """Tell whether the samples lie in the file as an array, and as many as there should be."""
     return (
         bool(page.is_memmappable)

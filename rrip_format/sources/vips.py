@@ -55,12 +55,13 @@ class VipsSource(FileSource):
         head = head_of(path)
         # JPEG has no checksum, so a warning is the only sign of lost data. Other formats warn about trivial metadata.
         self._fails_on = "warning" if head.startswith(b"\xff\xd8\xff") else "error"
+        self._data = b""
         try:
             with boundary(self.where, "not a slide or image that OpenSlide, tifffile or libvips reads"):
                 if self._fails_on == "warning":
-                    data = path.read_bytes()
-                    check_jpeg_kind(path, data)
-                    check_jpeg_file(data)
+                    self._data = path.read_bytes()
+                    check_jpeg_kind(path, self._data)
+                    check_jpeg_file(self._data)
                 number, notes = self._choose(image)
                 picture = self._load(page=number) if number else self._load()
                 notes = (*notes, *_ink_notes(picture))
@@ -72,8 +73,12 @@ class VipsSource(FileSource):
         self.info = self._describe(number, notes)
 
     def _load(self, **options: int) -> Any:
-        # Opened as a source, not by name: libvips caches by name and would return the pixels of a replaced file.
-        self._stream: Any = self._pyvips.Source.new_from_file(os.fsencode(self.where))
+        # Opened as a source, not by name: libvips caches by name and would return the pixels of a replaced file. A JPEG
+        # is decoded from the bytes that were checked; libvips would map the file, and end with it if it is cut off.
+        make = self._pyvips.Source
+        self._stream: Any = (
+            make.new_from_memory(self._data) if self._data else make.new_from_file(os.fsencode(self.where))
+        )
         return self._pyvips.Image.new_from_source(self._stream, "", access="random", fail_on=self._fails_on, **options)
 
     def _choose(self, image: int | str | None) -> tuple[int, tuple[str, ...]]:
@@ -125,6 +130,7 @@ class VipsSource(FileSource):
 
     def _close(self) -> None:
         self._image = self._stream = None
+        self._data = b""
 
 
 def _ink_notes(image: Any) -> tuple[str, ...]:
