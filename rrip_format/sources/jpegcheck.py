@@ -87,6 +87,10 @@ def check_jpeg_file(data: bytes) -> None:
     if end < 0:
         msg = "the JPEG has no end marker"
         raise ValueError(msg)
+    blocks = -(-header.height // 8) * -(-header.width // 8)
+    if blocks > 8 * len(data):  # each takes a bit at least; memory for progressive ones is taken at once
+        msg = f"the JPEG says to have {header.width}x{header.height} px, for which {len(data)} bytes are too few"
+        raise ValueError(msg)
     stream = data[: end + len(END)]
     if not is_sound(stream, None, header.height, header.width) and _is_disordered(stream, None, header, end):
         msg = f"the JPEG is damaged: {DISORDER}"

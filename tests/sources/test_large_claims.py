@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 
@@ -81,6 +82,19 @@ def test_a_tile_that_says_to_be_larger_than_its_place(kind, side, tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 3 << 20
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_small_jpeg_that_says_to_be_large(progressive, tmp_path):
+    """A progressive one would take 6 bytes for each pixel before the first code is read."""
+    out = io.BytesIO()
+    Image.fromarray(picture()).save(out, "JPEG", progressive=progressive)
+    stream = out.getvalue()
+    at = stream.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
+    path = tmp_path / "a.jpg"
+    path.write_bytes(stream[:at] + b"\x7f\xf0\x7f\xf0" + stream[at + 4 :])
+    with pytest.raises(SourceError, match="32752x32752 px, for which"):
+        open_source(path)
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e9])
