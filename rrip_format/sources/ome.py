@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
@@ -33,10 +34,11 @@ FLUORESCENCE = ("Fluor", "EmissionWavelength", "ExcitationWavelength")
 
 @dataclass(frozen=True)
 class OmeImage:
-    """Name and channels of one ``Image`` element; a channel is the dict of its attributes."""
+    """Name, channels and number of planes of one ``Image`` element; a channel is the dict of its attributes."""
 
     name: str = ""
     channels: list[dict[str, str]] = field(default_factory=list)
+    planes: int = 1
 
     def channel_names(self) -> str:
         """Return the names of the channels, for error messages."""
@@ -80,9 +82,19 @@ def _primary(text: str | None) -> int | None:
 def parse_images(text: str, where: str) -> list[OmeImage]:
     """Read the name and channels of all images in OME-XML; raises as :func:`parse_ome`."""
     return [
-        OmeImage(image.get("Name", ""), [dict(channel.attrib) for channel in image.findall("{*}Pixels/{*}Channel")])
+        OmeImage(
+            image.get("Name", ""),
+            [dict(channel.attrib) for channel in image.findall("{*}Pixels/{*}Channel")],
+            _count_planes(image.find("{*}Pixels")),
+        )
         for image in _parse(text, where).findall("{*}Image")
     ]
+
+
+def _count_planes(pixels: ET.Element | None) -> int:
+    """Return how many planes of one channel an image says to have; 1 where it does not say."""
+    sizes = [] if pixels is None else [pixels.get(f"Size{axis}", "") for axis in "ZCT"]
+    return math.prod(int(size[:20]) for size in sizes if size.isdecimal())
 
 
 def parse_ome(text: str, image_index: int, where: str) -> OmeFacts:

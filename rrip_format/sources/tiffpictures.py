@@ -11,13 +11,15 @@ import numpy as np
 from rrip_format.errors import SourceError
 from rrip_format.sources.ome import OmeImage, parse_images
 from rrip_format.sources.pictures import Picture
-from rrip_format.sources.tiffdirectories import MOST_DEPTH
+from rrip_format.sources.tiffdirectories import MOST_DEPTH, MOST_DIRECTORIES
 
 __all__ = ["is_small_picture", "list_pictures"]
 
 REDUCED, MASK = 1, 4
 SMALL = ("label", "macro", "thumbnail", "overview")
 """Vendors' names of the associated images of a slide."""
+MOST_PLANES = 3 * MOST_DIRECTORIES
+"""Planes of one channel that OME-XML may describe: tifffile makes a list of them."""
 OME_SIZES = ("SizeX", "SizeY", "SizeZ", "SizeC", "SizeT")
 
 
@@ -77,6 +79,12 @@ def _without_virtual_planes(tif: Any, picture: Picture) -> Picture:
 
 def _ome_pictures(tif: Any, where: str) -> list[Picture]:
     images = parse_images(tif.ome_metadata, where)  # refuses a DOCTYPE before tifffile parses the same text
+    planes = sum(image.planes for image in images)
+    if planes > MOST_PLANES:
+        msg = (
+            f"{where}: its OME-XML speaks of {planes} planes, limit {MOST_PLANES}; write the slide to a file of its own"
+        )
+        raise SourceError(msg)
     found: list[Picture] = []
     for index, series in enumerate(tif.series):
         image = images[index] if index < len(images) else OmeImage()

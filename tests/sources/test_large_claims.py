@@ -97,6 +97,26 @@ def test_a_small_jpeg_that_says_to_be_large(progressive, tmp_path):
         open_source(path)
 
 
+@pytest.mark.parametrize("sizes", [(10**8, 10**5, 1), (1, 10**9, 1), (100, 100, 20), ("9" * 40, 1, 1)])
+def test_ome_xml_that_speaks_of_many_planes(sizes, tmp_path):
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image><Pixels DimensionOrder="XYCZT" '
+        'Type="uint8" SizeX="70" SizeY="44" SizeC="3" SizeZ="{}" SizeT="{}"><Channel SamplesPerPixel="3"/><TiffData/>'
+        "</Pixels></Image></OME>"
+    ).format(*sizes)
+    images = text.replace("</OME>", "") + text[text.index("<Image") : text.index("</OME>")] * (sizes[2] - 1) + "</OME>"
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, picture(), photometric="rgb", metadata=None, description=images)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="planes, limit 30000"):
+            open_source(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+
+
 @pytest.mark.parametrize("size", [1e-12, 1e9])
 @pytest.mark.parametrize("kind", ["ome", "keyed", "dicom"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
