@@ -38,7 +38,8 @@ __all__ = ["TiffSource"]
 
 CACHE_BYTES = {"strips": 256 << 20, "tiles": 32 << 20}
 """What is kept decoded: strips run through many blocks, tiles lie in one or over the edge of the next."""
-MAX_TILE_BYTES = 1 << 30
+MAX_TILE_BYTES, MAX_SMALL_BYTES = 1 << 30, 1 << 28
+"""Most bytes of a decoded tile, and of a label, macro image or thumbnail."""
 ASSOCIATED = ("thumbnail", "macro", "label")
 ORIENTATION = 274
 
@@ -225,6 +226,9 @@ class TiffSource(FileSource):
 
     def _associated(self, series: Any, name: str) -> NDArray[np.uint8]:
         with boundary(self.where, f"its {name} image cannot be read"), self._io_lock:
+            if series.nbytes > MAX_SMALL_BYTES:
+                msg = f"it says to have {series.nbytes} bytes, limit {MAX_SMALL_BYTES}"
+                raise ValueError(msg)
             samples = series.asarray()
             if samples.dtype != np.uint8 or series.axes not in {"YX", "YXS"}:
                 msg = f"found axes {series.axes} of {samples.dtype}, expected 8-bit gray, RGB or RGBA"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from raw_tiff import Page, basic_tags, write_raw_tiff
+from raw_tiff import ASCII, LONG, Page, basic_tags, write_raw_tiff
 from tiff_readers import picture
 from wsi_dicom import write_dicom
 
@@ -115,6 +115,23 @@ def test_ome_xml_that_speaks_of_many_planes(sizes, tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("name", ["thumbnail", "macro", "label"])
+def test_an_associated_image_that_says_to_be_large(name, tmp_path):
+    image = (
+        '<Image Name="{}"><Pixels DimensionOrder="XYCZT" Type="uint8" SizeX="{}" SizeY="{}" SizeC="3" SizeZ="1" '
+        'SizeT="1"><Channel SamplesPerPixel="3"/><TiffData IFD="{}"/></Pixels></Image>'
+    )
+    images = image.format("slide", 70, 44, 0) + image.format(name, 60000, 60000, 1)
+    text = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{images}</OME>\0'
+    slide = basic_tags(picture(), photometric=2, rows=44) | {270: (ASCII, text.encode())}
+    small = basic_tags(picture(), photometric=2, rows=60000, compression=8)
+    small |= {256: (LONG, [60000]), 257: (LONG, [60000])}
+    path = tmp_path / "a.ome.tif"
+    write_raw_tiff(path, [Page(slide, [picture().tobytes()]), Page(small, [imagecodecs.zlib_encode(bytes(100))])])
+    with open_source(path) as source, pytest.raises(SourceError, match="10800000000 bytes, limit"):
+        source.associated()[name]()
 
 
 @pytest.mark.parametrize("size", [1e-12, 1e9])
