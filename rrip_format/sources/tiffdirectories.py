@@ -110,7 +110,8 @@ class _Walk:
             raise SourceError(msg)
         tags: int = struct.unpack(self._form.number, data)[0]
         if not 0 < tags <= MOST_TAGS:
-            msg = f"{where} has {tags or 'no'} tags, expected 1 to {MOST_TAGS}; get a complete copy"
+            found = f"{tags} tags, limit {MOST_TAGS}" if tags else "no tags"
+            msg = f"{where} has {found}; get a complete copy"
             raise SourceError(msg)
         length = tags * struct.calcsize(self._form.entry)
         entries = self._read(offset + number, length)
