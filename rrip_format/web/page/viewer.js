@@ -38,12 +38,13 @@ export function showSlide(slide, { onFault }) {
   const { viewport } = viewer;
   const image = () => viewer.world.getItemAt(0);
   const zoomNow = (now = false) => image().viewportToImageZoom(viewport.getZoom(now));
-  const zoomTo = (zoom, at) => viewport.zoomTo(image().imageToViewportZoom(zoom), at);
+  const zoomTo = (zoom) => viewport.zoomTo(image().imageToViewportZoom(zoom)).applyConstraints();
 
   function goTo({ x, y, zoom, degrees }, immediately) {
     viewport.setRotation(degrees, true);
     viewport.panTo(image().imageToViewportCoordinates(x, y), immediately);
     viewport.zoomTo(image().imageToViewportZoom(zoom), undefined, immediately);
+    viewport.applyConstraints(immediately); // a link may lead beside the slide
   }
 
   function place() {
@@ -83,8 +84,8 @@ export function showSlide(slide, { onFault }) {
 
   const rotate = (degrees) => viewport.setRotation(Math.round((viewport.getRotation() + degrees) / 90) * 90);
   const actions = {
-    "zoom-in": () => viewport.zoomBy(2),
-    "zoom-out": () => viewport.zoomBy(0.5),
+    "zoom-in": () => viewport.zoomBy(2).applyConstraints(),
+    "zoom-out": () => viewport.zoomBy(0.5).applyConstraints(),
     home: () => viewport.goHome(),
     "rotate-left": () => rotate(-90),
     "rotate-right": () => rotate(90),
@@ -95,7 +96,9 @@ export function showSlide(slide, { onFault }) {
       void navigator.clipboard?.writeText(location.href).catch(() => {});
     },
   };
-  const keys = { 0: "home", r: "rotate-right", R: "rotate-left", f: "full", l: "link", i: "info" };
+  // By what keys write: OpenSeadragon goes by their places on an American keyboard.
+  const zoomKeys = { "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", _: "zoom-out" };
+  const keys = { ...zoomKeys, 0: "home", r: "rotate-right", R: "rotate-left", f: "full", l: "link", i: "info" };
   const away = new AbortController();
   for (const [id, action] of Object.entries(actions))
     element(id).addEventListener("click", action, { signal: away.signal });

@@ -139,6 +139,40 @@ for (const name of ["chrome", "firefox"]) {
       assert.deepEqual(await page.evaluate(() => globalThis.rrip.faults), []);
     });
 
+    test("keys zoom by what they write, and links beside the slide lead to it", async () => {
+      await visit("?slide=/slides/slide.rrip.tif#-9999,-9999,1000");
+      await until(page, isDrawn);
+      const zoom = () => page.evaluate(() => globalThis.rrip.viewer.viewport.getZoom());
+      const isSeen = await page.evaluate(() => {
+        const { viewport, world } = globalThis.rrip.viewer;
+        return viewport.getBounds().intersection(world.getHomeBounds()) !== null;
+      });
+      assert.ok(isSeen && (await zoom()) < 1000);
+      await page.keyboard.press("0");
+      const before = await zoom();
+      await page.keyboard.press("NumpadAdd");
+      assert.ok(Math.abs((await zoom()) / before - 2) < 1e-6);
+      await page.keyboard.press("-");
+      assert.ok(Math.abs((await zoom()) / before - 1) < 1e-6);
+    });
+
+    test("what a server fails to bring is hatched, and comes when it is there again", async () => {
+      let isDown = false;
+      const other = await serve(FOLDERS, { change: () => (isDown ? Buffer.alloc(0) : null) });
+      await visit("?slide=/slides/slide.rrip.tif#200,200,8", other);
+      await until(page, isDrawn);
+      await page.evaluate(async () => Object.assign((await import("/web/src/http.js")).patience, { pauseMs: 1 }));
+      isDown = true;
+      await page.evaluate(() => (location.hash = "#850,650,8"));
+      await until(page, () => /storage\.failed/.test(document.getElementById("message").textContent));
+      isDown = false;
+      await page.evaluate(() => dispatchEvent(new Event("online")));
+      await until(page, () => document.getElementById("message").hidden);
+      await until(page, isDrawn);
+      await other.close();
+      assert.deepEqual(await page.evaluate(() => globalThis.rrip.faults), []);
+    });
+
     test("turning, the panel and associated images", async () => {
       await visit("?slide=/slides/slide.rrip.tif");
       await page.click("#rotate-right");
