@@ -40,7 +40,9 @@ class HttpService:
     """
 
     def __init__(self, options: dict[str, Any], policy: Policy) -> None:
-        self._options, self._policy = options, policy
+        # As other programs do, so that slides are reached from behind a proxy (HTTPS_PROXY, NO_PROXY, ~/.netrc).
+        client = {"trust_env": True, **options.get("client_kwargs", {})}
+        self._options, self._policy = {**options, "client_kwargs": client}, policy
         self._connect()
 
     def _connect(self) -> None:
@@ -86,6 +88,11 @@ class HttpService:
             if isinstance(error, aiohttp.TooManyRedirects | aiohttp.RedirectClientError):
                 raise StorageError(
                     f"{url}: is redirected to where nothing can be read: {type(error).__name__}"
+                ) from error
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                raise StorageError(
+                    f"{url}: the server's certificate is not trusted: {error.certificate_error}; name the "
+                    "certificate of its authority in SSL_CERT_FILE"
                 ) from error
             raise Transient(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
@@ -176,6 +183,8 @@ async def _read(url: str, request: Request, response: Any) -> Reply:
         wanted = last - first + 1
     elif request.length is None:
         wanted = request.most + 1 if length is None else min(length, request.most + 1)
+    elif headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise StorageError(f"{url}: the server sent a web page instead of the file; log in there, or check the address")
     elif length is not None and length <= request.length and not request.start:
         wanted = length  # the range covers the whole file
     else:
