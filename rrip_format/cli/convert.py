@@ -278,7 +278,7 @@ def _copy(source: str, dest: str, strip: Stripping | None, *, overwrite: bool, v
 
     with progress_bar("copying", quiet=as_json) as progress:
         stored = transmux(source, dest, overwrite=overwrite, verify=verify, strip=strip, progress=progress)
-    total = total_bytes(dest)
+    total = total_bytes(dest, stored)
     if as_json:
         click.echo(json.dumps({"path": dest, "stored_bytes": stored, "total_bytes": total}))
     else:

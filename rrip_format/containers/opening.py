@@ -92,16 +92,17 @@ def open_file(source: ByteSource) -> Container:
         raise
 
 
-def total_bytes(path: str | os.PathLike[str]) -> int:
+def total_bytes(path: str | os.PathLike[str], stored: int) -> int:
     """Return the size of a container including its metadata, as every command reports it.
 
-    Raises
-    ------
-    StorageError
-        If it cannot be listed.
+    `stored`, the bytes of its tiles, stands for it where a bucket or server may not be listed: the container is there.
     """
     container = open_container(path, Access().without_cache())
     try:
         return sum(size for _, size in container.sizes())
+    except StorageError:
+        if not container.is_remote:
+            raise
+        return stored
     finally:
         container.close()

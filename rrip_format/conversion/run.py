@@ -265,7 +265,7 @@ def _finish(
         empty_families=int(run.empty.sum()),
         resumed_families=run.resumed_families,
         stored_bytes=run.stored_bytes,
-        total_bytes=total_bytes(target),
+        total_bytes=total_bytes(target, run.stored_bytes),
         source_bytes=info.size_bytes,
         steps=plan.settings.steps,
         reached=plan.reached,

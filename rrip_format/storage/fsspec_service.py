@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["FsspecService", "S3Service", "make_fsspec_store"]
 
 
+_WRITING = {"put_file", "makedirs", "rm_file"}
+
+
 class FsspecService:
     """Objects of an fsspec file system; their paths are those that fsspec derives from URLs.
 
@@ -94,7 +97,8 @@ class FsspecService:
             passes = isinstance(error, OSError) and may_pass(error)
             if status in {408, 429} or (status is not None and status >= 500) or passes:
                 raise Transient(text) from error
-            raise StorageError(f"{self._url}: cannot be read: {text}") from error
+            done = "written" if name in _WRITING else "read"
+            raise StorageError(f"{self._url}: cannot be {done}: {text}") from error
 
     async def get(self, path: str, request: Request) -> Reply:
         """Read an object or a part of it; a part is shortened if the object ends before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import DamagedError, NotFoundError, StorageError
@@ -58,20 +59,21 @@ class Remote:
 
     def put(self, path: str, file: str) -> None:
         """Upload a local file."""
-        run(retry(lambda: self.service.put(path, file), path, self._policy))
+        run(retry(lambda: self.service.put(path, file), path, self._policy, "written"))
 
     def put_all(self, files: Sequence[tuple[str, str]]) -> None:
         """Upload pairs (path, local file), many at a time."""
 
         async def put() -> None:
-            await gather_all([retry(lambda p=p, f=f: self.service.put(p, f), p, self._policy) for p, f in files])  # type: ignore[misc]
+            attempts = [(p, partial(self.service.put, p, f)) for p, f in files]
+            await gather_all([retry(attempt, p, self._policy, "written") for p, attempt in attempts])
 
         run(put())
 
     def remove(self, path: str) -> None:
         """Remove an object, if it exists."""
         try:
-            run(retry(lambda: self.service.remove(path), path, self._policy))
+            run(retry(lambda: self.service.remove(path), path, self._policy, "removed"))
         except Absent:
             return
 

@@ -194,8 +194,10 @@ def may_pass(error: OSError) -> bool:
     return error.errno is None or error.errno in _PASSING
 
 
-async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) -> T:
+async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy, done: str = "read") -> T:
     """Call `attempt` until it does not raise :class:`Transient`; waits grow exponentially, with random jitter.
+
+    `done` is what the last error says that cannot be done.
 
     Raises
     ------
@@ -210,7 +212,7 @@ async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy) 
             if not left:
                 count = policy.retries + 1
                 raise StorageError(
-                    f"{what}: cannot be read: {error}; tried {count} times (RRIP_RETRIES changes that)"
+                    f"{what}: cannot be {done}: {error}; tried {count} times (RRIP_RETRIES changes that)"
                 ) from error
             pause = min(_LONGEST_WAIT, max(error.wait, random.uniform(wait / 2, wait)))  # noqa: S311  (no secret)
             text = without_secrets(f"{what}: {error}")

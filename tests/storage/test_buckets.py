@@ -476,3 +476,29 @@ def test_an_upload_that_is_interrupted_leaves_no_coroutine(tmp_path):
             run(gather_all([wait() for _ in range(200)]))
         gc.collect()
     assert not [warning for warning in caught if "never awaited" in str(warning.message)]
+
+
+@pytest.mark.parametrize("suffix", [".rrip.tif", ".rrip.zarr"])
+def test_a_bucket_that_may_not_be_listed_takes_containers(source, staging, tmp_path, monkeypatch, suffix):
+    async def refuse_lists(*_):
+        raise StorageError("access denied (ListBucket)")
+
+    monkeypatch.setattr(FsspecService, "sizes", refuse_lists)
+    url = f"memory://unlisted/a{suffix}"
+    done = CliRunner().invoke(main, ["convert", str(source.path), url])
+    assert done.exit_code == 0, done.output
+    assert f"{url}: " in done.output
+    converted = rrip_format.convert(tissue(64, 64, seed=1), f"memory://unlisted/b{suffix}", BRIEF, workers=1)
+    assert converted.total_bytes >= converted.stored_bytes > 0
+    assert (rrip_format.imread(url) == source.pixels).all()
+
+
+def test_what_cannot_be_written_is_not_said_to_be_unreadable(source, staging, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.EIO, "quota exceeded")
+
+    monkeypatch.setenv("RRIP_RETRIES", "0")
+    monkeypatch.setattr(importlib.import_module("fsspec.implementations.memory").MemoryFileSystem, "put_file", full)
+    with pytest.raises(TargetError, match=r"cannot be written: .*quota exceeded; tried 1 times") as caught:
+        transmux(source.path, "memory://full/a.rrip.tif")
+    assert "read" not in str(caught.value)
