@@ -104,6 +104,14 @@ PROGRAMS = [
     Program("zarrs (Rust), by zarrista", "zarrs_.py", ("zarrista", "numpy"), is_quick=True),
     Program("GDAL, by rasterio", "gdal.py", ("rasterio",), is_quick=True),
     Program("tifffile, Pillow", "tifffile_.py", ("tifffile", "imagecodecs", "pillow"), is_quick=True),
+    Program(
+        "OpenCV, imageio, scikit-image, SimpleITK, libvips",
+        "pictures_.py",
+        ("opencv-python-headless", "imageio", "scikit-image", "SimpleITK", "pyvips", "pyvips-binary", "imagecodecs"),
+        is_quick=True,
+    ),
+    Program("cuCIM, on the CPU", "cucim_.py", ("cucim-cu12", "numpy")),
+    Program("ngff-zarr", "ngff_zarr_.py", ("ngff-zarr", "numpy"), is_quick=True),
     Program("openslide-python", "openslide_alone.py", ("openslide-python", "openslide-bin", "numpy"), is_quick=True),
     Program(
         "openslide-python, run by this package",
