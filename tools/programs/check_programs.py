@@ -108,10 +108,9 @@ PROGRAMS = [
         "OpenCV, imageio, scikit-image, SimpleITK, libvips",
         "pictures_.py",
         ("opencv-python-headless", "imageio", "scikit-image", "SimpleITK", "pyvips", "pyvips-binary", "imagecodecs"),
-        is_quick=True,
     ),
     Program("cuCIM, on the CPU", "cucim_.py", ("cucim-cu12", "numpy")),
-    Program("ngff-zarr", "ngff_zarr_.py", ("ngff-zarr", "numpy"), is_quick=True),
+    Program("ngff-zarr", "ngff_zarr_.py", ("ngff-zarr", "numpy")),
     Program("openslide-python", "openslide_alone.py", ("openslide-python", "openslide-bin", "numpy"), is_quick=True),
     Program(
         "openslide-python, run by this package",
