@@ -236,6 +236,7 @@ RULES: dict[str, type[RripError]] = {
     "limit.memory": LimitError,
     "limit.metadata": LimitError,
     "metadata.absent": FormatError,
+    "metadata.feature": FormatError,
     "metadata.json": FormatError,
     "metadata.member": FormatError,
     "metadata.requires": FormatError,

@@ -50,7 +50,7 @@ __all__ = [
     "use_core",
 ]
 
-ABI = 1
+ABI = 2
 """``RRIP_ABI`` of the header that these declarations match."""
 
 
@@ -75,7 +75,7 @@ class Residual(Structure):
 class Coding(Structure):
     """``rrip_coding``: what decoding needs besides tiles."""
 
-    _fields_ = (("slide", c_uint8 * 8), ("tile", c_int32), ("residuals", Residual * 2))
+    _fields_ = (("slide", c_uint8 * 8), ("tile", c_int32), ("residuals", Residual * 2), ("filter", c_int16 * 4))
 
 
 class Window(Structure):
@@ -126,6 +126,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {  # type of the result, then types of
         *(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(c_void_p), POINTER(Residual), POINTER(Window), c_int32),
         *(POINTER(Target), _MEMORY, c_size_t),
     ),
+    "rrip_filter_scratch": (c_size_t, c_int32),
+    "rrip_filter_luma": (*(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(c_int16), _MEMORY, _MEMORY, c_size_t),),
     "rrip_convert_planes": (*(c_int, _CORE, _MEMORY, c_int32, c_int32, POINTER(Window), c_int32, POINTER(Target)),),
     "rrip_rgb_to_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),
     "rrip_rgb_to_exact_ycc": (c_int, _CORE, _MEMORY, c_int32, c_int32, _MEMORY),

@@ -31,7 +31,8 @@ _FIRST_OF_TILES = 40
 def _numbers(uuid: UUID, tile: int, residuals: tuple[ResidualCoding, ResidualCoding]) -> lib.Coding:
     """Convert the coding to the struct of the core."""
     levels = [lib.Residual(how.taps, how.chroma_taps, how.cfl, how.planes) for how in residuals]
-    return lib.Coding((c_uint8 * 8)(*uuid.bytes[:8]), tile, (lib.Residual * 2)(*levels))
+    weights = residuals[0].luma_filter or (0, 0, 0, 0)
+    return lib.Coding((c_uint8 * 8)(*uuid.bytes[:8]), tile, (lib.Residual * 2)(*levels), weights)
 
 
 def decode_rgb(

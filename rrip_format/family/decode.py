@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ..core import predict
 from ..core.colour import Corner, Window, checked, target
+from ..core.luma_filter import filter_luma
 from ..core.tile_decoder import decode_rgb
 from ..errors import DamagedError
 from ..spec.geometry import BASE_LEVEL, needed_levels
-from ..spec.metadata import Coding
+from ..spec.metadata import Coding, ResidualCoding
 from ..spec.tile import missing_tile, split_tile
 from .jpeg import decode_gray, decode_ycc
 
@@ -29,6 +30,7 @@ __all__ = [
     "decode_samples",
     "decode_tile",
     "needed_levels",
+    "reconstruct",
 ]
 
 Planes = NDArray[np.uint8]
@@ -125,8 +127,41 @@ def decode_residual(
     coding: Coding, level: int, row: int, col: int, coarse: Planes, tile: bytes, window: Window | None = None
 ) -> Planes:
     """Decode a stored tile of level 1 or 0 from the planes of the next coarser level; see :func:`decode_planes`."""
-    how, residuals = coding.residuals[level], decode_samples(coding, level, row, col, tile, window)
-    return predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
+    how = coding.residuals[level]
+    if window is not None and how.luma_filter is not None:
+        window = _window_beside(window, coding.geometry.tile_side(level))
+    residuals = decode_samples(coding, level, row, col, tile, window)
+    return reconstruct(coarse, residuals, how, window)
+
+
+def reconstruct(
+    coarse: Planes, residuals: predict.Residuals, how: ResidualCoding, window: Window | None = None
+) -> Planes:
+    """Reconstruct the planes of level 1 or 0, with the filter of luma (spec sections 5.3 and 5.8).
+
+    Parameters
+    ----------
+    coarse, residuals, window : object
+        As in :func:`rrip_format.core.predict.reconstruct`.
+    how : ResidualCoding
+        Parameters of the level. With a filter, samples at the edges of the window that are not at those of the tile are
+        undefined.
+
+    Returns
+    -------
+    (3, s, s) uint8
+        Y, Cb, Cr.
+    """
+    planes = predict.reconstruct(coarse, residuals, how.taps, how.cfl, how.chroma_taps, window)
+    if how.luma_filter is not None:
+        planes[0] = filter_luma(planes[0], how.luma_filter)
+    return planes
+
+
+def _window_beside(window: Window, side: int) -> Window:
+    """Return the part of a tile that a filtered window depends on (spec section 5.8)."""
+    top, bottom, left, right = window
+    return max(top - 1, 0), min(bottom + 1, side), max(left - 1, 0), min(right + 1, side)
 
 
 def decode_family(
@@ -163,8 +198,12 @@ def _decode_rgb(
 
 def _coarser_window(coding: Coding, level: int, window: Window | None) -> Window | None:
     """Return the part of the next coarser level that a window of `level` is predicted from."""
+    if window is None:
+        return None
+    if coding.residuals[level].luma_filter is not None:
+        window = _window_beside(window, coding.geometry.tile_side(level))
     side = coding.geometry.tile_side(level + 1)
-    return None if window is None else predict.coarser_window(window, side, side)
+    return predict.coarser_window(window, side, side)
 
 
 def decode_tile(

@@ -16,7 +16,7 @@ from ..core.projection import back_project
 from ..spec.geometry import BASE_LEVEL
 from ..spec.metadata import Coding, ResidualCoding
 from ..spec.tile import join_tile
-from .decode import Planes
+from .decode import Planes, reconstruct
 from .jpeg import decode_gray, decode_ycc, encode
 
 __all__ = [
@@ -149,7 +149,7 @@ class EncodedLevel:
 
     def planes(self) -> Planes:
         """Return Y, Cb and Cr as decoded from the streams, (3, s, s) uint8."""
-        return predict.reconstruct(self.coarse, self.residuals, self.how.taps, self.how.cfl, self.how.chroma_taps)
+        return reconstruct(self.coarse, self.residuals, self.how)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ EXPECTED = {
     "limit.memory": "a size that fits into memory",
     "limit.metadata": "metadata of at most 64 MiB, not too many values, not nested too deeply",
     "metadata.absent": "the object 'rrip' of section 8 at the root",
+    "metadata.feature": "a member of a feature if and only if the list of required features names it",
     "metadata.json": "JSON in UTF-8",
     "metadata.member": "the members of section 8",
     "metadata.requires": "a list",

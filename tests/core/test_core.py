@@ -26,6 +26,7 @@ import google_crc32c
 import imagecodecs
 import numpy as np
 import pytest
+import reference
 from conftest import tissue
 from cores import CORES, using
 from damage.streams import join_segments, mutate_stream, split_segments
@@ -39,7 +40,7 @@ from rrip_format.core.jpeg_decoder import decode_stream
 from rrip_format.core.jpeg_encoder import Quantiser, encode_gray, encode_ycc
 from rrip_format.core.tile_decoder import decode_rgb
 from rrip_format.errors import DamagedError, LimitError, RripError
-from rrip_format.family.decode import decode_tile, needed_levels
+from rrip_format.family.decode import decode_planes, decode_tile, needed_levels
 from rrip_format.family.encode import Quality, encode_base, encode_family
 from rrip_format.spec.geometry import Geometry
 from rrip_format.spec.metadata import BILINEAR, SHARP, Coding, ResidualCoding
@@ -199,6 +200,8 @@ def test_mutated_streams_are_judged_alike(part):
 
 LEVELS = (ResidualCoding(SHARP, (-20, 30), 1, BILINEAR), ResidualCoding(BILINEAR, (-10, 15), 3, SHARP))
 OTHERS = (ResidualCoding((-13, 77, 0, 0), (127, -127), 3, BILINEAR), ResidualCoding(SHARP, (0, 0), 1))
+FILTERED = (dataclasses.replace(LEVELS[0], luma_filter=(-31, 44, -11, 17)), LEVELS[1])
+FILTERED_OTHERS = (dataclasses.replace(OTHERS[0], luma_filter=(63, 63, 28, 0)), OTHERS[1])
 
 
 @functools.cache
@@ -249,7 +252,10 @@ def places(window: tuple[int, int, int, int], rng: np.random.Generator) -> Itera
 
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-@pytest.mark.parametrize(("tile", "ways", "count"), [(64, LEVELS, 12), (80, OTHERS, 8), (144, LEVELS, 2)])
+@pytest.mark.parametrize(
+    ("tile", "ways", "count"),
+    [(64, LEVELS, 12), (80, OTHERS, 8), (144, LEVELS, 2), (64, FILTERED, 30), (80, FILTERED_OTHERS, 20)],
+)
 def test_a_window_is_that_of_the_whole_tile_and_nothing_else_is_written(core, level, tile, ways, count):
     coding, tiles = stored(tile, ways)
     with using("plain"):
@@ -265,6 +271,21 @@ def test_a_window_is_that_of_the_whole_tile_and_nothing_else_is_written(core, le
                     assert (to.memory[where[3]] == 255).all()
                 to.memory[where] = 77
                 assert (to.memory == 77).all()
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(("filtered", "ways"), [(FILTERED, LEVELS), (FILTERED_OTHERS, OTHERS)])
+def test_a_filtered_tile_is_the_other_one_with_filtered_luma(core, filtered, ways):
+    """Chroma is predicted from luma that is not filtered, and coarser levels are the same."""
+    (coding, tiles), (plain, _) = stored(64, filtered), stored(64, ways)
+    planes = decode_planes(plain, 1, 2, of(tiles, 0))
+    planes[0] = reference.filter_luma(planes[0], filtered[0].luma_filter)
+    with using(core):
+        np.testing.assert_array_equal(decode_planes(coding, 1, 2, of(tiles, 0)), planes)
+        np.testing.assert_array_equal(decode_tile(coding, 0, 1, 2, of(tiles, 0)), reference.ycc_to_rgb(*planes))
+        for level in (1, 2, 3):
+            wanted = decode_tile(plain, level, *at(level), of(tiles, level))
+            np.testing.assert_array_equal(decode_tile(coding, level, *at(level), of(tiles, level)), wanted)
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -293,9 +314,9 @@ def tile_outcome(core: str, coding: Coding, level: int, tiles: list[bytes], wind
 
 
 def test_mutated_tiles_are_judged_alike():
-    coding, stored_tiles = stored(64, OTHERS)
     kinds = set()
     for seed in range(400):
+        coding, stored_tiles = stored(64, FILTERED_OTHERS if seed % 3 else OTHERS)
         rng = np.random.default_rng(seed)
         level, tiles = int(rng.integers(4)), dict(stored_tiles)
         spoiled = int(rng.choice(needed_levels(level)))
@@ -335,7 +356,7 @@ def test_a_fault_that_python_does_not_find_gives_no_pixels(monkeypatch):
 
 @pytest.mark.parametrize("core", CORES)
 def test_threads_decode_at_the_same_time(core):
-    jobs = [(tile, ways, level) for tile in (64, 80) for ways in (LEVELS, OTHERS) for level in (0, 1, 2, 3)]
+    jobs = [(tile, ways, level) for tile in (64, 80) for ways in (LEVELS, FILTERED_OTHERS) for level in (0, 1, 2, 3)]
 
     def decode(job: tuple[Any, ...]) -> bytes:
         coding, tiles = stored(*job[:2])
@@ -434,6 +455,7 @@ class Call:
 def coding_of(coding: Coding, **changes: Any) -> lib.Coding:
     levels = [lib.Residual(how.taps, how.chroma_taps, how.cfl, how.planes) for how in coding.residuals]
     made = lib.Coding((c_uint8 * 8)(*coding.uuid.bytes[:8]), coding.geometry.tile, (lib.Residual * 2)(*levels))
+    made.filter[:] = coding.residuals[0].luma_filter or (0, 0, 0, 0)
     for name, value in changes.items():
         setattr(made, name, value)
     return made
@@ -473,8 +495,8 @@ def decode_stream_call(core: str, number: int = 0) -> Call:
     return Call(lib.library.rrip_decode_stream, arguments, (out,), lib.library.rrip_decode_scratch(SIDE, len(data)))
 
 
-def decode_tile_call(core: str, level: int, tile: int = 64) -> Call:
-    coding, tiles = stored(tile)
+def decode_tile_call(core: str, level: int, tile: int = 64, ways: Any = LEVELS) -> Call:
+    coding, tiles = stored(tile, ways)
     side = coding.geometry.tile_side(level)
     out, to = planar(3, side, side)
     needed = of(tiles, level)
@@ -588,6 +610,7 @@ WITH_SCRATCH: dict[str, Callable[[str], Call]] = {
     "colour stream": lambda core: decode_stream_call(core, 1),
     "restarts": lambda core: decode_stream_call(core, 6),
     **{f"tile of level {level}": functools.partial(decode_tile_call, level=level) for level in range(4)},
+    "filtered tile": functools.partial(decode_tile_call, level=0, ways=FILTERED),
     "up2": up2_call,
     "reconstruct": reconstruct_call,
     "encode gray": lambda core: encode_call(core, 1),
@@ -688,6 +711,8 @@ def test_arguments_of_tiles(core, level):
             setattr(changed.residuals[level % 2], name, (ctypes.c_int16 * 4)(*taps))
             changed.residuals[level % 2].cfl[:] = cfl
             refused(call, coding=byref(changed))
+    for weights in ((64, 0, 0, 0), (0, -64, 0, 0), (0, 0, 15, 14), (0, 0, 0, -32768), (0, 0, -29, 0)):
+        refused(call, coding=byref(coding_of(coding, filter=(c_int16 * 4)(*weights))))
     needed = of(tiles, level)
     for k in range(len(needed)):
         refused(call, tiles=pointers(*[None if n == k else tile for n, tile in enumerate(needed)]))

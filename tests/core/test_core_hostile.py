@@ -353,10 +353,12 @@ SLIDE = bytes(range(1, 9))
 T = 64
 
 
-def coding(planes: tuple[int, int] = (1, 1), tile: int = T) -> lib.Coding:
+def coding(
+    planes: tuple[int, int] = (1, 1), tile: int = T, weights: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> lib.Coding:
     taps = (-2, 58, 9, -1)
     levels = [lib.Residual(taps, taps, (10, -10), count) for count in planes]
-    return lib.Coding((c_uint8 * 8)(*SLIDE), tile, (lib.Residual * 2)(*levels))
+    return lib.Coding((c_uint8 * 8)(*SLIDE), tile, (lib.Residual * 2)(*levels), weights)
 
 
 def flat(side: int, planes: int) -> bytes:
@@ -502,6 +504,40 @@ def test_too_little_scratch_for_a_tile(level, is_empty):
     assert set(found) == {0, SCRATCH}
 
 
+WRONG_WEIGHTS = [(64, 0, 0, 0), (-64, 0, 0, 0), (0, 64, 0, 0), (0, -64, 0, 0), (0, 0, 29, 0), (0, 0, 15, -14)]
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_windows_of_a_filtered_tile(planes):
+    """At each edge of the tile and inside, with the least memory that holds the window."""
+    how, tiles, side = coding((planes, planes), weights=(63, -63, 14, -14)), tiles_of(0, planes), 4 * T
+    ends = (0, 1), (0, 2), (7, 9), (63, 65), (side - 2, side - 1), (side - 1, side), (0, side)
+    for top, bottom in ends:
+        for left, right in ends:
+            out = block(3 * (bottom - top) * (right - left))
+            to = lib.Target(place(out), out.size, 0, 1, 3 * (right - left), 3)
+            assert decode_tile(tiles, 0, how=how, window=(top, bottom, left, right), target=to) == 0
+            assert len(set(out.tolist())) == 1  # flat
+
+
+def test_too_little_scratch_for_a_filtered_tile():
+    how, tiles = coding((3, 3), weights=(10, 14, 7, -9)), tiles_of(0, 3)
+    most = CORE.rrip_decode_scratch(T, max(map(len, tiles)))
+    found = [
+        decode_tile(tiles, 0, how=how, window=(0, 1, 0, 1), room=room) for room in (0, 21, 63, *range(64, most, 499))
+    ]
+    assert set(found) == {0, SCRATCH}
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_weights_of_a_filter(level):
+    tiles = tiles_of(level)
+    for weights in ((63, 63, 28, 0), (-63, -63, 0, -28), (0, 0, -14, 14)):
+        assert decode_tile(tiles, level, how=coding(weights=weights)) == 0
+    for weights in WRONG_WEIGHTS:
+        assert decode_tile(tiles, level, how=coding(weights=weights)) == ARGUMENT
+
+
 def test_scratch_is_as_large_as_the_function_says():
     """For the most restart intervals and planes that there can be."""
     each, side = segment(0xDD, b"\0\1"), 4 * T
@@ -511,7 +547,9 @@ def test_scratch_is_as_large_as_the_function_says():
     size = {planes: segment(0xC0, frame(side, planes)) for planes in (1, 3)}
     residual, base = stream(frame=size[1], restart=each, data=gray), stream(3, colour, frame=size[3], restart=each)
     assert decode_tile([stored(3, (base,))], 3) == 0
-    assert decode_tile([*tiles_of(1, 3), stored(0, (residual,) * 3)], 0, how=coding((3, 3))) == 0
+    for weights in ((0, 0, 0, 0), (1, 0, 0, 0)):
+        how = coding((3, 3), weights=weights)
+        assert decode_tile([*tiles_of(1, 3), stored(0, (residual,) * 3)], 0, how=how) == 0
     assert CORE.rrip_decode_scratch(7, 1000) == 0
     assert CORE.rrip_decode_scratch(2049, 1000) == 0
 
@@ -652,6 +690,31 @@ def test_arguments_of_single_steps():
         assert up2(room=room) == SCRATCH
         assert reconstruct(data, 8, 8, (0, 8, 0, 8), to, room) == SCRATCH
     assert up2(scratch=None) == SCRATCH
+
+
+def test_arguments_of_the_filter():
+    plane, out, scratch = block(8 * 20), block(8 * 20), block(CORE.rrip_filter_scratch(20))
+
+    def call(*weights: int, **wrong: object) -> int:
+        given = {"core": lib.core(), "plane": place(plane), "height": 8, "width": 20}
+        given |= {"weights": (c_int16 * 4)(*(weights or (10, 14, 7, -9))), "out": place(out)}
+        given |= {"scratch": place(scratch), "room": scratch.size}
+        return CORE.rrip_filter_luma(*(given | wrong).values())
+
+    assert call() == 0
+    assert (out == plane).all()  # flat
+    assert [call(**{name: None}) for name in ("core", "plane", "weights", "out")] == [ARGUMENT] * 4
+    for height, width in ((0, 20), (-1, 20), (2049, 1), (8, 0), (8, -1), (1, 2049)):
+        assert call(height=height, width=width) == ARGUMENT
+    for weights in WRONG_WEIGHTS:
+        assert call(*weights) == ARGUMENT
+    assert call(scratch=None) == SCRATCH
+    for room in (0, 1, 63, scratch.size - 64):
+        assert call(room=room) == SCRATCH
+    assert [CORE.rrip_filter_scratch(width) for width in (-1, 0, 2049)] == [0, 0, 0]
+    for height, width in ((1, 1), (1, 2048), (2048, 1), (3, 63), (3, 64), (3, 65)):
+        plane, out, scratch = block(height * width), block(height * width), block(CORE.rrip_filter_scratch(width))
+        assert call(height=height, width=width) == 0
 
 
 def test_the_widest_plane():

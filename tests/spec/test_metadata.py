@@ -76,6 +76,7 @@ def bitmap(bits: bytes) -> str:
 
 TAPS = st.sampled_from([(-6, 58, 14, -2), (0, 48, 16, 0), (-13, 77, 0, 0), (16, 16, 16, 16), (64, 0, 0, 0)])
 CFL = st.tuples(st.integers(-127, 127), st.integers(-127, 127))
+WEIGHTS = st.sampled_from([(10, 14, 7, -9), (63, -63, 28, 0), (0, 0, 0, -28), (1, 0, 0, 0), (-63, 63, -14, -14)])
 
 
 @st.composite
@@ -84,7 +85,8 @@ def codings(draw):
     rows, cols = geometry.families
     empty = np.random.default_rng(draw(st.integers(0, 99))).random((rows, cols)) < draw(st.sampled_from([0, 0.5, 1]))
     residuals = tuple(
-        ResidualCoding(draw(TAPS), draw(CFL), draw(st.sampled_from([1, 3])), draw(TAPS)) for _ in range(2)
+        ResidualCoding(draw(TAPS), draw(CFL), draw(st.sampled_from([1, 3])), draw(TAPS), weights)
+        for weights in (draw(st.none() | WEIGHTS), None)
     )
     gray = draw(st.integers(0, 255))
     bits = np.packbits(empty).tobytes() if empty.any() else b""
@@ -428,6 +430,71 @@ def test_required_features():
     for value in (None, {}, "jxl", 1, REMOVED):
         with pytest.raises(FormatError, match=r"coding\.requires"):
             parse_coding(resealed(CODING.to_json(), ["requires"], value))
+
+
+# The filter of luma
+
+
+FILTERED = dataclasses.replace(
+    CODING, residuals=(dataclasses.replace(CODING.residuals[0], luma_filter=(10, 14, 7, -9)), CODING.residuals[1])
+)
+
+
+def test_a_filter_is_written_with_its_feature_and_its_absence_without():
+    document = FILTERED.to_json()
+    assert document["requires"] == ["luma-filter"]
+    assert [residual.get("luma_filter") for residual in document["residuals"]] == [[10, 14, 7, -9], None]
+    assert parse_coding(document) == FILTERED
+    plain = CODING.to_json()
+    assert plain["requires"] == []
+    assert not any("luma_filter" in residual for residual in plain["residuals"])
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        *([64, 0, 0, 0], [-64, 0, 0, 0], [0, 64, 0, 0], [0, -64, 0, 0], [0, 0, 29, 0], [0, 0, 0, -29], [0, 0, -15, 14]),
+        *([0, 0, 0, 0], [10, 14, 7], [10, 14, 7, -9, 0], [10.0, 14, 7, -9], [True, 14, 7, -9], "10", 10, {}, None, []),
+        ["10", 14, 7, -9],
+    ],
+    ids=str,
+)
+def test_weights_that_are_none(weights):
+    document = resealed(FILTERED.to_json(), ["residuals", 0, "luma_filter"], weights)
+    with pytest.raises(FormatError, match=r"coding\.residuals\[0\]\.luma_filter: is") as caught:
+        parse_coding(document)
+    assert caught.value.rule == "metadata.member"
+    assert len(validate_coding(document)) == 1
+
+
+@pytest.mark.parametrize("weights", [[63, -63, 28, 0], [-63, 63, 0, -28], [0, 0, 14, -14], [0, 0, 0, 1]], ids=str)
+def test_the_edges_of_weights_are_inside(weights):
+    document = resealed(FILTERED.to_json(), ["residuals", 0, "luma_filter"], weights)
+    assert validate_coding(document) == []
+    assert parse_coding(document).residuals[0].luma_filter == tuple(weights)
+
+
+def test_a_feature_and_its_member_come_together():
+    good = FILTERED.to_json()
+    first, second = good["residuals"]
+    without = {name: value for name, value in first.items() if name != "luma_filter"}
+    for requires, residuals in (
+        ([], [first, second]),
+        (["luma-filter"], [without, second]),
+        (["luma-filter"], [first, {**second, "luma_filter": [10, 14, 7, -9]}]),
+        ([], [without, {**second, "luma_filter": [10, 14, 7, -9]}]),
+    ):
+        document = seal({**good, "requires": requires, "residuals": residuals})
+        with pytest.raises(FormatError, match="luma_filter: is") as caught:
+            parse_coding(document)
+        assert caught.value.rule == "metadata.feature"
+        assert len(validate_coding(document)) == 1
+        whole = METADATA.to_json()
+        whole["coding"] = document
+        with pytest.raises(FormatError, match="luma_filter: is"):
+            parse_metadata(seal(whole))
+    with pytest.raises(NewerFormatError, match=r"requires the features \['jxl'\]"):
+        parse_coding(resealed(good, ["requires"], ["luma-filter", "jxl"]))
 
 
 # Limits

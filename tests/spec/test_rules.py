@@ -60,7 +60,7 @@ def test_every_rule_is_raised_by_its_class():
         assert rule in RULES, rule
         assert getattr(errors, name, RULES[rule]) is RULES[rule], f"{name}(…, rule={rule!r})"
     defaults = {kind.rule for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, RripError)}
-    by_argument = {"metadata.seal"}  # among the problems of a document
+    by_argument = {"metadata.feature", "metadata.seal"}  # among the problems of a document
     assert set(RULES) == {rule for _, rule in raised} | by_argument | (defaults - {None})
 
 

@@ -36,6 +36,7 @@ BEYOND_A_SCHEMA = {
     "invalid/coding-width-point-zero": "an integer that is written with a fraction",
     "invalid/coding-taps-sum": "the sum of the taps",
     "invalid/coding-chroma-taps-sum": "the sum of the taps",
+    "invalid/coding-filter-sum": "the sum of the weights",
     "invalid/coding-background-colour": "three equal values, where families are empty",
     "invalid/coding-empty-not-base64": "what a text decodes to",
     "invalid/coding-empty-not-zlib": "what a text decodes to",

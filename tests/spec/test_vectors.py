@@ -55,15 +55,15 @@ def test_the_manifest_lists_every_file() -> None:
 
 
 def test_no_case_was_lost() -> None:
-    assert (len(VALID), len(INVALID)) == (58, 232)
+    assert (len(VALID), len(INVALID)) == (65, 245)
     sizes = {title: len(names) for title, names in MANIFEST["classes"].items()}
-    assert sizes == {"base reader": 204, "full reader": 266, "strict reader": 13, "writer": 50, "validator": 290}
+    assert sizes == {"base reader": 224, "full reader": 286, "strict reader": 13, "writer": 57, "validator": 310}
     assert set(MANIFEST["classes"]["validator"]) == set(CASES)
     assert set(MANIFEST["classes"]["base reader"]) < set(MANIFEST["classes"]["full reader"])
 
 
 def test_the_set_is_small() -> None:
-    assert sum(path.stat().st_size for path in VECTORS.rglob("*") if path.is_file()) < 1_600_000
+    assert sum(path.stat().st_size for path in VECTORS.rglob("*") if path.is_file()) < 1_700_000
 
 
 def test_every_file_of_a_case_is_named_by_it() -> None:

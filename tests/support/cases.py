@@ -13,6 +13,7 @@ import reference
 from numpy.typing import NDArray
 
 from rrip_format.core import colour, predict
+from rrip_format.core.luma_filter import filter_luma
 from rrip_format.family.decode import decode_base, decode_tile, needed_levels
 from rrip_format.family.jpeg import decode_gray
 from rrip_format.spec.geometry import BASE_LEVEL
@@ -66,6 +67,8 @@ def planes_by_level(name: str, kernel: ModuleType) -> dict[int, NDArray[np.uint8
         streams = streams_of(coding, case, level, tiles[level])
         residuals = [None if stream is None else decode_gray(stream, side) for stream in [*streams, None, None][:3]]
         planes = np.stack(kernel.reconstruct(planes, tuple(residuals), how.taps, how.cfl, how.chroma_taps))
+        if how.luma_filter is not None:
+            planes[0] = (filter_luma if kernel is predict else reference.filter_luma)(planes[0], how.luma_filter)
         result[level] = planes
     return result
 

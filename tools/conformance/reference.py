@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["box2", "chroma_from_luma_term", "reconstruct", "rgb_to_ycc", "up2", "ycc_to_rgb"]
+__all__ = ["box2", "chroma_from_luma_term", "filter_luma", "reconstruct", "rgb_to_ycc", "up2", "ycc_to_rgb"]
 
 Plane = NDArray[np.uint8]
 Taps = tuple[int, int, int, int]
@@ -91,6 +91,30 @@ def reconstruct(
         np.clip(predicted[k] + chroma_from_luma_term(luma_change, cfl[k - 1]) + change[k], 0, 255) for k in (1, 2)
     )
     return luma.astype(np.uint8), cb.astype(np.uint8), cr.astype(np.uint8)
+
+
+def filter_luma(luma: Plane, weights: tuple[int, int, int, int]) -> Plane:
+    """Filter the luma of a tile of level 0 with its eight neighbours (spec section 5.8).
+
+    Parameters
+    ----------
+    luma : (h, w) uint8
+        A whole tile: beyond it, the nearest sample repeats.
+    weights : four ints
+        Of clipped differences to edge and to diagonal neighbours, and of whole differences to both, in 128ths.
+
+    Returns
+    -------
+    (h, w) uint8
+    """
+    (height, width), sample = luma.shape, luma.astype(np.int64)
+    around = np.pad(sample, 1, mode="edge")
+    total = np.full_like(sample, 64)
+    for diagonal, moves in ((0, ((0, 1), (1, 0), (1, 2), (2, 1))), (1, ((0, 0), (0, 2), (2, 0), (2, 2)))):
+        for down, right in moves:
+            difference = around[down : down + height, right : right + width] - sample
+            total += weights[diagonal] * np.clip(difference, -6, 6) + weights[2 + diagonal] * difference
+    return _clip8(sample + (total >> 7))
 
 
 def ycc_to_rgb(y: Plane, cb: Plane, cr: Plane) -> NDArray[np.uint8]:

@@ -45,7 +45,7 @@ function put(data) {
 
 /** The struct rrip_coding of a `coding` object. */
 function putCoding(coding) {
-  const at = heap.take(56);
+  const at = heap.take(64);
   const uuid = Buffer.from(coding.uuid.replaceAll("-", ""), "hex");
   bytes().set(uuid.subarray(0, 8), at);
   view().setInt32(at + 8, coding.tile, true);
@@ -53,6 +53,8 @@ function putCoding(coding) {
     const numbers = [...how.taps, ...how.chroma_taps, ...how.cfl, how.planes];
     numbers.forEach((number, k) => view().setInt16(at + 12 + 22 * level + 2 * k, number, true));
   });
+  const weights = coding.residuals[0].luma_filter ?? [0, 0, 0, 0];
+  weights.forEach((number, k) => view().setInt16(at + 56 + 2 * k, number, true));
   return at;
 }
 

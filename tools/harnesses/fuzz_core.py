@@ -112,6 +112,7 @@ def seeds(target: str) -> list[bytes]:
                 (1, 2, [base, *[gray[128]] * 3], whole, sound),
                 (0, 4, [base, gray[128], b"", b"", gray[256]], some, sound),
                 (0, 3, [base, *[gray[128]] * 3, *[gray[256]] * 3], some, sound),
+                (0, 20, [base, gray[128], b"", b"", gray[256]], some, sound),
                 (2, 4, [base], some, bytes((17, 1, 1))),
                 (2, 4, [base], some, bytes((3, 1, 3))),
             )
@@ -132,7 +133,7 @@ def seeds(target: str) -> list[bytes]:
             ]
         case _:
             rng = np.random.default_rng(1)
-            return [bytes((which,)) + rng.bytes(200) for which in range(12) for _ in range(4)]
+            return [bytes((which,)) + rng.bytes(200) for which in range(14) for _ in range(4)]
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 By file of ``rrip_format/core/src``: what no longer happens, text that is there exactly once, and what comes in its place.
 Only checks are here that something depends on. Some in split_scan() are not needed: what stands at the end of the scan is
 the end marker, which has been checked, so that neither bytes nor fill bytes go beyond it; nor can the scan's header, whose
-last byte is 0; and where there is no interval, the first restart marker is beyond the last. In split_tile() the length of
-each single stream is not needed, since their sum is checked. Once scratch was too little, nothing gets any more of it.
+last byte is 0; and where there is no interval, the first restart marker is beyond the last. In rrip_split_tile() the
+length of each single stream is not needed, since their sum is checked. Once scratch was too little, nothing gets any
+more of it.
 A source's scan has as many different components as its frame, so neither has none, nor the frame two of one name.
 """
 
@@ -24,6 +25,54 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("boundary of a part of scratch", "(size_t)(-(uintptr_t)memory->at & (ALIGNMENT - 1)), left", "0, left"),
         ("sum of taps", "return sum == 64 && magnitudes <= 90;", "return magnitudes <= 90;"),
         ("magnitudes of taps", "return sum == 64 && magnitudes <= 90;", "return sum == 64;"),
+        ("first weight", "return magnitudes[0] <= 63 && magnitudes[1]", "return magnitudes[1]"),
+        ("second weight", "&& magnitudes[1] <= 63 && magnitudes[2]", "&& magnitudes[2]"),
+        ("last weights", "&& magnitudes[1] <= 63 && magnitudes[2] + magnitudes[3] <= 28;", "&& magnitudes[1] <= 63;"),
+    ),
+    "filter.c": (
+        ("scratch of a filter", "    if (!rows)\n        return RRIP_E_SCRATCH;\n", ""),
+        (
+            "row above the first",
+            "least32(most32(y + k - 1, 0), filter->height - 1)",
+            "least32(y + k - 1, filter->height - 1)",
+        ),
+        ("least width of a scratch", "width < 1 || width > RRIP_LARGEST_SIDE ? 0", "width > RRIP_LARGEST_SIDE ? 0"),
+        ("largest width of a scratch", "width < 1 || width > RRIP_LARGEST_SIDE ? 0", "width < 1 ? 0"),
+        ("filter: kernels", "!core || !plane || !weights || !out ||", "!plane || !weights || !out ||"),
+        ("filter: plane", "!core || !plane || !weights || !out ||", "!core || !weights || !out ||"),
+        ("filter: weights", "!core || !plane || !weights || !out ||", "!core || !plane || !out ||"),
+        ("filter: place", "!core || !plane || !weights || !out ||", "!core || !plane || !weights ||"),
+        ("filter: limits of weights", "!are_weights(weights) || ", ""),
+        ("filter: height", "height < 1 || width < 1 ||\n", "width < 1 ||\n"),
+        ("filter: width", "height < 1 || width < 1 ||\n", "height < 1 ||\n"),
+        ("filter: highest", "height > RRIP_LARGEST_SIDE || width > RRIP_LARGEST_SIDE)", "width > RRIP_LARGEST_SIDE)"),
+        ("filter: widest", "height > RRIP_LARGEST_SIDE || width > RRIP_LARGEST_SIDE)", "height > RRIP_LARGEST_SIDE)"),
+        (
+            "filter: scratch",
+            "if (rrip_begin_filter(&memory, weights, &whole, height, width, &filter))",
+            "if (0 * rrip_begin_filter(&memory, weights, &whole, height, width, &filter))",
+        ),
+    ),
+    "stored_tile.c": (
+        ("tile: length", "if (size < RRIP_TRAILER)", "if (0)"),
+        ("tile: checksum", "if (core->crc32c(0, data, size - 4) != number_at(trailer + 32))", "if (0)"),
+        ("tile: checksum of all", "crc32c(0, data, size - 4)", "crc32c(0, data, size - 3)"),
+        ("tile: row", "number_at(trailer + 12) != row || ", ""),
+        ("tile: column", "number_at(trailer + 16) != col || ", ""),
+        ("tile: level", "trailer[20] != level ||", ""),
+        ("tile: slide", " ||\n        memcmp(trailer + 24, coding->slide, 8) != 0)", ")"),
+        ("tile: whole of the slide", "coding->slide, 8)", "coding->slide, 7)"),
+        ("tile: streams that it has not", "if (length && k >= count)", "if (0)"),
+        ("tile: number of streams", "trailer[21] != count || ", ""),
+        ("tile: first zero", "trailer[22] || ", ""),
+        ("tile: second zero", "trailer[23] || ", ""),
+        ("tile: sum of lengths", " || at != size - RRIP_TRAILER)", ")"),
+        (
+            "tile: lengths",
+            "        if (at > size - RRIP_TRAILER)\n            return RRIP_TILE_TRAILER;\n    }\n    if (trailer[21] != count || trailer[22] || trailer[23] || at != size - RRIP_TRAILER)",
+            "    }\n    if (trailer[21] != count || trailer[22] || trailer[23])",
+        ),
+        ("tile: picture of a base", "return level >= 2 && streams[0].size == 0 ? RRIP_TILE_EMPTY : 0;", "return 0;"),
     ),
     "decode.c": (
         ("first row of a window", "!(0 <= w.top && w.top", "!(w.top"),
@@ -61,25 +110,6 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
             " || size > UINT32_MAX)\n        return RRIP_E_ARGUMENT;\n    memset",
             ")\n        return RRIP_E_ARGUMENT;\n    memset",
         ),
-        ("tile: length", "if (size < RRIP_TRAILER)", "if (0)"),
-        ("tile: checksum", "if (core->crc32c(0, data, size - 4) != number_at(trailer + 32))", "if (0)"),
-        ("tile: checksum of all", "crc32c(0, data, size - 4)", "crc32c(0, data, size - 3)"),
-        ("tile: row", "number_at(trailer + 12) != row || ", ""),
-        ("tile: column", "number_at(trailer + 16) != col || ", ""),
-        ("tile: level", "trailer[20] != level ||", ""),
-        ("tile: slide", " ||\n        memcmp(trailer + 24, coding->slide, 8) != 0)", ")"),
-        ("tile: whole of the slide", "coding->slide, 8)", "coding->slide, 7)"),
-        ("tile: streams that it has not", "if (length && k >= count)", "if (0)"),
-        ("tile: number of streams", "trailer[21] != count || ", ""),
-        ("tile: first zero", "trailer[22] || ", ""),
-        ("tile: second zero", "trailer[23] || ", ""),
-        ("tile: sum of lengths", " || at != size - RRIP_TRAILER)", ")"),
-        (
-            "tile: lengths",
-            "        if (at > size - RRIP_TRAILER)\n            return RRIP_TILE_TRAILER;\n    }\n    if (trailer[21] != count || trailer[22] || trailer[23] || at != size - RRIP_TRAILER)",
-            "    }\n    if (trailer[21] != count || trailer[22] || trailer[23])",
-        ),
-        ("tile: picture of a base", "return level >= 2 && streams[0].size == 0 ? RRIP_TILE_EMPTY : 0;", "return 0;"),
         ("tile: scratch of a base", "if (!strip)", "if (0)"),
         (
             "tile: header of a base",
@@ -123,6 +153,7 @@ CORE_EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "if (0 && !fits(window, level > 2 ? 4 * side",
         ),
         ("tile: each tile", "if (!tiles[k] || sizes[k] > UINT32_MAX)", "if (sizes[k] > UINT32_MAX)"),
+        ("tile: weights of a filter", "if (!are_weights(coding->filter))", "if (0)"),
         ("tile: each size", "if (!tiles[k] || sizes[k] > UINT32_MAX)", "if (!tiles[k])"),
         (
             "tile: verdict on each tile",

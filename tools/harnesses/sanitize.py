@@ -28,6 +28,7 @@ ROOT = core_build.ROOT
 
 TESTS = (
     "tests/core/test_core_hostile.py",
+    "tests/core/test_luma_filter.py",
     "tests/spec/test_vectors.py",
     "tests/core/test_jpeg_decoder.py",
     "tests/core/test_predict.py",

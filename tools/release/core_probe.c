@@ -12,7 +12,7 @@
 #define FUNCTIONS(X)                                                                                                   \
     X(abi) X(core_list) X(core_named) X(crc32c) X(decode_scratch) X(decode_stream) X(predict_scratch) X(up2)           \
     X(reconstruct) X(convert_planes) X(rgb_to_ycc) X(rgb_to_exact_ycc) X(difference) X(box2) X(encode_scratch)         \
-    X(encode) X(luma) X(dissimilarity_scratch) X(dissimilarity) X(is_sound_jpeg) X(back_project)
+    X(encode) X(luma) X(dissimilarity_scratch) X(dissimilarity) X(is_sound_jpeg) X(back_project) X(filter_luma)
 
 #define MEMBER(name) __typeof__(rrip_##name) *name;
 static struct {
@@ -143,6 +143,9 @@ static int run(const rrip_core *core, uint32_t *sum)
     SUM(large, sizeof large);
     TRY(f.convert_planes(core, planes, SIDE, SIDE, &part, 1, &rgba));
     SUM(large, sizeof large);
+
+    TRY(f.filter_luma(core, doubled, 2 * SIDE, 2 * SIDE, (const int16_t[]){10, 14, 7, -9}, large, scratch, SCRATCH));
+    SUM(large, 4 * AREA);
 
     TRY(f.luma(core, planes, SIDE, SIDE, before));
     TRY(f.luma(core, decoded, SIDE, SIDE, after));

@@ -1,7 +1,8 @@
 /* decode.c: decode stored tiles and streams to pixels (spec sections 5 and 6).
  *
  * A level is decoded one row of blocks at a time: the eight rows of residuals are still in the first cache when the
- * samples are reconstructed from them. Only the planes that a finer level is predicted from are stored whole.
+ * samples are reconstructed from them. Only the planes that a finer level is predicted from are stored whole; a filter
+ * of luma keeps four rows.
  */
 #include "internal.h"
 
@@ -55,9 +56,11 @@ static rrip_window coarser(rrip_window w, int32_t side)
                          least32((w.right + 1) / 2 + 2, side)};
 }
 
-/* Reconstruct fine rows 2 n and 2 n + 1, if they are in the window; the residual planes begin at row `top`. */
+/* Reconstruct fine rows 2 n and 2 n + 1, if they are in the window; the residual planes begin at row `top`. They are
+ * written to the target, or kept for the filter. */
 static void predict_rows(const rrip_core *core, const prediction *job, int32_t n, const uint8_t *const planes[3],
-                         int32_t top, int32_t side, const rrip_window *window, const rrip_target *target)
+                         int32_t top, int32_t side, const rrip_window *window, const rrip_target *target,
+                         const filtering *filter)
 {
     const uint8_t *residuals[2][3];
     line lines[2];
@@ -68,11 +71,24 @@ static void predict_rows(const rrip_core *core, const prediction *job, int32_t n
             residuals[half][c] = planes[c] ? planes[c] + (size_t)(row - top) * (size_t)side : NULL;
         wanted[half] = NULL;
         if (row >= window->top && row < window->bottom) {
-            lines[half] = line_of(target, row - window->top);
+            lines[half] = filter ? rrip_line_to_filter(filter, row) : line_of(target, row - window->top);
             wanted[half] = &lines[half];
         }
     }
     core->predict_pair(job, n, residuals, wanted);
+}
+
+/* Filter the rows whose neighbours are there after fine rows 2 n and 2 n + 1, and write them as RGB to the target. */
+static void filter_rows(const rrip_core *core, const filtering *filter, int32_t n, const rrip_target *target)
+{
+    const rrip_window *window = &filter->window;
+    const int32_t stop = 2 * n + 2 < filter->height ? 2 * n + 1 : filter->height;
+    for (int32_t y = most32(2 * n - 1, window->top); y < least32(stop, window->bottom); y++) {
+        const uint8_t *planes[3];
+        const line to = line_of(target, y - window->top);
+        rrip_filter_row(core, filter, y, planes);
+        core->convert_line(planes, window->right - window->left, 1, &to);
+    }
 }
 
 /* ---- Streams ---------------------------------------------------------------------------------------------------- */
@@ -115,45 +131,6 @@ int rrip_decode_stream(const rrip_core *core, const uint8_t *data, size_t size, 
 
 /* ---- Tiles ------------------------------------------------------------------------------------------------------ */
 
-typedef struct {
-    const uint8_t *data;
-    size_t size;
-} stream;
-
-static uint32_t number_at(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-/* Check a stored tile, in the order of spec section 6.2, and find its streams. */
-static int split_tile(const rrip_core *core, const rrip_coding *coding, uint32_t level, uint32_t row, uint32_t col,
-                      const uint8_t *data, size_t size, stream streams[3])
-{
-    const uint8_t count = level < 2 ? (uint8_t)coding->residuals[level].planes : 1;
-    if (size < RRIP_TRAILER)
-        return RRIP_TILE_SHORT;
-    const uint8_t *trailer = data + size - RRIP_TRAILER;
-    if (core->crc32c(0, data, size - 4) != number_at(trailer + 32))
-        return RRIP_TILE_CHECKSUM;
-    if (number_at(trailer + 12) != row || number_at(trailer + 16) != col || trailer[20] != level ||
-        memcmp(trailer + 24, coding->slide, 8) != 0)
-        return RRIP_TILE_PLACE;
-    uint64_t at = 0;
-    for (int k = 0; k < 3; k++) {
-        const uint32_t length = number_at(trailer + 4 * k);
-        if (length && k >= count)
-            return RRIP_TILE_TRAILER;
-        streams[k].data = data + at; /* used only if the sum of lengths is right */
-        streams[k].size = length;
-        at += length;
-        if (at > size - RRIP_TRAILER)
-            return RRIP_TILE_TRAILER;
-    }
-    if (trailer[21] != count || trailer[22] || trailer[23] || at != size - RRIP_TRAILER)
-        return RRIP_TILE_TRAILER;
-    return level >= 2 && streams[0].size == 0 ? RRIP_TILE_EMPTY : 0;
-}
-
 /* Decode a tile of level 2 or coarser to its planes, or to RGB in the target, which is written row of blocks by row. */
 static int decode_base(const rrip_core *core, arena memory, stream in, int32_t side, const rrip_window *window,
                        uint8_t *planes, const rrip_target *target, rrip_fault *fault)
@@ -184,9 +161,10 @@ static int decode_base(const rrip_core *core, arena memory, stream in, int32_t s
     return rrip_close_scan(&scan, side);
 }
 
-/* Decode a residual level from the planes of the coarser one. */
+/* Decode a residual level from the planes of the coarser one; the filter of the window, if there is one, has begun. */
 static int decode_residual(const rrip_core *core, arena memory, const stream streams[3], int32_t side,
-                           const rrip_window *window, prediction *job, const rrip_target *target, rrip_fault *fault)
+                           const rrip_window *window, prediction *job, const filtering *filter,
+                           const rrip_target *target, rrip_fault *fault)
 {
     scan scans[3];
     uint8_t *strips[3] = {NULL, NULL, NULL};
@@ -215,8 +193,11 @@ static int decode_residual(const rrip_core *core, arena memory, const stream str
                 return problem;
         }
         const uint8_t *const residuals[3] = {strips[0], strips[1], strips[2]};
-        for (int32_t n = most32(top, window->top) / 2; 2 * n < least32(top + 8, window->bottom); n++)
-            predict_rows(core, job, n, residuals, top, side, window, target);
+        for (int32_t n = most32(top, window->top) / 2; 2 * n < least32(top + 8, window->bottom); n++) {
+            predict_rows(core, job, n, residuals, top, side, window, target, filter);
+            if (filter)
+                filter_rows(core, filter, n, target);
+        }
     }
     for (int c = 0; c < 3; c++) {
         if (!strips[c])
@@ -238,7 +219,8 @@ size_t rrip_decode_scratch(int32_t tile, size_t longest)
     const int32_t side = tile <= RRIP_LARGEST_TILE ? 4 * tile : tile;
     const size_t planes = 3 * (size_t)side * (size_t)side; /* base and level 1 together are 5 / 16 of it */
     return 3 * rrip_scan_scratch(side, 1, longest) + rrip_scan_scratch(side, 3, longest) + planes / 2 +
-           taken(24 * (size_t)side) + 3 * taken(8 * (size_t)side) + taken(6 * LINE * sizeof(int16_t)) + 4 * ALIGNMENT;
+           taken(24 * (size_t)side) + 3 * taken(8 * (size_t)side) + taken(6 * LINE * sizeof(int16_t)) +
+           rrip_filtering_scratch(side) + 4 * ALIGNMENT;
 }
 
 int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t level, uint32_t row, uint32_t col,
@@ -251,6 +233,8 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
     for (int k = 0; k < 2; k++)
         if (!is_residual(&coding->residuals[k]) || (coding->residuals[k].planes != 1 && coding->residuals[k].planes != 3))
             return RRIP_E_ARGUMENT;
+    if (!are_weights(coding->filter))
+        return RRIP_E_ARGUMENT;
     const int32_t finest = level < 2 ? (int32_t)(2 - level) : 0, side = coding->tile;
     if (!fits(window, level > 2 ? 4 * side : side << finest, level > 2 ? 4 * side : side << finest, target))
         return RRIP_E_ARGUMENT;
@@ -260,7 +244,7 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
         if (!tiles[k] || sizes[k] > UINT32_MAX)
             return RRIP_E_ARGUMENT;
         const uint32_t of_level = level < 2 ? (uint32_t)(2 - k) : level;
-        int problem = split_tile(core, coding, of_level, row, col, tiles[k], sizes[k], streams[k]);
+        int problem = rrip_split_tile(core, coding, of_level, row, col, tiles[k], sizes[k], streams[k]);
         if (problem)
             return fail(fault, problem, k, 0);
     }
@@ -269,6 +253,14 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
         return fail(fault, decode_base(core, memory, streams[0][0], level > 2 ? 4 * side : side, window, NULL, target,
                                        fault), 0, 0);
     rrip_window windows[3] = {*window, *window, *window};
+    filtering filter;
+    const int16_t *weights = coding->filter;
+    const int is_filtered = level == 0 && (weights[0] || weights[1] || weights[2] || weights[3]);
+    if (is_filtered) {
+        if (rrip_begin_filter(&memory, weights, window, side << finest, side << finest, &filter))
+            return RRIP_E_SCRATCH;
+        windows[finest] = filter.needed;
+    }
     for (int32_t k = finest; k > 0; k--)
         windows[k - 1] = coarser(windows[k], side << (k - 1));
     uint8_t *planes = take(&memory, 3 * (size_t)side * (size_t)side);
@@ -281,7 +273,8 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
     for (int32_t k = 1; k <= finest; k++) {
         const int32_t wide = side << k;
         const size_t size = (size_t)wide * (size_t)wide;
-        prediction job = {planes, wide / 2, wide / 2, &coding->residuals[2 - k], 0, 0, k == finest, lines};
+        prediction job = {planes, wide / 2, wide / 2, &coding->residuals[2 - k], 0, 0, k == finest && !is_filtered,
+                          lines};
         rrip_target to = *target;
         if (k < finest) { /* room for whole planes, of which only the window is written */
             planes = take(&memory, 3 * size);
@@ -290,7 +283,8 @@ int rrip_decode_tile(const rrip_core *core, const rrip_coding *coding, uint32_t 
             to = (rrip_target){planes, 3 * size, (uint64_t)windows[k].top * (uint64_t)wide + (uint64_t)windows[k].left,
                                size, (uint64_t)wide, 1};
         }
-        problem = decode_residual(core, memory, streams[k], wide, &windows[k], &job, &to, fault);
+        problem = decode_residual(core, memory, streams[k], wide, &windows[k], &job,
+                                  k == finest && is_filtered ? &filter : NULL, &to, fault);
         if (problem)
             return fail(fault, problem, k, fault->plane);
     }
@@ -328,7 +322,7 @@ int rrip_reconstruct(const rrip_core *core, const uint8_t *coarse, int32_t heigh
         return RRIP_E_SCRATCH;
     const prediction job = {coarse, height, width, how, window->left, window->right, colour, lines};
     for (int32_t n = window->top / 2; 2 * n < window->bottom; n++)
-        predict_rows(core, &job, n, residuals, 0, 2 * width, window, target);
+        predict_rows(core, &job, n, residuals, 0, 2 * width, window, target, NULL);
     return 0;
 }
 

@@ -83,6 +83,17 @@ static inline void *take(arena *memory, size_t size)
 /* Number of bytes that take() needs at most for `size` bytes. */
 static inline size_t taken(size_t size) { return size + ALIGNMENT - 1 + GAP_BEHIND; }
 
+/* ---- Stored tiles ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+} stream;
+
+/* Check a stored tile, in the order of spec section 6.2, and find its streams: 0, or a code of enum rrip_code. */
+int rrip_split_tile(const rrip_core *core, const rrip_coding *coding, uint32_t level, uint32_t row, uint32_t col,
+                    const uint8_t *data, size_t size, stream streams[3]);
+
 /* ---- JPEG streams ----------------------------------------------------------------------------------------------- */
 
 extern const uint8_t rrip_zigzag[64]; /* raster index of each coefficient in the order of coding (T.81 figure A.6) */
@@ -209,6 +220,49 @@ typedef struct {
     uint32_t step; /* 1, 3 or 4 */
 } line;
 
+/* ---- The filter of luma ------------------------------------------------------------------------------------------ */
+
+enum {
+    FILTER_LIMIT = 6, /* of differences that are clipped (spec section 5.8) */
+    BESIDE = 64       /* bytes before and after a row of samples that the kernel filter_line may read */
+};
+
+/* Whether weights are within the limits of spec section 5.8, so that sums fit 16 bits. */
+static inline int are_weights(const int16_t weights[4])
+{
+    int32_t magnitudes[4];
+    for (int k = 0; k < 4; k++)
+        magnitudes[k] = weights[k] < 0 ? -weights[k] : weights[k];
+    return magnitudes[0] <= 63 && magnitudes[1] <= 63 && magnitudes[2] + magnitudes[3] <= 28;
+}
+
+/* The filter of a window of a plane, and the last four rows of Y, Cb and Cr that it reads. */
+typedef struct {
+    const int16_t *weights;
+    rrip_window window, needed; /* what is filtered, and what that depends on */
+    int32_t height;             /* of the plane */
+    size_t stride;              /* bytes of a row, those beside it included */
+    uint8_t *rows;              /* (4, 3, stride): row y of the plane is number y % 4 */
+    uint8_t *luma;              /* (stride): the row that was filtered last */
+} filtering;
+
+/* Number of bytes of scratch that rrip_begin_filter() takes for a plane of that width. */
+size_t rrip_filtering_scratch(int32_t width);
+
+/* The window of a plane that a filtered window depends on. */
+rrip_window rrip_window_beside(rrip_window window, int32_t height, int32_t width);
+
+/* Begin to filter a window of a plane: 0 or RRIP_E_SCRATCH. */
+int rrip_begin_filter(arena *memory, const int16_t weights[4], const rrip_window *window, int32_t height,
+                      int32_t width, filtering *out);
+
+/* Destination of columns `needed.left` to `needed.right` of row y; what is written there is filtered later. */
+line rrip_line_to_filter(const filtering *filter, int32_t y);
+
+/* Filter columns `window.left` to `window.right` of row y, after the rows beside it are written; the addresses of its
+ * Y, Cb and Cr. */
+void rrip_filter_row(const rrip_core *core, const filtering *filter, int32_t y, const uint8_t *planes[3]);
+
 /* ---- Kernels, exported by each variant -------------------------------------------------------------------------- */
 
 /* Floats beyond each end of a row, and rows beyond each end of a plane, in the scratch of the kernel back_project; and
@@ -237,6 +291,9 @@ struct rrip_core {
                 uint8_t *out);
     /* Convert one row of `count` samples of three planes to RGB, or copy it. */
     void (*convert_line)(const uint8_t *const planes[3], int32_t count, int32_t colour, const line *out);
+    /* Filter `count` samples of the second of three rows. Up to BESIDE bytes before and after each may be read, and
+     * `count` rounded up to whole vectors, of at most BESIDE samples, are written. */
+    void (*filter_line)(const uint8_t *const rows[3], int32_t count, const int16_t weights[4], uint8_t *out);
     void (*box2)(const uint8_t *rgb, int32_t height, int32_t width, uint8_t *out);
     void (*rgb_to_ycc)(const uint8_t *rgb, size_t count, uint8_t *out);
     void (*exact_ycc)(const uint8_t *rgb, size_t count, float *out);

@@ -14,6 +14,8 @@ RRIP_INLINE int16_t filtered(int32_t a, int32_t b, int32_t c, int32_t d, const i
     return (int16_t)(((k[0] * a + k[1] * b + k[2] * c + k[3] * d + 16 - 128 * 64) >> 5) + 1);
 }
 
+RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most) { return v_limit(a, v_set(least), v_set(most)); }
+
 RRIP_INLINE v16 v_filtered(v16 a, v16 b, v16 c, v16 d, const v16 k[4])
 {
     v16 sum = v_add(v_add(v_mul(a, k[0]), v_mul(b, k[1])), v_add(v_mul(c, k[2]), v_mul(d, k[3])));
@@ -193,6 +195,8 @@ static void predict_pair(const prediction *job, int32_t n, const uint8_t *const 
             continue;
         if (job->colour && r[0] && !has_chroma) /* level 0 of most slides */
             predict_row(job, &k, lines, r, 1, 0, 1, out[half]);
+        else if (!job->colour && r[0] && !has_chroma) /* the same, to be filtered */
+            predict_row(job, &k, lines, r, 1, 0, 0, out[half]);
         else if (!job->colour && r[0] && has_chroma) /* level 1 of most slides, on the way to level 0 */
             predict_row(job, &k, lines, r, 1, 1, 0, out[half]);
         else

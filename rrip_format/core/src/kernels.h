@@ -3,6 +3,7 @@
  * SCAN_COLOUR to use the kernel of another variant. */
 #include "kernel_idct.h"
 #include "kernel_predict.h"
+#include "kernel_filter.h"
 #include "kernel_scan.h"
 #ifndef RRIP_DECODER_ONLY
 #include "kernel_blocks.h"
@@ -18,6 +19,7 @@ const rrip_core VARIANT = {
     .predict_pair = predict_pair,
     .up2 = up2,
     .convert_line = convert_line,
+    .filter_line = filter_line,
 #ifndef RRIP_DECODER_ONLY
     .box2 = box2,
     .rgb_to_ycc = rgb_to_ycc,

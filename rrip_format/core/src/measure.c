@@ -1,5 +1,5 @@
-/* measure.c: colour conversion, differences, back projection and SSIM for the encoder: each function checks its arguments and calls a
- * kernel. */
+/* measure.c: colour conversion, differences, back projection and SSIM for the encoder: each function checks its
+ * arguments and calls a kernel. */
 #include "internal.h"
 
 static int is_picture(const rrip_core *core, const void *in, int32_t height, int32_t width, const void *out)

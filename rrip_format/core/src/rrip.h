@@ -38,7 +38,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a signature or a struct of this file does; rrip_abi() returns that of the library. */
-#define RRIP_ABI 1
+#define RRIP_ABI 2
 
 /* Limits (spec sections 4.2 and 12). */
 #define RRIP_LEAST_TILE 64    /* T, side of a base tile */
@@ -130,6 +130,7 @@ typedef struct {
     uint8_t slide[8];           /* the first half of the slide's UUID, in the order of its text */
     int32_t tile;               /* T, px: a multiple of 16, RRIP_LEAST_TILE ... RRIP_LARGEST_TILE */
     rrip_residual residuals[2]; /* of level 0 and of level 1 */
+    int16_t filter[4];          /* weights of the filter of luma of level 0 (spec section 5.8); all 0: there is none */
 } rrip_coding;
 
 /* A rectangle of a tile: rows `top` to `bottom`, columns `left` to `right`, the ends excluded. */
@@ -174,7 +175,7 @@ RRIP_API int rrip_decode_stream(const rrip_core *core, const uint8_t *data, size
                                 int32_t top, int32_t bottom, uint8_t *out, void *scratch, size_t scratch_size,
                                 rrip_fault *fault);
 
-/* ---- Prediction and colour (spec sections 5.2 to 5.5), one step at a time --------------------------------------- */
+/* ---- Prediction, colour and filter (spec sections 5.2 to 5.5, 5.8), one step at a time --------------------------- */
 
 /* Size of the scratch for rrip_up2() and rrip_reconstruct(). */
 RRIP_API size_t rrip_predict_scratch(void);
@@ -192,6 +193,14 @@ RRIP_API int rrip_up2(const rrip_core *core, const uint8_t *plane, int32_t heigh
 RRIP_API int rrip_reconstruct(const rrip_core *core, const uint8_t *coarse, int32_t height, int32_t width,
                               const uint8_t *const residuals[3], const rrip_residual *how, const rrip_window *window,
                               int32_t colour, const rrip_target *target, void *scratch, size_t scratch_size);
+
+/* Size of the scratch for rrip_filter_luma(). */
+RRIP_API size_t rrip_filter_scratch(int32_t width);
+
+/* Filter a whole plane of luma (spec section 5.8), both sides 1 ... RRIP_LARGEST_SIDE; `out` is another plane of that
+ * size. The magnitudes of the first two weights are at most 63, those of the others together at most 28. */
+RRIP_API int rrip_filter_luma(const rrip_core *core, const uint8_t *plane, int32_t height, int32_t width,
+                              const int16_t weights[4], uint8_t *out, void *scratch, size_t scratch_size);
 
 /* Convert a window of Y, Cb, Cr, (3, height, width), to RGB (spec section 5.5); or, without `colour`, copy it. */
 RRIP_API int rrip_convert_planes(const rrip_core *core, const uint8_t *planes, int32_t height, int32_t width,

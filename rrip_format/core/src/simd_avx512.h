@@ -18,10 +18,7 @@ RRIP_INLINE v16 v_add(v16 a, v16 b) { return _mm512_add_epi16(a, b); }
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { return _mm512_sub_epi16(a, b); }
 RRIP_INLINE v16 v_mul(v16 a, v16 b) { return _mm512_mullo_epi16(a, b); }
 #define v_shift(a, n) _mm512_srai_epi16(a, n)
-RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most)
-{
-    return _mm512_min_epi16(_mm512_max_epi16(a, v_set(least)), v_set(most));
-}
+RRIP_INLINE v16 v_limit(v16 a, v16 least, v16 most) { return _mm512_min_epi16(_mm512_max_epi16(a, least), most); }
 /* The instruction is (a b + 2^14) >> 15. */
 RRIP_INLINE v16 v_scale(v16 a, int32_t b) { return _mm512_mulhrs_epi16(a, v_set(b)); }
 RRIP_INLINE v16 v_follow(v16 a, int32_t b) { return _mm512_mulhrs_epi16(_mm512_add_epi16(a, a), v_set(256 * b)); }

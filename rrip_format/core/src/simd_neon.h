@@ -22,7 +22,7 @@ RRIP_INLINE v16 v_add(v16 a, v16 b) { return vaddq_s16(a, b); }
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { return vsubq_s16(a, b); }
 RRIP_INLINE v16 v_mul(v16 a, v16 b) { return vmulq_s16(a, b); }
 #define v_shift(a, n) vshrq_n_s16(a, n)
-RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most) { return vminq_s16(vmaxq_s16(a, v_set(least)), v_set(most)); }
+RRIP_INLINE v16 v_limit(v16 a, v16 least, v16 most) { return vminq_s16(vmaxq_s16(a, least), most); }
 /* The instruction is (2 a b + 2^15) >> 16. */
 RRIP_INLINE v16 v_scale(v16 a, int32_t b) { return vqrdmulhq_s16(a, v_set(b)); }
 RRIP_INLINE v16 v_follow(v16 a, int32_t b) { return vqrdmulhq_s16(vaddq_s16(a, a), v_set(256 * b)); }

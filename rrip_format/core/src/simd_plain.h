@@ -32,7 +32,10 @@ RRIP_INLINE v16 v_add(v16 a, v16 b) { EACH((uint32_t)a.lane[k] + (uint32_t)b.lan
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { EACH((uint32_t)a.lane[k] - (uint32_t)b.lane[k]); }
 RRIP_INLINE v16 v_mul(v16 a, v16 b) { EACH(a.lane[k] * b.lane[k]); } /* the lower half of each product */
 RRIP_INLINE v16 v_shift(v16 a, const int n) { EACH(a.lane[k] >> n); }
-RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most) { EACH(least32(most32(a.lane[k], least), most)); }
+RRIP_INLINE v16 v_limit(v16 a, v16 least, v16 most)
+{
+    EACH(least32(most32(a.lane[k], least.lane[k]), most.lane[k]));
+}
 /* (2 a b + 2^15) >> 16, for a in -128 ... 127 and b in -16383 ... 16383 */
 RRIP_INLINE v16 v_scale(v16 a, int32_t b) { EACH((2 * a.lane[k] * b + (1 << 15)) >> 16); }
 /* (a b + 32) >> 6, for a in -128 ... 127 and b in -127 ... 127 */

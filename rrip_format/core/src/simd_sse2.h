@@ -22,10 +22,7 @@ RRIP_INLINE v16 v_add(v16 a, v16 b) { return _mm_add_epi16(a, b); }
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { return _mm_sub_epi16(a, b); }
 RRIP_INLINE v16 v_mul(v16 a, v16 b) { return _mm_mullo_epi16(a, b); }
 #define v_shift(a, n) _mm_srai_epi16(a, n)
-RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most)
-{
-    return _mm_min_epi16(_mm_max_epi16(a, v_set(least)), v_set(most));
-}
+RRIP_INLINE v16 v_limit(v16 a, v16 least, v16 most) { return _mm_min_epi16(_mm_max_epi16(a, least), most); }
 /* The upper half of (256 a) (2 b) is 2 a b / 256 rounded down, which divided once more is what is wanted. */
 RRIP_INLINE v16 v_scale(v16 a, int32_t b)
 {

@@ -16,10 +16,7 @@ RRIP_INLINE v16 v_add(v16 a, v16 b) { return wasm_i16x8_add(a, b); }
 RRIP_INLINE v16 v_sub(v16 a, v16 b) { return wasm_i16x8_sub(a, b); }
 RRIP_INLINE v16 v_mul(v16 a, v16 b) { return wasm_i16x8_mul(a, b); }
 #define v_shift(a, n) wasm_i16x8_shr(a, n)
-RRIP_INLINE v16 v_clip(v16 a, int32_t least, int32_t most)
-{
-    return wasm_i16x8_min(wasm_i16x8_max(a, v_set(least)), v_set(most));
-}
+RRIP_INLINE v16 v_limit(v16 a, v16 least, v16 most) { return wasm_i16x8_min(wasm_i16x8_max(a, least), most); }
 /* The instruction is (a b + 2^14) >> 15. */
 RRIP_INLINE v16 v_scale(v16 a, int32_t b) { return wasm_i16x8_q15mulr_sat(a, v_set(b)); }
 RRIP_INLINE v16 v_follow(v16 a, int32_t b) { return wasm_i16x8_q15mulr_sat(wasm_i16x8_add(a, a), v_set(256 * b)); }

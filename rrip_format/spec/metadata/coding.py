@@ -15,7 +15,7 @@ from ..geometry import BASE_LEVEL, Geometry, ceil_div
 from ..limits import check_limit
 from ..tile import TilePlace
 from .bitmap import all_set, as_array, count_set, pack_bitmap, unpack_bitmap
-from .rules import is_int, validate_coding
+from .rules import LUMA_FILTER, is_int, validate_coding
 from .sealing import error_of, seal
 
 __all__ = [
@@ -56,12 +56,27 @@ class ResidualCoding:
         1 for a luma residual, 3 for luma, Cb and Cr.
     chroma_taps : four ints
         Upsampling filter of Cb and Cr in 64ths.
+    luma_filter : four ints or None
+        Weights of the filter of decoded luma in 128ths (spec section 5.8), which only level 0 may have. The first two
+        are of clipped differences to edge and to diagonal neighbours, -63 … 63; the others of whole differences to
+        both, with sum of magnitudes at most 28; not all are zero.
     """
 
     taps: tuple[int, int, int, int] = SHARP
     cfl: tuple[int, int] = (0, 0)
     planes: int = 1
     chroma_taps: tuple[int, int, int, int] = SHARP
+    luma_filter: tuple[int, int, int, int] | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the object of ``residuals``."""
+        document = {
+            "taps": list(self.taps),
+            "chroma_taps": list(self.chroma_taps),
+            "cfl": list(self.cfl),
+            "planes": self.planes,
+        }
+        return document if self.luma_filter is None else document | {"luma_filter": list(self.luma_filter)}
 
 
 @dataclass(frozen=True)
@@ -135,15 +150,12 @@ class Coding:
         return seal(
             {
                 "version": FORMAT_VERSION,
-                "requires": [],
+                "requires": [] if self.residuals[0].luma_filter is None else [LUMA_FILTER],
                 "uuid": str(self.uuid),
                 "width": self.geometry.width,
                 "height": self.geometry.height,
                 "tile": self.geometry.tile,
-                "residuals": [
-                    {"taps": list(r.taps), "chroma_taps": list(r.chroma_taps), "cfl": list(r.cfl), "planes": r.planes}
-                    for r in self.residuals
-                ],
+                "residuals": [how.to_json() for how in self.residuals],
                 "background": list(self.background),
                 "empty": pack_bitmap(self.empty_bits),
             }
@@ -190,8 +202,10 @@ def to_coding(document: Json) -> Coding:
     rows, cols = geometry.families
     check_limit("families", rows * cols, "the slide", rule="limit.families")
     first, second = (
-        ResidualCoding(tuple(r["taps"]), tuple(r["cfl"]), r["planes"], tuple(r["chroma_taps"]))  # lengths are validated
-        for r in document["residuals"]
+        ResidualCoding(  # lengths are validated
+            tuple(r["taps"]), tuple(r["cfl"]), r["planes"], tuple(r["chroma_taps"]), r_filter and tuple(r_filter)
+        )
+        for r, r_filter in ((r, r.get("luma_filter")) for r in document["residuals"])
     )
     empty_bits = unpack_bitmap(document.get("empty"), ceil_div(rows * cols, 8))
     return Coding(
@@ -215,9 +229,10 @@ def check_version(document: Json) -> None:
     requires = document.get("requires")
     if not isinstance(requires, list):
         raise FormatError(f"coding.requires: is {shown(requires)}, expected a list", rule="metadata.requires")
-    if requires:
+    unknown = [name for name in requires if name != LUMA_FILTER]
+    if unknown:
         raise NewerFormatError(
-            f"the container requires the features {shown(requires)}, which this reader does not know: "
+            f"the container requires the features {shown(unknown)}, which this reader does not know: "
             "upgrade rrip-format",
             rule="newer.requires",
         )

@@ -8,12 +8,15 @@ from uuid import UUID
 from ...errors import shown
 from ..geometry import BASE_LEVEL, MAX_SIDE, TILE_SIZES
 from .compression import compression_problems
-from .sealing import seal_problems
+from .sealing import FeatureProblem, seal_problems
 
-__all__ = ["is_int", "validate_coding", "validate_metadata"]
+__all__ = ["LUMA_FILTER", "is_int", "validate_coding", "validate_metadata"]
 
 MPP_RANGE = (1e-6, 1e6)
 """Smallest and largest pixel size, µm (spec section 8.3)."""
+
+LUMA_FILTER = "luma-filter"
+"""Name of the feature of spec section 5.8 in the list ``requires``, the only one of version 1."""
 
 Json = Any
 
@@ -36,6 +39,7 @@ def validate_coding(document: Json) -> list[str]:
     else:
         for k, residual in enumerate(residuals):
             problems += _residual_problems(residual, f"coding.residuals[{k}]")
+            problems += _filter_problems(residual, k, document.get("requires"))
     background: Json = document.get("background")
     if not _is_ints(background, 3, 0, 255):
         problems.append(f"coding.background: is {shown(background)}, expected three integers in 0 … 255")
@@ -58,6 +62,25 @@ def _residual_problems(residual: Json, where: str) -> list[str]:
         problems.append(f"{where}.cfl: is {shown(residual.get('cfl'))}, expected two integers in -127 … 127")
     if not (is_int(residual.get("planes"), 1, 3) and residual["planes"] != 2):
         problems.append(f"{where}.planes: is {shown(residual.get('planes'))}, expected 1 or 3")
+    return problems
+
+
+def _filter_problems(residual: Json, level: int, requires: Json) -> list[str]:
+    """Return what is wrong with the filter of a level, which level 0 has if and only if the feature is required."""
+    where, is_there = f"coding.residuals[{level}].luma_filter", isinstance(residual, dict) and "luma_filter" in residual
+    is_wanted = level == 0 and isinstance(requires, list) and LUMA_FILTER in requires
+    problems: list[str] = []
+    if is_there != is_wanted:
+        found = ("is absent", "is there")[is_there]
+        wanted = "the same as whether requires names it" if level == 0 else "no filter of this level"
+        problems.append(FeatureProblem(f"{where}: {found}, expected {wanted}"))
+    if is_there:
+        found = residual["luma_filter"]
+        if not (_is_ints(found, 4, -63, 63) and any(found) and abs(found[2]) + abs(found[3]) <= 28):
+            problems.append(
+                f"{where}: is {shown(found)}, expected four integers, not all 0, the first two in -63 … 63 and the "
+                "others with sum of magnitudes at most 28"
+            )
     return problems
 
 

@@ -10,7 +10,7 @@ import rfc8785
 from ...errors import FormatError, all_of, shown
 from ..tile import crc32c
 
-__all__ = ["error_of", "seal", "seal_problems"]
+__all__ = ["FeatureProblem", "error_of", "seal", "seal_problems"]
 
 Json = Any
 
@@ -25,6 +25,14 @@ class _SealProblem(str):
     """Description of a wrong checksum, as opposed to a wrong member."""
 
     __slots__ = ()
+    rule = "metadata.seal"
+
+
+class FeatureProblem(str):
+    """Description of a member whose feature is not required, or of a feature without its member."""
+
+    __slots__ = ()
+    rule = "metadata.feature"
 
 
 def seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
@@ -41,5 +49,4 @@ def seal_problems(document: Mapping[str, Json], where: str) -> list[str]:
 
 def error_of(problems: list[str]) -> FormatError:
     """Combine all problems into one error that has the rule of the first."""
-    rules = ("metadata.seal" if isinstance(problem, _SealProblem) else "metadata.member" for problem in problems)
-    return all_of([FormatError(problem, rule=rule) for problem, rule in zip(problems, rules, strict=True)])
+    return all_of([FormatError(problem, rule=getattr(problem, "rule", "metadata.member")) for problem in problems])

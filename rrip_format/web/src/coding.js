@@ -3,7 +3,7 @@
 /** The finest level that is stored as ordinary JPEG. */
 export const BASE_LEVEL = 2;
 
-/** @typedef {{taps: number[], chroma_taps: number[], cfl: number[], planes: number}} Residual */
+/** @typedef {{taps: number[], chroma_taps: number[], cfl: number[], planes: number, luma_filter?: number[]}} Residual */
 
 /** @param {number} numerator @param {number} denominator */
 export const ceilDiv = (numerator, denominator) => Math.ceil(numerator / denominator);

@@ -131,7 +131,7 @@ export class Core {
 
   /** The struct rrip_coding. @param {CodingNumbers} coding */
   putCoding(coding) {
-    const at = this.take(56);
+    const at = this.take(64);
     const view = new DataView(this.wasm.memory.buffer, at);
     const uuid = coding.uuid.replaceAll("-", "");
     for (let k = 0; k < 8; k++) view.setUint8(k, parseInt(uuid.slice(2 * k, 2 * k + 2), 16));
@@ -140,6 +140,8 @@ export class Core {
       const numbers = [...how.taps, ...how.chroma_taps, ...how.cfl, how.planes];
       numbers.forEach((number, k) => view.setInt16(12 + 22 * level + 2 * k, number, true));
     });
+    const weights = coding.residuals[0].luma_filter ?? [0, 0, 0, 0];
+    weights.forEach((number, k) => view.setInt16(56 + 2 * k, number, true));
     return at;
   }
 

@@ -25,6 +25,7 @@ const KINDS = {
     "metadata.requires",
     "metadata.seal",
     "metadata.member",
+    "metadata.feature",
     "zip.structure",
     "zip.method",
     "tiff.header",

@@ -42,6 +42,8 @@ import { MAX_FAMILIES, MAX_SIDE } from "./limits.js";
  */
 
 const VERSION = 1;
+/** The only feature of version 1 (spec section 11). */
+const LUMA_FILTER = "luma-filter";
 const CHECKSUM = /^[0-9a-f]{8}$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -90,10 +92,11 @@ function checkVersion(coding) {
   if (!Array.isArray(coding.requires)) {
     throw new RripError("metadata.requires", `coding.requires: is ${shown(coding.requires)}, expected a list`);
   }
-  if (coding.requires.length) {
+  const unknown = coding.requires.filter((/** @type {any} */ name) => name !== LUMA_FILTER);
+  if (unknown.length) {
     throw new RripError(
       "newer.requires",
-      `the container requires ${shown(coding.requires[0])}, unknown to this reader: upgrade it`,
+      `the container requires ${shown(unknown[0])}, unknown to this reader: upgrade it`,
     );
   }
 }
@@ -149,10 +152,36 @@ function checkCoding(coding) {
     }
     expect(areInts(how.cfl, 2, -127, 127), `${where}.cfl`, how.cfl, "two integers in -127 … 127");
     expect(how.planes === 1 || how.planes === 3, `${where}.planes`, how.planes, "1 or 3");
+    checkFilter(how, level, coding.requires.includes(LUMA_FILTER));
   });
   expect(areInts(background, 3, 0, 255), "coding.background", background, "three integers in 0 … 255");
   const isGrey = new Set(background).size === 1;
   expect(isGrey || (coding.empty ?? null) === null, "coding.background", background, "a grey where families are empty");
+}
+
+/**
+ * The filter of luma, which level 0 has if and only if it is required (spec section 5.8).
+ *
+ * @param {any} how
+ * @param {number} level
+ * @param {boolean} isRequired
+ */
+function checkFilter(how, level, isRequired) {
+  const where = `coding.residuals[${level}].luma_filter`;
+  if (Object.hasOwn(how, "luma_filter") !== (isRequired && level === 0)) {
+    const found = Object.hasOwn(how, "luma_filter") ? "is there" : "is absent";
+    throw new RripError("metadata.feature", `${where}: ${found}, which contradicts coding.requires`);
+  }
+  if (!Object.hasOwn(how, "luma_filter")) return;
+  const weights = how.luma_filter;
+  expect(
+    areInts(weights, 4, -63, 63) &&
+      weights.some((/** @type {number} */ weight) => weight !== 0) &&
+      Math.abs(weights[2]) + Math.abs(weights[3]) <= 28,
+    where,
+    weights,
+    "four integers, not all 0, the first two in -63 … 63, the others with sum of magnitudes at most 28",
+  );
 }
 
 /**

@@ -5,8 +5,9 @@ export type Residual = {
     chroma_taps: number[];
     cfl: number[];
     planes: number;
+    luma_filter?: number[];
 };
-/** @typedef {{taps: number[], chroma_taps: number[], cfl: number[], planes: number}} Residual */
+/** @typedef {{taps: number[], chroma_taps: number[], cfl: number[], planes: number, luma_filter?: number[]}} Residual */
 /** @param {number} numerator @param {number} denominator */
 export declare const ceilDiv: (numerator: number, denominator: number) => number;
 /** The sealed and checked object `coding`, with the geometry that follows from it. */

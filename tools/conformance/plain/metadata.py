@@ -6,13 +6,14 @@ import base64
 import math
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from plain.canonical import check_seal
 from plain.errors import FormatError, LimitError, NewerFormatError
 
 KNOWN_VERSION = 1
+KNOWN_FEATURES = ("luma-filter",)
 MOST_FAMILIES = 1 << 28
 
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -44,6 +45,7 @@ class Residual:
     chroma_taps: tuple[int, int, int, int]
     cfl: tuple[int, int]
     planes: int
+    luma_filter: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,10 @@ def _read_members(document: dict[str, Any]) -> Coding:
         width=get("width"),
         height=get("height"),
         tile=get("tile"),
-        residuals=(_read_residual(residuals[0], 0), _read_residual(residuals[1], 1)),
+        residuals=(
+            _read_residual(residuals[0], 0, is_filtered="luma-filter" in get("requires")),
+            _read_residual(residuals[1], 1, is_filtered=False),
+        ),
         background=tuple(get("background")),
         bitmap=None,
     )
@@ -146,11 +151,12 @@ def _check_version(document: Any) -> None:
     requires = document.get("requires")
     if not isinstance(requires, list):
         raise FormatError("metadata.requires", f"coding.requires is {requires!r}, expected a list")
-    if requires:
-        raise NewerFormatError("newer.requires", f"the features {requires} are not known; upgrade this reader")
+    for feature in requires:
+        if feature not in KNOWN_FEATURES:
+            raise NewerFormatError("newer.requires", f"the feature {feature!r} is not known; upgrade this reader")
 
 
-def _read_residual(document: Any, level: int) -> Residual:
+def _read_residual(document: Any, level: int, *, is_filtered: bool) -> Residual:
     where = f"coding.residuals[{level}]"
     _require(isinstance(document, dict), where)
     for name in "taps", "chroma_taps":
@@ -159,7 +165,15 @@ def _read_residual(document: Any, level: int) -> Residual:
         _require(sum(taps) == 64 and sum(map(abs, taps)) <= 90, f"the sum of {where}.{name}")
     _require(_are_integers(document.get("cfl"), 2, -127, 127), f"{where}.cfl")
     _require(_is_integer(document.get("planes")) and document["planes"] in {1, 3}, f"{where}.planes")
-    return Residual(**{name: _frozen(document[name]) for name in ("taps", "chroma_taps", "cfl", "planes")})
+    residual = Residual(**{name: _frozen(document[name]) for name in ("taps", "chroma_taps", "cfl", "planes")})
+    if ("luma_filter" in document) != is_filtered:
+        raise FormatError("metadata.feature", f"{where}.luma_filter and coding.requires contradict each other")
+    if not is_filtered:
+        return residual
+    weights = document["luma_filter"]
+    _require(_are_integers(weights, 4, -63, 63) and any(weights), f"{where}.luma_filter")
+    _require(abs(weights[2]) + abs(weights[3]) <= 28, f"the sum of magnitudes in {where}.luma_filter")
+    return replace(residual, luma_filter=_frozen(weights))
 
 
 def _frozen(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sections 5.2 to 5.5: reconstruct a level from the planes of the coarser level and a residual, and convert to RGB.
+"""Sections 5.2 to 5.5 and 5.8: reconstruct a level from the coarser one and a residual, filter luma, convert to RGB.
 
 Everything is int64, in which nothing overflows and ``>>`` is floor division by a power of two, as section 2 wants.
 """
@@ -49,6 +49,21 @@ def add_residual(
     for plane, difference, b in zip(coarser[1:], residual[1:], cfl, strict=True):
         finer.append(clip8(up2(plane, chroma_taps) + ((b * change + 32) >> 6) + difference - 128))
     return np.stack(finer)
+
+
+def filter_luma(luma: Planes, weights: Sequence[int]) -> Planes:
+    """Filter the luma ``(s, s)`` of a tile of level 0 (section 5.8)."""
+    rows, columns = (np.arange(side) for side in luma.shape)
+
+    def differences(down: int, right: int) -> Planes:  # outside, the nearest sample of the tile
+        y, x = np.clip(rows + down, 0, rows[-1]), np.clip(columns + right, 0, columns[-1])
+        return luma[np.ix_(y, x)] - luma
+
+    edge = [differences(*step) for step in ((-1, 0), (0, -1), (0, 1), (1, 0))]
+    diagonal = [differences(*step) for step in ((-1, -1), (-1, 1), (1, -1), (1, 1))]
+    e, g = (sum(np.clip(d, -6, 6) for d in four) for four in (edge, diagonal))
+    w0, w1, w2, w3 = weights
+    return clip8(luma + ((w0 * e + w1 * g + w2 * sum(edge) + w3 * sum(diagonal) + 64) >> 7))
 
 
 def to_rgb(planes: Planes) -> npt.NDArray[np.uint8]:

@@ -97,7 +97,10 @@ class Slide:
             if stream:
                 residual[plane] = jpeg.decode(stream, side, 1, decoder=self.decoder)[0]
         how = self.coding.residuals[level]
-        return pixels.add_residual(coarser, residual, how.taps, how.chroma_taps, how.cfl)
+        planes = pixels.add_residual(coarser, residual, how.taps, how.chroma_taps, how.cfl)
+        if how.luma_filter is not None:
+            planes[0] = pixels.filter_luma(planes[0], how.luma_filter)
+        return planes
 
     def inside(self, level: int, row: int, col: int) -> tuple[int, int]:
         """Return rows and columns of a tile that lie inside the level, px; the rest is padding (section 4.3)."""

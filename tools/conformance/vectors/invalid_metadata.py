@@ -93,6 +93,18 @@ RESIDUAL_PROBLEMS: tuple[tuple[str, str, dict[str, Json]], ...] = (
     ("planes-missing", "the number of planes is missing", {"planes": None}),
 )  # fmt: skip
 
+# Name, what is wrong, changed weights of the filter of luma.
+FILTER_PROBLEMS: tuple[tuple[str, str, Json], ...] = (
+    ("edge", "the first weight of the filter of luma is 64", [64, 0, 0, 0]),
+    ("diagonal", "the second weight of the filter of luma is -64", [0, -64, 0, 0]),
+    ("sum", "the magnitudes of the last weights of the filter of luma add up to 29", [0, 0, 20, -9]),
+    ("zero", "all weights of the filter of luma are 0", [0, 0, 0, 0]),
+    ("three", "three weights of the filter of luma", [10, 14, 7]),
+    ("float", "weights with fractions", [10.5, 14, 7, -9]),
+    ("text", "the filter of luma is a string", "10 14 7 -9"),
+    ("null", "the filter of luma is null", None),
+)
+
 
 def changed(document: dict[str, Json], members: dict[str, Json]) -> dict[str, Json]:
     """Return a copy of `document` with other members; None removes one."""
@@ -115,6 +127,24 @@ def coding_problems() -> Iterator[Case]:
     for name, about, members in RESIDUAL_PROBLEMS:
         first = changed(good["residuals"][0], members)
         yield refuse(name, about, seal({**good, "residuals": [first, good["residuals"][1]]}))
+    filtered = make_coding(luma_filter=(10, 14, 7, -9)).to_json()
+    with_filter, without = filtered["residuals"]
+    for name, about, weights in FILTER_PROBLEMS:
+        first = {**with_filter, "luma_filter": weights}
+        yield refuse(f"filter-{name}", about, seal({**filtered, "residuals": [first, without]}), sections="5.8 8.2")
+
+    def contradict(name: str, about: str, requires: list[Json], residuals: list[Json]) -> Case:
+        document = seal({**filtered, "requires": requires, "residuals": residuals})
+        return refuse(f"filter-{name}", about, document, "metadata.feature", "8.2 11")
+
+    about = "a filter of luma that is not required, which readers that do not know it would ignore"
+    yield contradict("not-required", about, [], [with_filter, without])
+    yield contradict("missing", "a filter of luma is required and not there", ["luma-filter"], [without, without])
+    yield contradict("level-1", "a filter of luma at level 1 too", ["luma-filter"], [with_filter, with_filter])
+    about = "a filter of luma at level 1 in place of level 0"
+    yield contradict("only-level-1", about, ["luma-filter"], [without, with_filter])
+    more = seal({**filtered, "requires": ["luma-filter", "six-taps"]})
+    yield refuse("requires-more", "a known feature and one that is not", more, "newer.requires", "11")
     yield refuse("no-object", "the coding object is a list", [good], "metadata.version")
     yield refuse("seal-wrong", "a tap was changed after sealing", {**good, "height": 513}, "metadata.seal", "8.5")
     yield refuse("seal-missing", "there is no seal", changed(good, {"crc32c": None}), "metadata.seal", "8.5")

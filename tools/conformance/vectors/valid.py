@@ -33,11 +33,12 @@ def make_coding(
     cfl: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0)),
     planes: tuple[int, int] = (1, 1),
     empty: Iterable[tuple[int, int]] = (),
+    luma_filter: Taps | None = None,
 ) -> Coding:
     """Return the coding of a slide of (width, height) `size`, by default one of three by two families."""
     width, height = size or (12 * tile, 8 * tile)
-    residuals = tuple(ResidualCoding(taps, cfl[k], planes[k], chroma_taps or taps) for k in (0, 1))
-    coding = Coding(SLIDE, Geometry(width, height, tile), (residuals[0], residuals[1]))
+    fine, middle = (ResidualCoding(taps, cfl[k], planes[k], chroma_taps or taps) for k in (0, 1))
+    coding = Coding(SLIDE, Geometry(width, height, tile), (replace(fine, luma_filter=luma_filter), middle))
     places = list(empty)
     if not places:
         return coding
@@ -196,6 +197,29 @@ def arithmetic_cases() -> Iterator[Case]:
     )
 
 
+def filter_cases() -> Iterator[Case]:
+    """Return families with a filter of the luma of level 0."""
+    weights, fitted = (10, 14, 7, -9), ((-23, 31), (-41, 52))
+    coding = make_coding(cfl=fitted, planes=(1, 3), luma_filter=weights)
+    yield encoded("luma-filter", "a filter of the luma of level 0", "5.8 8.2 11", coding)
+    both = make_coding(cfl=fitted, planes=(3, 3), luma_filter=weights)
+    about = "chroma residuals at level 0, whose chroma-from-luma takes luma that is not filtered"
+    yield encoded("luma-filter-chroma", about, "5.3 5.8", both)
+    odd = make_coding(80, size=(320 + 77, 320 + 131), luma_filter=(-20, 31, -12, 5))
+    edge = smooth(320)[:131, :77]
+    about = "a filtered last family of odd size: the edge of the tile repeats, not that of the level"
+    yield encoded("luma-filter-edge", about, "4.3 5.8", odd, 60, edge, row=1, col=1)
+    corners = np.full((256, 256), 128, np.uint8)
+    corners[:32, :32] = corners[-32:, -32:] = noise(32)
+    limits = {"edge": (63, 63, 28, 0), "diagonal": (-63, -63, 0, -28), "both": (-63, 63, 14, -14)}
+    for name, weights in limits.items():
+        about = f"weights {weights}, which are at their limits, on black and white samples at two corners of the tile"
+        coding = make_coding(luma_filter=weights)
+        yield built(
+            f"luma-filter-limit-{name}", about, "5.8", coding, flat_picture(64, (128, 128, 128)), [b""], [corners], 100
+        )
+
+
 def stream_cases() -> Iterator[Case]:
     """Return families with unusual streams."""
     base, chroma = smooth(64), make_coding(planes=(1, 3))
@@ -256,6 +280,10 @@ def metadata_cases() -> Iterator[Case]:
     """Return metadata that have to be accepted."""
     full = full_metadata().to_json()
     yield Case("metadata-full", "every member is there", "8.1 8.2 8.3 8.4 8.6", {"rrip": full})
+    filtered = replace(full_metadata(), coding=make_coding(planes=(1, 3), luma_filter=(10, 14, 7, -9))).to_json()
+    yield Case(
+        "metadata-luma-filter", "a filter of luma, and the feature that it requires", "8.2 11", {"rrip": filtered}
+    )
     plain = Metadata(make_coding(), SlideMetadata(), {}).to_json()
     yield Case("metadata-plain", "nothing is known about the slide", "8.3 8.4", {"rrip": plain})
     sparse = {
@@ -305,5 +333,5 @@ def resealed(document: dict[str, Json]) -> dict[str, Json]:
 
 def cases() -> Iterator[Case]:
     """Return all cases of this module."""
-    for group in (ordinary_cases, arithmetic_cases, stream_cases, overview_cases, metadata_cases):
+    for group in (ordinary_cases, arithmetic_cases, filter_cases, stream_cases, overview_cases, metadata_cases):
         yield from group()

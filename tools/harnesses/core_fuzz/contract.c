@@ -176,6 +176,28 @@ static void try_prediction(uint8_t which)
     free(from);
 }
 
+static void try_filter(void)
+{
+    int sound = 1, enough = 1;
+    const rrip_core *core = any_core(&sound);
+    const int32_t height = any_number(), width = any_number();
+    int16_t weights[4];
+    for (int k = 0; k < 4; k++)
+        weights[k] = (int16_t)((int8_t)next_byte(&in) / (k < 2 ? 2 : 4));
+    sound &= height >= 1 && width >= 1 && height <= RRIP_LARGEST_SIDE && width <= RRIP_LARGEST_SIDE &&
+             abs(weights[0]) <= 63 && abs(weights[1]) <= 63 && abs(weights[2]) + abs(weights[3]) <= 28;
+    const uint64_t area = sound ? (uint64_t)height * (uint64_t)width : 1;
+    if (area > MOST)
+        return;
+    uint8_t *from = memory(area, &sound), *out = memory(area, &sound);
+    size_t room = rrip_filter_scratch(width);
+    uint8_t *scratch = any_scratch(&room, &enough);
+    expect(rrip_filter_luma(core, from, height, width, weights, out, scratch, room), sound, enough);
+    free(from);
+    free(out);
+    free(scratch);
+}
+
 static void try_projection(void)
 {
     int sound = 1, enough = 1;
@@ -289,6 +311,9 @@ static void try_decoder(uint8_t which)
             coding.residuals[k].planes = (int16_t)(next_byte(&in) % 5);
             sound &= coding.residuals[k].planes == 1 || coding.residuals[k].planes == 3;
         }
+        coding.filter[0] = (int16_t)((int8_t)next_byte(&in) / 2);
+        coding.filter[2] = coding.filter[0] / 2;
+        sound &= coding.filter[0] >= -57 && coding.filter[0] <= 57;
         const uint32_t level = (uint32_t)any_number();
         sound &= coding.tile >= 64 && coding.tile <= 512 && coding.tile % 16 == 0 && level <= 255;
         const rrip_window window = any_window();
@@ -321,7 +346,7 @@ static void try_decoder(uint8_t which)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     in = (input){data, size};
-    const uint8_t which = next_byte(&in) % 13;
+    const uint8_t which = next_byte(&in) % 14;
     if (which < 5)
         try_pictures(which);
     else if (which < 8)
@@ -332,7 +357,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_dissimilarity();
     else if (which < 12)
         try_decoder(which - 10);
-    else
+    else if (which == 12)
         try_projection();
+    else
+        try_filter();
     return 0;
 }

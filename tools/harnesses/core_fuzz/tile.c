@@ -1,6 +1,6 @@
 /* tile.c: up to three stored tiles. Their trailers are made here, so that what stands behind the checks is reached.
  *
- * Input: level; how many planes and which kind of target; four bytes of window; two of gaps in the target; three of damage
+ * Input: level; how many planes, which kind of target and whether luma is filtered; four bytes of window; two of gaps in the target; three of damage
  * to a trailer; then seven lengths of two bytes, and the streams: one of level 2 or coarser, three of level 1, three of
  * level 0. All variants must agree in code, fault and what is in the target, and nothing outside the window is written.
  */
@@ -53,7 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input in = {data, size};
     const uint32_t level = next_byte(&in) & 3;
     const uint8_t kind = next_byte(&in);
-    rrip_coding coding = {{0}, T, {how, how}};
+    rrip_coding coding = {{0}, T, {how, how}, {0, 0, 0, 0}};
+    if (kind & 16) { /* a filter of luma */
+        static const int16_t weights[4] = {63, -63, 9, -19};
+        memcpy(coding.filter, weights, sizeof weights);
+    }
     memcpy(coding.slide, slide, 8);
     coding.residuals[0].planes = kind & 1 ? 3 : 1;
     coding.residuals[1].planes = kind & 2 ? 3 : 1;
