@@ -146,7 +146,7 @@ _SETTINGS = {
     "profile": click.option(
         "--profile",
         type=click.Choice(["view", "archive"]),
-        help="What the container is for: archive is smaller, and slower to write and to read in parts. [view]",
+        help="What the container is for: archive is smaller, and slower to write and to read. [view]",
     ),
     "preset": click.option("--preset", type=click.Choice(["notebook"]), help="The original method, for comparison."),
     "tile": click.option(

@@ -28,7 +28,7 @@ from ..spec.zarr_layout import dump
 from ..tuning.calibration import FAMILIES, find_quality, keep_promise
 from ..tuning.chroma_fit import Fits
 from ..tuning.sampling import even_families, pad_levels, tissue_families
-from ..tuning.settings import ChromaFit, Settings, Target
+from ..tuning.settings import LevelFit, Settings, Target
 
 __all__ = ["Plan", "Wanted", "fit_profile", "is_made_of", "make_metadata", "make_plan", "note_plan", "recall_plan"]
 
@@ -142,10 +142,12 @@ def _circumstances(source: Source, settings: Settings, digest: bytes, wanted: Wa
 
 def note_plan(plan: Plan, source: Source, settings: Settings, wanted: Wanted) -> Json:
     """Return a plan and its circumstances as JSON."""
+    weights = plan.coding.residuals[0].luma_filter
     return {
         "circumstances": _circumstances(source, settings, plan.digest, wanted),
         "settings": plan.settings.to_json(),
         "chroma": [[list(how.chroma_taps), list(how.cfl)] for how in plan.coding.residuals],
+        "luma_filter": weights and list(weights),
         "reached": plan.reached,
         "uuid": str(plan.coding.uuid),
     }
@@ -174,7 +176,8 @@ def recall_plan(note: Json, source: Source, settings: Settings, wanted: Wanted) 
     ]
     found: Mapping[str, Json] = note["settings"]
     steps = found["steps"] and tuple(found["steps"])
-    first, second = (ChromaFit(tuple(taps), tuple(cfl)) for taps, cfl in note["chroma"])
+    first, second = (LevelFit(tuple(taps), tuple(cfl)) for taps, cfl in note["chroma"])
+    first = replace(first, luma_filter=note["luma_filter"] and tuple(note["luma_filter"]))
     plan = None
     if not changed:
         plan = _plan(source, replace(settings, steps=steps), (first, second), note["reached"], digest)
@@ -193,7 +196,8 @@ def _is_note(note: Json) -> bool:
     def are(values: Json, count: int, kinds: type | UnionType) -> bool:
         return isinstance(values, list) and len(values) == count and all(isinstance(value, kinds) for value in values)
 
-    if not isinstance(note, dict) or not {"circumstances", "settings", "chroma", "reached", "uuid"} <= note.keys():
+    names = {"circumstances", "settings", "chroma", "luma_filter", "reached", "uuid"}
+    if not isinstance(note, dict) or not names <= note.keys():
         return False
     settings, chroma = note["settings"], note["chroma"]
     return (
@@ -202,6 +206,7 @@ def _is_note(note: Json) -> bool:
         and (settings.get("steps", 0) is None or are(settings.get("steps"), 4, int | float))
         and are(chroma, 2, list)
         and all(len(fit) == 2 and are(fit[0], 4, int) and are(fit[1], 2, int) for fit in chroma)
+        and (note["luma_filter"] is None or are(note["luma_filter"], 4, int))
         and isinstance(note["reached"], int | float | None)
     )
 

@@ -139,6 +139,12 @@ def _readable(slide: Slide) -> dict[str, Json]:
     return {"coding": coding, "slide": document["slide"], "writer": document["writer"]}
 
 
+def _filter(coding: dict[str, Json]) -> list[str]:
+    """Return a line about the filter of luma (spec section 5.8), if there is one."""
+    weights = coding["residuals"][0].get("luma_filter")
+    return [] if weights is None else [f"  filter     luma of level 0, weights {', '.join(map(str, weights))}"]
+
+
 def _repaired(writer: dict[str, Json]) -> list[str]:
     """Return a line about tiles that were lost or remade (spec section 8.4), if there are any."""
     record = writer.get("repair")
@@ -228,6 +234,7 @@ def format_info(found: dict[str, Json]) -> str:
         f"  from       {slide['source']['name']} ({slide['vendor'] or 'vendor unknown'}, {objective}, {mpp})",
         "  written by {name} {version}".format_map(_Unknown(metadata["writer"])),
         f"  settings   {_settings(metadata['writer'])}",
+        *_filter(metadata["coding"]),
         f"  families   {found['families']}, {found['empty_families']} of them empty",
         f"  privacy    {_identifiers(found['identifiers'])}",
         *_source_history(slide["source"]),

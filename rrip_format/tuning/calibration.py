@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import colour
+from ..core.luma_filter import Weights
 from ..errors import RripError
 from ..extras import needs
 from ..family.jpeg import ordinary_jpeg
 from .chroma_fit import Fits, Luma, encode_base_planes, encode_colour, encode_luma, encode_sample, fit_to_luma
 from .losses import EDGE, Original
+from .luma_fit import fit_luma_filter
 from .sampling import Image, Levels
 from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 
@@ -91,10 +93,23 @@ class _Sample:
         return replace(self, originals=self.originals[::stride])
 
     def fit(self, steps: Steps) -> Fits:
-        """Fit the prediction of chroma to these steps, on :attr:`few`."""
+        """Fit the prediction of chroma and the filter of luma to these steps, on :attr:`few`."""
         few = self.few
-        luma = few.encode_luma(steps, few.encode_luma(steps))
-        return fit_to_luma(few.originals, luma, self.settings.with_steps(steps), self.executor)
+        luma, weights = few.filter_luma(few.encode_luma(steps, few.encode_luma(steps)))
+        return few.fit_to_luma(luma, self.settings.with_steps(steps), weights)
+
+    def fit_to_luma(self, luma: Sequence[Luma], settings: Settings, weights: Weights | None) -> Fits:
+        """Fit the prediction of chroma to encoded luma, whose filter is fitted already."""
+        fine, middle = fit_to_luma(self.originals, luma, settings, self.executor)
+        return replace(fine, luma_filter=weights), middle
+
+    def filter_luma(self, luma: Sequence[Luma]) -> tuple[Sequence[Luma], Weights | None]:
+        """Fit a filter to encoded luma of level 0, if the settings want one, and apply it to the decoded planes."""
+        if not self.settings.luma_filter:
+            return luma, None
+        wanted = [original.exact[0][0] for original in self.originals]
+        weights = fit_luma_filter(wanted, [each.planes[0] for each in luma], self.executor)
+        return luma if weights is None else list(self.executor.map(Luma.filtered, luma, repeat(weights))), weights
 
     def encode_luma(self, steps: Steps, coarser: Iterable[Luma | None] = repeat(None)) -> list[Luma]:
         """Encode luma of all families with :func:`rrip_format.tuning.chroma_fit.encode_luma`."""
@@ -192,9 +207,9 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     """Find the coarsest steps at which no loss exceeds that of a JPEG 4:2:0 pyramid of ``settings.quality``.
 
     A level depends only on coarser levels, and luma does not depend on chroma, so the steps are found one after the
-    other: those of luma of the base and of level 1 by PSNR; that of level 0 luma by PSNR and SSIM; and that of chroma,
-    with its prediction fitted to these, by PSNR of RGB and by mean and 95th percentile of CIEDE2000. Without chroma
-    residuals, only luma is compared.
+    other: those of luma of the base and of level 1 by PSNR; that of level 0 luma by PSNR and SSIM, with a filter fitted
+    at each step tried, if the settings want one; and that of chroma, with its prediction fitted to these, by PSNR of
+    RGB and by mean and 95th percentile of CIEDE2000. Without chroma residuals, only luma is compared.
 
     Parameters
     ----------
@@ -207,8 +222,8 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
 
     Returns
     -------
-    Settings, two ChromaFit
-        The settings with steps, and the prediction of chroma at levels 0 and 1.
+    Settings, two LevelFit
+        The settings with steps, and the fitted parameters of levels 0 and 1.
     """
     sample = _Sample.of(families, settings, executor).few
     if settings.preset is not None or not families:
@@ -241,15 +256,16 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         return step, luma_1, CHROMA_RATIO * step, base_step(luma_1)
 
     @cache
-    def fine_luma(step: float) -> list[Luma]:
-        return sample.encode_luma(luma_steps(step), middle_luma(luma_steps(step)[1]))
+    def fine_luma(step: float) -> tuple[Sequence[Luma], Weights | None]:
+        """Return luma of level 0 and the filter that is fitted to it, so that the promise is measured with both."""
+        return sample.filter_luma(sample.encode_luma(luma_steps(step), middle_luma(luma_steps(step)[1])))
 
     def fine_excess(step: float) -> float:
-        return _worst(sample.losses(_fine_losses, fine_luma(step)), jpeg)
+        return _worst(sample.losses(_fine_losses, fine_luma(step)[0]), jpeg)
 
     luma_0, luma_1, chroma, base = luma_steps(_solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS))
-    settings, luma = settings.with_steps((luma_0, luma_1, chroma, base)), fine_luma(luma_0)
-    fits = fit_to_luma(sample.originals, luma, settings, executor)
+    settings, (luma, weights) = settings.with_steps((luma_0, luma_1, chroma, base)), fine_luma(luma_0)
+    fits = sample.fit_to_luma(luma, settings, weights)
     if settings.luma_only:
         return settings, fits
 
@@ -294,7 +310,7 @@ def find_quality(
 
     Returns
     -------
-    Settings, two ChromaFit, float
+    Settings, two LevelFit, float
         As in :func:`keep_promise`, and the value reached.
     """
     if not families:

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import predict
+from ..core.luma_filter import Weights, filter_luma
 from ..core.predict import Taps
 from ..family.encode import EncodedFamily, EncodedLevel, StreamCoder, aim, encode_family, encode_level
 from ..spec.geometry import BASE_LEVEL, Geometry
 from ..spec.metadata import SHARP, Coding, ResidualCoding
 from .losses import Original
 from .sampling import Levels
-from .settings import UNFITTED, ChromaFit, Settings
+from .settings import UNFITTED, LevelFit, Settings
 
 __all__ = [
     "Fits",
@@ -38,8 +39,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Planes = NDArray[np.uint8]
-Fits = tuple[ChromaFit, ChromaFit]
-"""Prediction of chroma at levels 0 and 1."""
+Fits = tuple[LevelFit, LevelFit]
+"""Fitted parameters of levels 0 and 1."""
 
 Codings = tuple[ResidualCoding, ResidualCoding]
 """Coding of levels 0 and 1."""
@@ -64,7 +65,7 @@ def encode_sample(
         Levels 0, 1 and 2, padded.
     settings : Settings
         Settings of the encoder.
-    fits : two ChromaFit
+    fits : two LevelFit
         Prediction of chroma at levels 0 and 1.
     executor : Executor
         Where families are encoded.
@@ -149,6 +150,10 @@ class Luma:
     streams: tuple[bytes, ...]
     planes: Planes
 
+    def filtered(self, weights: Weights) -> Luma:
+        """Return the same with filtered luma (spec section 5.8)."""
+        return Luma(self.streams, np.stack([filter_luma(self.planes[0], weights), *self.planes[1:]]))
+
 
 def encode_base_planes(original: Original, coder: StreamCoder) -> Planes:
     """Return the decoded planes of level 2, (3, s, s) uint8."""
@@ -202,7 +207,7 @@ def fit_chroma(families: Sequence[Levels], settings: Settings, executor: Executo
 
     Returns
     -------
-    two ChromaFit
+    two LevelFit
         For level 0 and level 1; the default ones if there are no families.
     """
     if not families or settings.preset is not None:
@@ -224,7 +229,7 @@ def fit_to_luma(originals: Sequence[Original], lumas: Sequence[Luma], settings: 
 
 
 def _fit_once(
-    originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor, finest: ChromaFit
+    originals: Sequence[Original], lumas: Sequence[Luma], settings: Settings, executor: Executor, finest: LevelFit
 ) -> Fits:
     """Fit the prediction of both levels, where level 1 is encoded for a level 0 that is predicted by `finest`."""
     fits, coder = [finest, UNFITTED], settings.streams
@@ -242,7 +247,7 @@ def _fit_once(
         products = executor.map(_detail_products, wanted, planes, coarse, repeat(taps_of_luma), repeat(taps))
         cb, cr, square = np.sum(list(products), axis=0)
         cfl = np.clip(np.rint(64 * np.array([cb, cr]) / max(square, 1.0)), -127, 127).astype(int).tolist()
-        fits[level] = ChromaFit(taps, (cfl[0], cfl[1]))
+        fits[level] = LevelFit(taps, (cfl[0], cfl[1]))
         if level:  # level 0 is predicted from level 1 as decoded with this fit
             how = settings.residuals((finest, fits[1]))
             coarse = list(executor.map(encode, originals, coarse, lumas, repeat(how), repeat(level)))

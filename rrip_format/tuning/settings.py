@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.annex_k import scaled_table
 from ..core.difference import centred
 from ..core.jpeg_encoder import EFFORTS, ZIGZAG, Quantiser, encode_gray, encode_ycc
+from ..core.luma_filter import Weights
 from ..core.predict import Taps
 from ..errors import RripError
 from ..spec.geometry import TILE_SIZES
@@ -29,7 +30,7 @@ __all__ = [
     "TARGETS",
     "TUNINGS",
     "UNFITTED",
-    "ChromaFit",
+    "LevelFit",
     "Pair",
     "Settings",
     "Steps",
@@ -47,7 +48,7 @@ PRESETS: dict[str, dict[str, Any]] = {"notebook": {"quality": 32, "tile": 256, "
 
 PROFILES: dict[str, dict[str, Any]] = {
     "view": {"tile": 128, "effort": "default"},
-    "archive": {"tile": 256, "effort": "best"},
+    "archive": {"tile": 256, "effort": "best", "luma_filter": True},
 }
 """Settings that a profile determines: ``view`` for slides that are read often, ``archive`` for the fewest bytes."""
 
@@ -128,23 +129,26 @@ def _quantiser(step: float, slope: float, worth: float) -> Quantiser:
 
 
 @dataclass(frozen=True, slots=True)
-class ChromaFit:
-    """Prediction of the chroma of a level, in 64ths (spec sections 5.3 and 5.4).
+class LevelFit:
+    """Parameters of a level that are fitted to a sample of the slide (spec sections 5.3, 5.4 and 5.8).
 
     Parameters
     ----------
     taps : four ints
-        Upsampling filter of Cb and Cr.
+        Upsampling filter of Cb and Cr, in 64ths.
     cfl : two ints
-        Chroma-from-luma coefficients of Cb and Cr.
+        Chroma-from-luma coefficients of Cb and Cr, in 64ths.
+    luma_filter : four ints or None
+        Weights of the filter of decoded luma of level 0, in 128ths.
     """
 
     taps: Taps = SHARP
     cfl: Pair = (0, 0)
+    luma_filter: Weights | None = None
 
 
-UNFITTED = ChromaFit()
-"""Default prediction of chroma, without a sample of the slide."""
+UNFITTED = LevelFit()
+"""Default parameters, without a sample of the slide."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,8 @@ class Settings:
         ``notebook`` is the original method, for comparison. It determines `quality`, `tile`, `tune` and `luma_only`.
     profile : {None, "view", "archive"}
         What the container is for: ``view`` are the defaults, ``archive`` sets `tile` to 256 and `effort` to ``best``; a
-        conversion keeps tiles of 128 for a slide that larger ones would pad by over 10 % more.
+        conversion keeps tiles of 128 for a slide that larger ones would pad by over 10 % more. It also sets
+        `luma_filter`.
     steps : four floats or None
         Quantiser steps of luma at level 0, luma at level 1, chroma residuals, and luma of the base, in 8-bit steps,
         1 … 255. By default a conversion finds those that `quality` needs, on a sample of the slide.
@@ -247,6 +252,9 @@ class Settings:
     target : str or None
         ``psnr=…`` (dB), ``ratio=…`` or ``ssimulacra2=…``: find the steps that reach this value on a sample of the
         slide, instead of those for `quality`.
+    luma_filter : bool
+        Fit a filter of decoded luma of level 0 to a sample of the slide, and store it if it lowers the error (spec
+        section 5.8). Containers are smaller, and take longer to read at level 0.
 
     Raises
     ------
@@ -264,6 +272,7 @@ class Settings:
     steps: Steps | None = None
     level_2_loss: float = 0.0
     target: str | None = None
+    luma_filter: bool = False
 
     def __post_init__(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
@@ -327,13 +336,13 @@ class Settings:
         luma_0, luma_1, chroma, base = (round(max(1.0, step), 3) for step in steps)
         return replace(self, steps=(luma_0, luma_1, chroma, base))
 
-    def residuals(self, fits: tuple[ChromaFit, ChromaFit]) -> tuple[ResidualCoding, ResidualCoding]:
+    def residuals(self, fits: tuple[LevelFit, LevelFit]) -> tuple[ResidualCoding, ResidualCoding]:
         """Return the coding of levels 0 and 1 (spec section 8.2).
 
         Parameters
         ----------
-        fits : two ChromaFit
-            Fitted prediction of chroma at levels 0 and 1.
+        fits : two LevelFit
+            Fitted parameters of levels 0 and 1.
 
         Returns
         -------
@@ -345,7 +354,7 @@ class Settings:
             return how, how
         (fine, middle), planes = fits, 1 if self.luma_only else 3
         return (
-            ResidualCoding(_LUMA_TAPS[0], fine.cfl, 1, fine.taps),
+            ResidualCoding(_LUMA_TAPS[0], fine.cfl, 1, fine.taps, fine.luma_filter),
             ResidualCoding(_LUMA_TAPS[1], middle.cfl, planes, middle.taps),
         )
 
@@ -355,6 +364,6 @@ class Settings:
         Returns
         -------
         dict
-            Values by name.
+            Values by name; `luma_filter` only if it is set.
         """
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "luma_filter" or value}

@@ -114,7 +114,7 @@ SIGNATURES = {
     "validate": "(path, depth, *, workers, progress)",
     "RripSlide": "(filename, *, storage_options, store, cache_mib)",
     "RripStore": "(container, *, zarr_format, storage_options, store, cache_mib)",
-    "Settings": "(quality, tile, effort, tune, luma_only, preset, profile, steps, level_2_loss, target)",
+    "Settings": "(quality, tile, effort, tune, luma_only, preset, profile, steps, level_2_loss, target, luma_filter)",
     "Slide": "(source, *, storage_options, store, cache_mib)",
 }
 """Names and order of all parameters, which callers use."""

@@ -32,7 +32,7 @@ from rrip_format.tuning.calibration import find_quality, keep_promise
 from rrip_format.tuning.chroma_fit import encode_sample, fit_chroma, legal_taps
 from rrip_format.tuning.losses import EDGE, Original
 from rrip_format.tuning.sampling import halve_twice
-from rrip_format.tuning.settings import EFFORTS, TUNINGS, UNFITTED, ChromaFit, Target, luma_step
+from rrip_format.tuning.settings import EFFORTS, TUNINGS, UNFITTED, LevelFit, Target, luma_step
 
 UNFITTED_LEVELS = (UNFITTED, UNFITTED)
 
@@ -130,7 +130,7 @@ def test_the_notebook_preset():
     settings = Settings(preset="notebook")
     assert (settings.quality, settings.tile, settings.luma_only) == (32, 256, True)
     assert Settings(**settings.to_json()) == settings
-    for how in settings.residuals((ChromaFit(cfl=(5, 5)), ChromaFit(cfl=(5, 5)))):
+    for how in settings.residuals((LevelFit(cfl=(5, 5)), LevelFit(cfl=(5, 5)))):
         assert (how.taps, how.chroma_taps, how.cfl, how.planes) == (BILINEAR, BILINEAR, (0, 0), 1)
     rgb = tissue(64, 64)
     streams = settings.streams
@@ -150,7 +150,7 @@ def test_a_preset_is_not_contradicted(name, value):
 
 def test_profiles():
     archive = Settings(profile="archive", quality=80)
-    assert (archive.tile, archive.effort, archive.quality) == (256, "best", 80)
+    assert (archive.tile, archive.effort, archive.quality, archive.luma_filter) == (256, "best", 80, True)
     assert Settings(**archive.to_json()) == archive
     view = Settings(profile="view").streams
     assert [each.rate for each in view.luma] == [each.rate for each in Settings().streams.luma]
@@ -165,7 +165,7 @@ def test_profiles():
 def test_large_tiles_of_an_archive_do_not_pad_small_slides(side, tile):
     info = SimpleNamespace(width=side, height=side)
     fitted = fit_profile(Settings(profile="archive", quality=80), info)
-    assert (fitted.tile, fitted.effort, fitted.quality) == (tile, "best", 80)
+    assert (fitted.tile, fitted.effort, fitted.quality, fitted.luma_filter) == (tile, "best", 80, True)
     assert fit_profile(fitted, info) == fitted == Settings(**fitted.to_json())
 
 
@@ -272,7 +272,7 @@ def test_the_promise_at_the_best_qualities(quality, executor):
 def test_level_1_is_moved_towards_the_prediction_of_level_0():
     """By back projection, level 0 is predicted better from what level 1 aims at, in luma and in chroma."""
     levels = families(1)[0]
-    how = Settings(tile=64).residuals((ChromaFit(cfl=(20, -30)), ChromaFit()))
+    how = Settings(tile=64).residuals((LevelFit(cfl=(20, -30)), LevelFit()))
     fine, half = (colour.rgb_to_exact_ycc(rgb) for rgb in levels[:2])
 
     def errors(planes):

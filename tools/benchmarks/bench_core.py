@@ -5,7 +5,8 @@
     python tools/benchmarks/bench_core.py --testdata ../shared/testdata --json > core.json
 
 A mosaic of tissue is converted at the default quality, 90. What a viewer draws as a square of 512 px is read at each
-level, into memory that is used again: one tile of level 0, four of level 1, sixteen of level 2. Beside it stands one
+level, into memory that is used again: one tile of level 0, without and with a filter of luma, four of level 1, sixteen
+of level 2. Beside it stands one
 JPEG 4:2:0 tile of 512 x 512 px at quality 90, which has more bytes and less quality, by libjpeg-turbo. Seconds are CPU
 time of this thread, so that a busy machine disturbs them little.
 """
@@ -16,6 +17,7 @@ import ctypes
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import benchlib
@@ -26,17 +28,23 @@ from benchlib import Json, Spread
 
 import rrip_format
 from rrip_format.core.library import library, list_cores, use_core
+from rrip_format.core.luma_filter import Weights
 from rrip_format.evaluate.tables import markdown_table
 
 ROUNDS, QUICK_ROUNDS = 9, 3
 MEGAPIXELS, QUICK_MEGAPIXELS = 16.0, 1.0
-LEVELS = (0, 1, 2)
+WEIGHTS = (10, 14, 7, -9)
+"""Weights of a filter of luma (spec section 5.8), for the time."""
+LEVELS = {"0": (0, None), "0, filtered": (0, WEIGHTS), "1": (1, None), "2": (2, None)}
+"""What is read: the level, and the filter of its luma."""
 _CALLS = 10_000
 
 Case = Callable[[], object]
 
 
-def cases_of(path: Path, levels: list[np.ndarray], level: int) -> tuple[Case, Case, int]:
+def cases_of(
+    path: Path, levels: list[np.ndarray], level: int, weights: Weights | None = None
+) -> tuple[Case, Case, int]:
     """Return functions that read a level square by square, from RRIP and from JPEG tiles, and the number of squares."""
     import imagecodecs
 
@@ -48,7 +56,7 @@ def cases_of(path: Path, levels: list[np.ndarray], level: int) -> tuple[Case, Ca
     # where libjpeg-turbo is fastest: rows at multiples of 32 bytes are written past the caches
     square = memory[(16 - memory.ctypes.data) % 32 :][: 3 * SIDE * SIDE].reshape(SIDE, SIDE, 3)
     slide = rrip_format.open(path)
-    stored = _Stored(slide, level)
+    stored = _Stored(slide, level, weights)
 
     def ours() -> None:
         for y, x in places:
@@ -62,12 +70,14 @@ def cases_of(path: Path, levels: list[np.ndarray], level: int) -> tuple[Case, Ca
 
 
 class _Stored:
-    """The stored tiles of a level in memory, like the JPEG tiles."""
+    """The stored tiles of a level in memory, like the JPEG tiles; with weights, as if the slide had that filter."""
 
-    def __init__(self, slide: rrip_format.Slide, level: int) -> None:
+    def __init__(self, slide: rrip_format.Slide, level: int, weights: Weights | None) -> None:
         from rrip_format.family.decode import needed_levels
 
         self.coding, self.level, self.side = slide.metadata.coding, level, slide.geometry.tile_side(level)
+        fine, middle = self.coding.residuals
+        self.coding = replace(self.coding, residuals=(replace(fine, luma_filter=weights), middle))
         needed = needed_levels(level)
         self.tiles = {
             place: slide.container.read_tiles([(each, *place) for each in needed])
@@ -90,10 +100,10 @@ def measure(testdata: Path, kind: str, megapixels: float, rounds: int, scratch: 
     path, levels = scratch / f"{kind}.rrip.tif", pyramid(rgb)
     rrip_format.convert(rgb, path)
     found: dict[str, dict[str, Spread]] = {}
-    for level in LEVELS:
+    for name, (level, weights) in LEVELS.items():
         if level >= len(levels) or min(levels[level].shape[:2]) < SIDE:
             continue
-        ours, jpeg, squares = cases_of(path, levels, level)
+        ours, jpeg, squares = cases_of(path, levels, level, weights)
         taken: dict[str, list[float]] = {}
         for _ in range(rounds + 1):  # the first fills the caches
             for core in list_cores():
@@ -101,7 +111,7 @@ def measure(testdata: Path, kind: str, megapixels: float, rounds: int, scratch: 
                 taken.setdefault(core, []).append(_seconds(ours))
             taken.setdefault("jpeg", []).append(_seconds(jpeg))
         of_jpeg = taken["jpeg"][1:]
-        found[str(level)] = {
+        found[name] = {
             key: Spread.of([1000 * each / squares for each in seconds[1:]]) for key, seconds in taken.items()
         } | {
             f"{key} to jpeg": Spread.of([b / a for a, b in zip(seconds[1:], of_jpeg, strict=True)])

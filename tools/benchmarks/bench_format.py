@@ -6,7 +6,8 @@
 
 The first table has mean BD-rates over the five fields of ``bench_fields.py``, with the promise of quality in force, and
 bytes at quality 90. The second has the speed of decoding to that of JPEG tiles, as ``bench_core.py`` measures it, with
-the time of these steps added, compiled from ``format_trial.c`` for this processor. Needs a C compiler.
+the time of these steps added: the filter by the compiled core, lapping compiled from ``format_trial.c`` for this
+processor. Needs a C compiler. How long a filtered level 0 takes in one call is in ``bench_core.py``.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from typing import Any
 import benchlib
 import click
 import numpy as np
-from bench_core import cases_of
+from bench_core import WEIGHTS, cases_of
 from bench_fields import COLUMNS, means, measure_fields
 from bench_tissue import KINDS, SIDE, mosaic, pyramid, tissue
 from benchlib import Json, Spread
-from format_trial import LAPPING, LIMITS, OPTIONS, Option, sharpen, trying, unlap
+from format_trial import LAPPING, OPTIONS, Option, trying, unlap
 
 import rrip_format
 from rrip_format import Settings
+from rrip_format.core.luma_filter import filter_luma
 from rrip_format.evaluate.peers import ANCHOR
 from rrip_format.evaluate.run import Measurement
 from rrip_format.evaluate.tables import markdown_table
@@ -37,8 +39,6 @@ ROUNDS, QUICK_ROUNDS = 9, 3
 MEGAPIXELS, QUICK_MEGAPIXELS = 8.0, 1.0
 QUALITY = 90
 SOURCE = Path(__file__).with_name("format_trial.c")
-WEIGHTS = np.array([5, 21, 11, 14, 7, 7, -9, -10], np.int16)
-"""Weights of the filter of one of the fields, for the time."""
 
 
 def bytes_to_jpeg(fields: dict[str, Measurement]) -> float:
@@ -59,20 +59,17 @@ def measure_bytes(testdata: Path, option: Option, *, ssimulacra2: bool) -> dict[
 
 
 class Steps:
-    """The steps of ``format_trial.c``, compiled for this processor."""
+    """The filter of the compiled core, and lapping of ``format_trial.c``, compiled for this processor."""
 
     def __init__(self, folder: Path) -> None:
         library = folder / "format_trial.so"
         subprocess.run(["cc", "-O3", "-march=native", "-shared", "-fPIC", str(SOURCE), "-o", str(library)], check=True)
         self._library = ctypes.CDLL(str(library))
 
-    def sharpen(self, plane: np.ndarray, out: np.ndarray, times: int = 1) -> None:
+    def sharpen(self, plane: np.ndarray, times: int = 1) -> None:
         """Filter a plane so many times."""
-        limits = np.array(LIMITS, np.int16)
-        sizes = [ctypes.c_size_t(side) for side in plane.shape]
-        addresses = [ctypes.c_void_p(array.ctypes.data) for array in (plane, WEIGHTS, limits, out)]
         for _ in range(times):
-            self._library.sharpen(addresses[0], *sizes, *addresses[1:])
+            filter_luma(plane, WEIGHTS)
 
     def unlap(self, plane: np.ndarray, times: int = 1) -> None:
         """Undo the lapping of a residual in place, so many times."""
@@ -82,11 +79,8 @@ class Steps:
             self._library.unlap(ctypes.c_void_p(plane.ctypes.data), *sizes, ctypes.c_void_p(weights.ctypes.data))
 
     def check(self) -> None:
-        """Check that both steps give what NumPy gives."""
+        """Check that lapping gives what NumPy gives."""
         plane = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
-        out = np.empty_like(plane)
-        self.sharpen(plane, out)
-        assert np.array_equal(out, sharpen(plane, WEIGHTS))
         out = plane.copy()
         self.unlap(out)
         assert np.array_equal(out, unlap(plane))
@@ -101,7 +95,7 @@ def measure_time(
     rgb = mosaic(tissue(testdata, kind), megapixels)
     levels, path = pyramid(rgb), folder / f"{kind}.rrip.tif"
     rrip_format.convert(rgb, path)
-    plane, out = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8), np.empty((SIDE, SIDE), np.uint8)
+    plane = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8)
     found: dict[str, dict[str, Spread]] = {}
     for level in (0, 1):
         decode, jpeg, squares = cases_of(path, levels, level)
@@ -109,7 +103,7 @@ def measure_time(
             {
                 "decode": decode,
                 "jpeg": jpeg,
-                "sharpen": partial(steps.sharpen, plane, out, squares),
+                "sharpen": partial(steps.sharpen, plane, squares),
                 "unlap": partial(steps.unlap, plane, squares),
             },
             rounds,

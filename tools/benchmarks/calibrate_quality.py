@@ -40,12 +40,12 @@ from rrip_format.spec.metadata import Coding
 from rrip_format.tuning.calibration import FAMILIES, keep_promise
 from rrip_format.tuning.chroma_fit import fit_chroma
 from rrip_format.tuning.sampling import tissue_families
-from rrip_format.tuning.settings import TUNINGS, ChromaFit, Settings, luma_step, usual_steps
+from rrip_format.tuning.settings import TUNINGS, LevelFit, Settings, luma_step, usual_steps
 
 Image = NDArray[np.uint8]
 Levels = tuple[Image, Image, Image]
 Scores = dict[str, float]
-Fits = tuple[ChromaFit, ChromaFit]
+Fits = tuple[LevelFit, LevelFit]
 Split = tuple[list[Levels], "Field", "Field"]
 """Families that are measured, and the pictures on which a container and JPEG are tested."""
 

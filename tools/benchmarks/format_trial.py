@@ -1,14 +1,16 @@
-"""Two steps that a decoder could add, tried in the closed loop of the encoder; no part of the format.
+"""Steps that a decoder could add, tried in the closed loop of the encoder.
 
-A 3 x 3 filter of decoded luma sharpens edges and takes noise off flat parts; its eight weights are fitted to each
-family and level, which gains at least what weights fitted to a slide gain. Lapping draws luma residuals on both sides
-of an edge of blocks together after decoding, and apart before encoding. ``format_trial.c`` has the same arithmetic.
+The filter of luma is the one of the format (spec section 5.8), tried at level 1 too; its weights are fitted to each
+family and level, which gains at least what weights fitted to a slide gain. Lapping, which is no part of the format,
+draws luma residuals on both sides of an edge of blocks together after decoding, and apart before encoding.
+``format_trial.c`` has the same arithmetic.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -17,23 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rrip_format.core import colour
+from rrip_format.core.luma_filter import filter_luma
 from rrip_format.evaluate import ours
 from rrip_format.evaluate.peers import Stored
 from rrip_format.family import encode, jpeg
 from rrip_format.family.encode import EncodedLevel, StreamCoder
 from rrip_format.tuning import chroma_fit
+from rrip_format.tuning.luma_fit import fit_luma_filter
 
 Plane = NDArray[np.uint8]
 Planes = NDArray[np.uint8]
 
-LIMITS = 6, 64
-"""What differences to neighbours are clipped to, for the first and the last four weights."""
-
 LAPPING = 17, 9, 5
 """Parts, in 256ths, of the difference of the three pairs of samples nearest to an edge of blocks."""
 
-_PAIRS = (0, 1), (1, 0), (1, 1), (1, -1)
-_BITS = 7
 _encode_level = encode.encode_level
 
 
@@ -66,32 +65,19 @@ OPTIONS = (
 )
 
 
-def neighbours(plane: Plane) -> list[NDArray[np.int32]]:
-    """Return the eight sums of clipped differences of a sample and its pairs of neighbours, each (h, w) int32."""
-    height, width = plane.shape
-    padded, here = np.pad(plane, 1, mode="edge").astype(np.int32), plane.astype(np.int32)
-
-    def at(dy: int, dx: int) -> NDArray[np.int32]:
-        return padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width] - here
-
-    pairs = [(at(-dy, -dx), at(dy, dx)) for dy, dx in _PAIRS]
-    return [np.clip(a, -limit, limit) + np.clip(b, -limit, limit) for limit in LIMITS for a, b in pairs]
-
-
-def sharpen(plane: Plane, weights: NDArray[np.int16]) -> Plane:
-    """Filter a plane, (h, w) uint8, with eight weights."""
-    change = sum(int(weight) * pair for weight, pair in zip(weights, neighbours(plane), strict=True))
-    return np.clip(plane + ((change + (1 << _BITS - 1)) >> _BITS), 0, 255).astype(np.uint8)
-
-
 def fitted(plane: Plane, wanted: NDArray[np.float32]) -> Plane:
-    """Filter a plane with the weights of least squared error; return it unchanged if that is better."""
-    rows = np.stack([pair[::2].ravel() for pair in neighbours(plane)]).astype(np.float64)
-    missing = (wanted - plane)[::2].ravel().astype(np.float64)
-    weights = np.linalg.solve(rows @ rows.T + 1e-3 * np.eye(len(rows)), rows @ missing)
-    found = sharpen(plane, np.clip(np.rint(weights * (1 << _BITS)), -127, 127).astype(np.int16))
-    is_better = np.square(wanted - found).sum() < np.square(wanted - plane).sum()
-    return found if is_better else plane
+    """Filter a plane with weights that are fitted to it; return it unchanged if that is better."""
+    weights = fit_luma_filter([wanted], [plane], _Here())
+    return plane if weights is None else filter_luma(plane, weights)
+
+
+class _Here(Executor):
+    """Runs what is submitted in this thread."""
+
+    def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*args, **kwargs))
+        return done
 
 
 def unlap(residual: Plane) -> Plane:
