@@ -28,19 +28,13 @@ from .chroma_fit import Fits, Luma, encode_base_planes, encode_colour, encode_lu
 from .losses import EDGE, Original
 from .luma_fit import fit_luma_filter
 from .sampling import Image, Levels
+from .search import SLOPE, solve
 from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 
 __all__ = ["FAMILIES", "find_quality", "keep_promise"]
 
 FAMILIES = {"fast": 8, "default": 16, "best": 16}
 """Largest number of families encoded at each step tried, by effort."""
-
-_TRIES = 5
-"""Largest number of steps tried; the secant method is accurate enough by then."""
-
-_NEAR = 0.005
-"""Fraction of a loss by which the search aims below the bound. It ends within three times that, and within more after
-further tries: as steps are rounded in tables, losses change in jumps."""
 
 _STEPS = (1.0, 64.0)
 _CHROMA_RATIOS = (0.3, 1.22)
@@ -54,6 +48,9 @@ that chroma beside it would mostly code noise."""
 _LEVEL_1_RATIO, _BASE_RATIO = 1.1, 1.8
 """Largest ratios of the luma step of a level to that of the next finer one, which is predicted from it: of level 1 and
 of the base."""
+
+_PAYS = 1.005
+"""Ratio of the luma steps with and without a filter below which it is left out: all who read level 0 pay for it."""
 
 _MARGIN, _COLOUR_MARGIN = 0.01, 0.015
 """Smallest fraction by which a loss has to stay below that of JPEG; or one standard error of the sample, if larger."""
@@ -165,27 +162,6 @@ def _inner(planes: NDArray[np.uint8]) -> Image:
     return colour.ycc_to_rgb(planes[:, EDGE:-EDGE, EDGE:-EDGE])
 
 
-def _solve(excess: Callable[[float], float], start: float, bounds: tuple[float, float], slope: float = 1.4) -> float:
-    """Find the largest argument with `excess` <= 0; it rises by about `slope` per unit of the argument's logarithm.
-
-    The result is one that was tried; only if none had `excess` <= 0, the last step of the search is doubled. The search
-    is a secant through the nearest arguments on both sides, or the last two, and aims lower after each failure.
-    """
-    least, most = (math.log(bound) for bound in bounds)
-    at, tried = min(max(math.log(start), least), most), list[tuple[float, float]]()
-    for _ in range(_TRIES):
-        last, value = at, excess(math.exp(at))
-        tried.append((last, value))
-        held, failed = [pair for pair in tried if pair[1] <= 0], [pair for pair in tried if pair[1] > 0]
-        if len(tried) > 1:
-            (x0, y0), (x1, y1) = (max(held), min(failed)) if held and failed else tried[-2:]
-            slope = min(max((y1 - y0) / (x1 - x0), slope / 3), slope * 3)
-        at = min(max(last - (value + _NEAR * max(1, len(failed))) / slope, least), most)
-        if -(2 + len(tried)) * _NEAR <= value <= 0 or at == last:
-            break
-    return math.exp(max(held)[0] if held else max(least, 2 * at - last))
-
-
 def _worst(losses: Losses, bounds: Losses, margin: float = _MARGIN) -> float:
     """Return the logarithm by which the worst mean loss exceeds its bound, the margin included."""
 
@@ -207,9 +183,10 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     """Find the coarsest steps at which no loss exceeds that of a JPEG 4:2:0 pyramid of ``settings.quality``.
 
     A level depends only on coarser levels, and luma does not depend on chroma, so the steps are found one after the
-    other: those of luma of the base and of level 1 by PSNR; that of level 0 luma by PSNR and SSIM, with a filter fitted
-    at each step tried, if the settings want one; and that of chroma, with its prediction fitted to these, by PSNR of
-    RGB and by mean and 95th percentile of CIEDE2000. Without chroma residuals, only luma is compared.
+    other: those of luma of the base and of level 1 by PSNR; that of level 0 luma by PSNR and SSIM; and that of chroma,
+    with its prediction fitted to these, by PSNR of RGB and by mean and 95th percentile of CIEDE2000. Without chroma
+    residuals, only luma is compared. If the settings want a filter of luma, a second search fits it at each step tried,
+    and it is used if that ends at a step that is clearly coarser.
 
     Parameters
     ----------
@@ -236,7 +213,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         tried = settings.with_steps((step, step, CHROMA_RATIO * step, step))
         return _worst(sample.losses(_base_losses, repeat(tried)), jpeg) - settings.level_2_loss * math.log(10) / 10
 
-    base = _solve(base_excess, _usual_step(jpeg["y2"]), _STEPS)
+    base = solve(base_excess, _usual_step(jpeg["y2"]), _STEPS)
 
     def base_step(step: float) -> float:
         """Return the step of the base for that of level 1 luma."""
@@ -249,22 +226,38 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     def middle_excess(step: float) -> float:
         return _worst(sample.losses(_middle_losses, middle_luma(step)), jpeg)
 
-    middle = _solve(middle_excess, _usual_step(jpeg["y1"]), _STEPS)
+    middle = solve(middle_excess, _usual_step(jpeg["y1"]), _STEPS)
 
     def luma_steps(step: float) -> Steps:
         luma_1 = min(middle, _LEVEL_1_RATIO * step)
         return step, luma_1, CHROMA_RATIO * step, base_step(luma_1)
 
     @cache
-    def fine_luma(step: float) -> tuple[Sequence[Luma], Weights | None]:
-        """Return luma of level 0 and the filter that is fitted to it, so that the promise is measured with both."""
-        return sample.filter_luma(sample.encode_luma(luma_steps(step), middle_luma(luma_steps(step)[1])))
+    def fine_luma(step: float) -> list[Luma]:
+        return sample.encode_luma(luma_steps(step), middle_luma(luma_steps(step)[1]))
 
+    @cache
+    def filtered_luma(step: float) -> tuple[Sequence[Luma], Weights | None]:
+        return sample.filter_luma(fine_luma(step))
+
+    @cache
     def fine_excess(step: float) -> float:
-        return _worst(sample.losses(_fine_losses, fine_luma(step)[0]), jpeg)
+        return _worst(sample.losses(_fine_losses, fine_luma(step)), jpeg)
 
-    luma_0, luma_1, chroma, base = luma_steps(_solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS))
-    settings, (luma, weights) = settings.with_steps((luma_0, luma_1, chroma, base)), fine_luma(luma_0)
+    @cache
+    def filtered_excess(step: float) -> float:
+        return _worst(sample.losses(_fine_losses, filtered_luma(step)[0]), jpeg)
+
+    luma_0 = solve(fine_excess, 1.1 * _usual_step(jpeg["y0"]), _STEPS)
+    luma: Sequence[Luma] = fine_luma(luma_0)
+    weights: Weights | None = None
+    if settings.luma_filter and (gain := fine_excess(luma_0) - filtered_excess(luma_0)) > 0:
+        # from where the excess should be the same as without: a gain may be smaller than the tolerance of a search
+        step = solve(filtered_excess, luma_0 * math.exp(gain / SLOPE), (luma_0, max(luma_0, _STEPS[1])))
+        if step >= _PAYS * luma_0 and filtered_excess(step) <= max(0.0, fine_excess(luma_0)):
+            luma_0, (luma, weights) = step, filtered_luma(step)
+    luma_0, luma_1, chroma, base = luma_steps(luma_0)
+    settings = settings.with_steps((luma_0, luma_1, chroma, base))
     fits = sample.fit_to_luma(luma, settings, weights)
     if settings.luma_only:
         return settings, fits
@@ -274,7 +267,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
         return _worst(sample.losses(_colour_losses, luma, repeat(tried), repeat(fits)), jpeg, _COLOUR_MARGIN)
 
     ratios = _CHROMA_RATIOS[0], max(_CHROMA_RATIOS[1], _FINE_CHROMA / luma_0)
-    ratio = _solve(colour_excess, ratios[1], ratios, slope=0.4)
+    ratio = solve(colour_excess, ratios[1], ratios, slope=0.4)
     return settings.with_steps((luma_0, luma_1, ratio * luma_0, base)), fits
 
 
@@ -341,7 +334,7 @@ def find_quality(
         # 4.343 dB of PSNR are a factor of e in squared error; 10 points of SSIMULACRA2 are about as much
         return (target.value - found) / (4.343 if target.kind == "psnr" else 10)
 
-    step = _solve(excess, luma_step(settings.quality), _STEPS)
+    step = solve(excess, luma_step(settings.quality), _STEPS)
     if step not in reached:
         excess(step)
     return settings.with_steps(usual_steps(step)), *reached[step]

@@ -32,6 +32,7 @@ from rrip_format.tuning.calibration import find_quality, keep_promise
 from rrip_format.tuning.chroma_fit import encode_sample, fit_chroma, legal_taps
 from rrip_format.tuning.losses import EDGE, Original
 from rrip_format.tuning.sampling import halve_twice
+from rrip_format.tuning.search import solve
 from rrip_format.tuning.settings import EFFORTS, TUNINGS, UNFITTED, LevelFit, Target, luma_step
 
 UNFITTED_LEVELS = (UNFITTED, UNFITTED)
@@ -362,7 +363,7 @@ def test_the_search_ends_at_a_step_that_holds():
             tried[step] = slope * math.log(step / 9) + rugged * math.sin(40 * step)
             return tried[step]
 
-        found = calibration._solve(excess, start, (1.0, 64.0))
+        found = solve(excess, start, (1.0, 64.0))
         assert tried[found] <= 0
         assert found == pytest.approx(9, rel=0.25)
 

@@ -22,6 +22,7 @@ from rrip_format.core.luma_filter import filter_luma
 from rrip_format.core.predict import box2
 from rrip_format.errors import RripError
 from rrip_format.sources import open_source
+from rrip_format.tuning import calibration
 from rrip_format.tuning.calibration import find_quality, keep_promise
 from rrip_format.tuning.chroma_fit import encode_sample
 from rrip_format.tuning.luma_fit import fit_luma_filter, legal_weights
@@ -100,6 +101,32 @@ def test_the_promise_is_measured_with_the_filter_that_is_written(executor):
     assert fit_luma_filter(wanted, decoded, executor) == weights
     given, again = keep_promise(sample, settings, executor)
     assert (given, again[0].luma_filter) == (settings, weights)
+
+
+def test_a_filter_makes_the_sample_smaller(executor):
+    sample, sizes = families(4), []
+    for settings in (ARCHIVE, replace(ARCHIVE, luma_filter=False)):
+        found, fits = keep_promise(sample, settings, executor)
+        encoded = encode_sample(sample, found, fits, executor)
+        sizes.append(sum(len(tile) for family in encoded for tile in family.tiles))
+    assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize("weights", [(-30, -30, -5, 0), (63, 63, 28, 0), (-1, 0, 0, 0)])
+def test_a_filter_is_left_out_unless_the_promise_allows_a_coarser_step(executor, monkeypatch, weights):
+    """Losses are measured on RGB, which is clipped: a smaller error of luma may still be a larger loss."""
+    monkeypatch.setattr(calibration, "fit_luma_filter", lambda *_: weights)
+    sample = families(2)
+    settings, fits = keep_promise(sample, ARCHIVE, executor)
+    plain, plain_fits = keep_promise(sample, replace(ARCHIVE, luma_filter=False), executor)
+    assert (settings, fits) == (replace(plain, luma_filter=True), plain_fits)
+
+
+def test_a_filter_that_hardly_gains_is_left_out(executor, monkeypatch):
+    sample = families(2)
+    assert keep_promise(sample, ARCHIVE, executor)[1][0].luma_filter is not None
+    monkeypatch.setattr(calibration, "_PAYS", 1.5)
+    assert keep_promise(sample, ARCHIVE, executor)[1][0].luma_filter is None
 
 
 def test_settings_without_a_filter_fit_none(executor):
