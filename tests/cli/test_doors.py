@@ -98,18 +98,36 @@ def test_without_standard_streams(folder):
         assert (folder / f"{number}.rrip.zarr").is_dir()
 
 
+def start_and_signal(folder, name, disposition):
+    """Start a conversion that does this with a signal by default, send the signal while it writes, and wait."""
+    large = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3)).astype(np.uint8)
+    Image.fromarray(large).save("large.png", compress_level=0)
+    number = getattr(signal, name)
+    command = [sys.executable, "-m", "rrip_format", "convert", "large.png", "b.rrip.tif", "--workers", "1"]
+    before = signal.signal(number, disposition)  # which the process inherits, whatever the tests themselves inherited
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    finally:
+        signal.signal(number, before)
+    while process.poll() is None and not list(folder.glob(".b.rrip.tif.partial")):
+        pass
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
 @posix
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_nothing(name, folder):
     """SIGHUP is that of a terminal which is closed."""
-    large = np.random.default_rng(0).integers(0, 256, (3000, 3000, 3)).astype(np.uint8)
-    Image.fromarray(large).save("large.png", compress_level=0)
-    command = [sys.executable, "-m", "rrip_format", "convert", "large.png", "b.rrip.tif", "--workers", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    while process.poll() is None and not list(folder.glob(".b.rrip.tif.partial")):
-        pass
-    process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + getattr(signal, name)
+    code, errors = start_and_signal(folder, name, signal.SIG_DFL)
+    assert code == 128 + getattr(signal, name)
     assert b"interrupted; nothing was left at the target" in errors
     assert not (folder / "b.rrip.tif").exists()
+
+
+@posix
+def test_work_under_nohup_goes_on_without_its_terminal(folder):
+    code, _ = start_and_signal(folder, "SIGHUP", signal.SIG_IGN)
+    assert code == 0
+    assert (folder / "b.rrip.tif").exists()
