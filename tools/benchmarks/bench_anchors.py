@@ -186,7 +186,7 @@ def _report(
 def measure_field(folder: Path, name: str, codecs: Sequence[str], rounds: int) -> dict[str, Json]:
     """Measure all families of a field."""
     settings = Settings()
-    with open_source(field(folder, name, settings.tile)) as source:
+    with open_source(field(folder, name)) as source:
         sample = Sample(source, settings.tile, [])
         families = [sample.family(*place) for place in sample.geometry.tiles(0)]
         methods, left_out = _methods(codecs, families[0])

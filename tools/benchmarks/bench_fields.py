@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rrip_format import RripError, Settings
+from rrip_format.conversion.plan import fit_profile
 from rrip_format.evaluate import measure_source, method_keys
 from rrip_format.evaluate.environment import environment
 from rrip_format.evaluate.peers import ANCHOR
@@ -55,11 +56,11 @@ COLUMNS = {
 }
 
 
-def field(folder: Path, name: str, tile: int) -> NDArray[np.uint8]:
-    """Read a field as RGB, (h, w, 3) uint8, in whole families."""
+def field(folder: Path, name: str) -> NDArray[np.uint8]:
+    """Read a field as RGB, (h, w, 3) uint8, in whole families of the usual tiles."""
     file, corner = FIELDS[name]
     with open_source(folder / file) as source:
-        family = 4 * tile
+        family = 4 * Settings().tile
         shape = source.info.height, source.info.width
         height, width = (min(SIDE, side // family * family) for side in shape)
         y, x = corner or ((shape[0] - height) // 2, (shape[1] - width) // 2)
@@ -73,10 +74,11 @@ def measure_fields(
     for name in FIELDS:
         if not quiet:
             click.echo(f"{name} …", err=True)
-        with open_source(field(folder, name, settings.tile)) as source:
+        with open_source(field(folder, name)) as source:
+            fitted = fit_profile(settings, source.info)
             yield (
                 name,
-                measure_source(source, settings, families=None, codecs=codecs, ssimulacra2=ssimulacra2, timed=timed),
+                measure_source(source, fitted, families=None, codecs=codecs, ssimulacra2=ssimulacra2, timed=timed),
             )
 
 
@@ -127,6 +129,7 @@ def format_table(rows: dict[str, dict[str, float | None]], labels: dict[str, str
 @click.option("--codecs", help=f"Comma-separated, of {', '.join(method_keys())}. [all]")
 @click.option("--tune", default="psnr", show_default=True, help="Of our encoder.")
 @click.option("--effort", default="default", show_default=True, help="Of our encoder.")
+@click.option("--profile", type=click.Choice(["view", "archive"]), help="Of our encoder, instead of an effort.")
 @click.option("--luma-only", is_flag=True, help="Of our encoder.")
 @click.option("--level-2-loss", type=float, default=0.0, show_default=True, help="Of our encoder, dB.")
 @click.option("--ssimulacra2/--no-ssimulacra2", default=True, help="SSIMULACRA2 takes most of the time.")
@@ -138,6 +141,7 @@ def main(
     codecs: str | None,
     tune: str,
     effort: str,
+    profile: str | None,
     luma_only: bool,
     level_2_loss: float,
     ssimulacra2: bool,
@@ -145,7 +149,7 @@ def main(
     as_json: bool,
 ) -> None:
     """Print mean BD-rates over five tissue fields relative to a JPEG 4:2:0 pyramid; negative is smaller."""
-    settings = Settings(tune=tune, effort=effort, luma_only=luma_only, level_2_loss=level_2_loss)
+    settings = Settings(tune=tune, effort=effort, profile=profile, luma_only=luma_only, level_2_loss=level_2_loss)
     keys = codecs.split(",") if codecs else None
     try:
         fields = dict(measure_fields(testdata, settings, keys, ssimulacra2=ssimulacra2, timed=timed, quiet=as_json))
