@@ -172,7 +172,7 @@ async def _read(url: str, request: Request, response: Any) -> Reply:
     headers = response.headers
     length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
     size = length
-    if response.status == 206:
+    if response.status == 206 or (request.length is not None and "Content-Range" in headers):  # some call that 200
         match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
         if match is None:
             raise StorageError(f"{url}: the server does not state which bytes it sends (no valid Content-Range)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StorageError
@@ -102,6 +103,10 @@ class ObstoreService:
         return None if root else ObjectStore(self._store, read_only=True)
 
 
+_LASTING = re.compile(r"status code: 4(?!08|29)\d\d|non-partial response")
+"""What the text of an error says where another try would end the same way: there is no class for it."""
+
+
 def _translate_error(path: str, error: Exception) -> Exception:
     """Translate an error of obstore into one of this package or of :mod:`.services`."""
     from obstore import exceptions
@@ -115,6 +120,7 @@ def _translate_error(path: str, error: Exception) -> Exception:
         return refuse(path, text)
     if isinstance(error, exceptions.PreconditionError):
         return replaced(path)
-    if isinstance(error, exceptions.BaseError | OSError | TimeoutError):
+    may_pass = isinstance(error, exceptions.BaseError | OSError | TimeoutError) and not _LASTING.search(text)
+    if may_pass:
         return Transient(text)
     return StorageError(f"{path}: cannot be read: {text}")

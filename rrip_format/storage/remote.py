@@ -175,7 +175,7 @@ class RemoteBytes:
                 raise StorageError(
                     f"{self.name}: the server does not state the size of the file, which byte ranges need; download it"
                 )
-            if last is None:  # not every server supports ranges counted from the end
+            if last is None or (size and not last.data):  # not every server supports ranges counted from the end
                 start = max(0, size - _TAIL_BYTES)
                 last = await self._get(Request(start, size - start, version=first.version)) if size else first
         except Absent as error:

@@ -29,8 +29,10 @@ class WebServer:
         Given the number of a request, 1 the first, and its path: what to do instead of answering. A status, "drop" to
         close the connection without an answer, "cut" to close it in the midst of one, "ignore" to answer with the whole
         file, "stall" never to answer, or None to behave.
-    suffixes : bool
-        Whether ranges may be counted from the end.
+    suffixes : bool or "short"
+        Whether ranges may be counted from the end; "short" ones may not be longer than the file.
+    part_status : int
+        Status of an answer with a part of a file.
     etags : bool
         Whether answers have an ETag.
     """
@@ -38,7 +40,8 @@ class WebServer:
     root: Path
     delay: float = 0.0
     misbehave: Callable[[int, str], int | str | None] | None = None
-    suffixes: bool = True
+    suffixes: bool | str = True
+    part_status: int = 206
     etags: bool = True
     url: str = ""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
@@ -111,12 +114,15 @@ class _Handler(BaseHTTPRequestHandler):
             if not first and not state.suffixes:
                 self._status(501, b"", {})
                 return
+            if not first and state.suffixes == "short" and int(last) > size:
+                self._status(416, b"", {})
+                return
             start = int(first) if first else max(0, size - int(last))
             end = min(size, int(last) + 1) if first and last else size
             if start >= size:
                 self._status(416, b"", {"Content-Range": f"bytes */{size}"})
                 return
-            status = 206
+            status = state.part_status
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
         with path.open("rb") as file:
             file.seek(start)

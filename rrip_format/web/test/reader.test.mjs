@@ -212,6 +212,20 @@ test("the whole file in answer to a range is not read", async () => {
   server.close();
 });
 
+test("a part that is called 200 is one, if the server says which", async (context) => {
+  const server = createServer((request, response) => {
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range).map(Number);
+    const end = Math.min(last || SIZE - 1, SIZE - 1);
+    response.writeHead(200, { "Content-Range": `bytes ${first}-${end}/${SIZE}`, "Content-Length": end + 1 - first });
+    response.end(Buffer.alloc(end + 1 - first, first));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => (server.closeAllConnections(), server.close()));
+  const file = new HttpFile(`http://127.0.0.1:${server.address().port}`);
+  assert.deepEqual(await file.fetchRange(7, 3), new Uint8Array([7, 7, 7]));
+  assert.equal(file.size, SIZE);
+});
+
 test("a stored tile is asked for once, and shared work ends with its last caller", async () => {
   const server = await serve({ data: `${CONTAINERS}/tiff` });
   const slide = await Slide.open(`${server.url}/data/slide.rrip.tif`);
