@@ -411,7 +411,7 @@ def test_bench_of_fields(tmp_path, monkeypatch, few_qualities):
 
     Image.fromarray(tissue(520, 530)).save(tmp_path / "a.png")
     monkeypatch.setattr(bench, "FIELDS", {"a": ("a.png", None), "b": ("a.png", (8, 16))})
-    assert (bench.field(tmp_path, "b", 128) == tissue(520, 530)[8:520, 16:528]).all()
+    assert (bench.field(tmp_path, "b") == tissue(520, 530)[8:520, 16:528]).all()
     arguments = ["--testdata", str(tmp_path), "--codecs", "rrip", "--no-ssimulacra2", "--no-time", "--json"]
     result = CliRunner().invoke(bench.main, arguments)
     assert result.exit_code == 0, result.output

@@ -34,6 +34,8 @@ from rrip_format.sources import open_source
 
 Json = Any
 
+OURS = "rrip"
+QUALITY = 90
 SIDE = 1024
 """Largest side of a field, px."""
 
@@ -108,6 +110,16 @@ def means(fields: dict[str, Measurement]) -> dict[str, dict[str, float | None]]:
     return rows
 
 
+def bytes_to_jpeg(fields: dict[str, Measurement]) -> float:
+    """Return our bytes at quality 90 as a part of JPEG's, mean of the fields."""
+    parts = []
+    for one in fields.values():
+        curves = [one.curves[key] for key in (OURS, ANCHOR)]
+        ours, theirs = (curve.bytes[curve.settings.index(QUALITY)] for curve in curves)
+        parts.append(ours / theirs)
+    return statistics.fmean(parts)
+
+
 def format_table(rows: dict[str, dict[str, float | None]], labels: dict[str, str]) -> str:
     """Format the means as Markdown."""
     head = ["mean BD-rate", *COLUMNS, "decode L0, ms/MP", "decode L1, ms/MP"]
@@ -157,11 +169,15 @@ def main(
         raise SystemExit(f"bench_fields: {error}") from error
     rows = means(fields)
     labels = next(iter(fields.values())).labels
+    size = bytes_to_jpeg(fields) if OURS in rows else None
     if not as_json:
         click.echo(format_table(rows, labels))
+        if size is not None:
+            click.echo(f"\n{labels[OURS]} at quality {QUALITY}: {size:.3f} of the bytes of {labels[ANCHOR]}")
         return
     report: dict[str, Json] = {
         "mean": rows,
+        "bytes_to_jpeg": number(size, 3),
         "labels": labels,
         "left_out": {name: one.left_out for name, one in fields.items()},
         "settings": settings.to_json(),

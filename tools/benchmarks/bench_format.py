@@ -23,7 +23,7 @@ import benchlib
 import click
 import numpy as np
 from bench_core import WEIGHTS, cases_of
-from bench_fields import COLUMNS, means, measure_fields
+from bench_fields import COLUMNS, bytes_to_jpeg, means, measure_fields
 from bench_tissue import KINDS, SIDE, mosaic, pyramid, tissue
 from benchlib import Json, Spread
 from format_trial import LAPPING, OPTIONS, Option, trying, unlap
@@ -31,24 +31,11 @@ from format_trial import LAPPING, OPTIONS, Option, trying, unlap
 import rrip_format
 from rrip_format import Settings
 from rrip_format.core.luma_filter import filter_luma
-from rrip_format.evaluate.peers import ANCHOR
-from rrip_format.evaluate.run import Measurement
 from rrip_format.evaluate.tables import markdown_table
 
 ROUNDS, QUICK_ROUNDS = 9, 3
 MEGAPIXELS, QUICK_MEGAPIXELS = 8.0, 1.0
-QUALITY = 90
 SOURCE = Path(__file__).with_name("format_trial.c")
-
-
-def bytes_to_jpeg(fields: dict[str, Measurement]) -> float:
-    """Return bytes at quality 90 as a part of JPEG's, mean of the fields."""
-    parts = []
-    for one in fields.values():
-        curves = [one.curves[key] for key in ("rrip", ANCHOR)]
-        ours, theirs = (curve.bytes[curve.settings.index(QUALITY)] for curve in curves)
-        parts.append(ours / theirs)
-    return float(np.mean(parts))
 
 
 def measure_bytes(testdata: Path, option: Option, *, ssimulacra2: bool) -> dict[str, float | None]:
