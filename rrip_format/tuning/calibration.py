@@ -49,7 +49,7 @@ _LEVEL_1_RATIO, _BASE_RATIO = 1.1, 1.8
 """Largest ratios of the luma step of a level to that of the next finer one, which is predicted from it: of level 1 and
 of the base."""
 
-_PAYS = 1.005
+_PAYS = 1.01
 """Ratio of the luma steps with and without a filter below which it is left out: all who read level 0 pay for it."""
 
 _MARGIN, _COLOUR_MARGIN = 0.01, 0.015
