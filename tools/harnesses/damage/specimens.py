@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rrip_format
+from rrip_format import Settings
 from rrip_format.containers.base import read_associated, read_icc_profile
 from rrip_format.containers.copying import transmux
 from rrip_format.containers.creating import open_writer
@@ -80,10 +81,15 @@ def picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:
     return np.clip(rgb + rng.normal(0, 2, rgb.shape), 0, 250).astype(np.uint8)
 
 
-def _convert(rgb: NDArray[np.uint8], target: Path) -> None:
-    """Convert `rgb` with the default settings, and add an ICC profile and a macro image."""
+PLAIN = Settings(tile=64)
+FILTERED = Settings(tile=64, luma_filter=True, steps=(14, 14, 14, 14))
+"""Settings with which a picture gets a filter of luma (spec section 5.8)."""
+
+
+def _convert(rgb: NDArray[np.uint8], target: Path, settings: Settings) -> None:
+    """Convert `rgb`, and add an ICC profile and a macro image."""
     plain = target.with_name("plain.rrip.zarr")
-    rrip_format.convert(rgb, plain, rrip_format.Settings(tile=64), workers=1)
+    rrip_format.convert(rgb, plain, settings, workers=1)
     container = open_container(plain)
     geometry = container.metadata.coding.geometry
     with open_writer(target) as writer:
@@ -120,16 +126,17 @@ def _packets(path: Path, coding: Coding) -> dict[str, bytes]:
     return {"coding.json": json.dumps(coding.to_json()).encode(), **packets}
 
 
-def slides(rgb: NDArray[np.uint8]) -> Slides:
+def slides(rgb: NDArray[np.uint8], settings: Settings = PLAIN) -> Slides:
     """Return an image as containers of every kind.
 
     Parameters
     ----------
     rgb : (height, width, 3) uint8
+    settings : Settings
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "slide.rrip.zarr")
-        _convert(rgb, folder)
+        _convert(rgb, folder, settings)
         truth = truth_of(folder)
         files: dict[str, Files] = {
             "folder": {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -148,16 +155,18 @@ def slides(rgb: NDArray[np.uint8]) -> Slides:
 def pair(side: int) -> tuple[Slides, Slides]:
     """Return two slides of the same size, so that parts of one fit the other; each with one empty family of four.
 
+    The second one has a filter of luma.
+
     Parameters
     ----------
     side : int
         Width and height of level 0, px; more than 256 for four families.
     """
     made = []
-    for seed in (1, 2):
+    for seed, settings in ((1, PLAIN), (2, FILTERED)):
         rgb = picture(side, side, seed)
         rgb[:256, 256:] = 255
-        made.append(slides(rgb))
+        made.append(slides(rgb, settings))
     return made[0], made[1]
 
 
