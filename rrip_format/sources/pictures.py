@@ -33,6 +33,8 @@ class Picture:
         Whether it has one sample per pixel.
     doubt : str or None
         Why it is read only if the user names it.
+    image : int
+        Index of the image in OME-XML that describes it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Picture:
     parts: tuple[Any, ...]
     is_gray: bool = False
     doubt: str | None = None
+    image: int = 0
 
     @property
     def area(self) -> int:

@@ -120,13 +120,8 @@ class TiffSource(FileSource):
         self._strip_lock = threading.Lock()
 
     def _describe(self, choice: Choice) -> SlideInfo:
-        page, name = self._pages[0], choice.picture.name
-        facts = tag_facts(page)
-        ome = self._tif.ome_metadata
-        if ome is not None:
-            names = [str(series.name) for series in self._tif.series]
-            found = [index for index, series in enumerate(names) if name == series or name.startswith(f"{series} ")]
-            facts = parse_ome(ome, found[0] if found else 0, self.where)
+        page, ome = self._pages[0], self._tif.ome_metadata
+        facts = tag_facts(page) if ome is None else parse_ome(ome, choice.picture.image, self.where)
         tags = {f"tiff.{tag.name}": str(tag.value)[:10000] for tag in page.tags if tag.count < 10000 or tag.dtype == 2}
         # inks have become sRGB
         profile, left_out = (None, ()) if self._layout.photometric == SEPARATED else fitting_profile(page.iccprofile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,22 +60,35 @@ def is_small_picture(description: str) -> bool:
 
 
 def _without_virtual_planes(tif: Any, picture: Picture) -> Picture:
-    """Mark the picture of an ImageJ stack as doubtful, because its one page holds several planes."""
-    facts = (tif.imagej_metadata or {}) if tif.is_imagej else {}
-    planes, channels = facts.get("images", 1), facts.get("channels", 1)
-    if not isinstance(planes, int) or planes <= 1:
+    """Mark the picture of a stack as doubtful whose planes lie behind one page, as its description has it."""
+    kind, planes = _imagej_stack(tif, picture) if tif.is_imagej else _other_stack(tif, picture)
+    if planes <= 1:
         return picture
-    if not picture.is_gray:
-        if planes <= len(tif.pages):  # each is a picture of its own
-            return picture
-        doubt = (
-            f"found an ImageJ stack of {planes} planes behind {len(tif.pages)} page(s), of which only these are read"
-        )
-        return Picture(picture.name, picture.width, picture.height, picture.parts, doubt=doubt)
-    doubt = (
-        f"found an ImageJ stack of {planes} gray planes ({channels} channels), expected 8-bit gray, RGB or RGBA in one"
-    )
-    return Picture(picture.name, picture.width, picture.height, picture.parts, is_gray=True, doubt=doubt)
+    said = f"found {kind} of {planes} {'gray ' if picture.is_gray else ''}planes"
+    if picture.is_gray:
+        return replace(picture, doubt=f"{said}, expected 8-bit gray, RGB or RGBA in one")
+    return replace(picture, doubt=f"{said} behind {len(tif.pages)} page(s), of which only these are read")
+
+
+def _imagej_stack(tif: Any, picture: Picture) -> tuple[str, int]:
+    """Return how a message calls an ImageJ stack, and how many planes it has; 1 where each has a page of its own."""
+    facts, page = tif.imagej_metadata or {}, picture.parts[0]
+    planes, channels = facts.get("images", 1), facts.get("channels", 1)
+    if not isinstance(planes, int) or (not picture.is_gray and planes <= len(tif.pages)):
+        planes = 1
+    if planes == channels == page.samplesperpixel and page.dataoffsets[0] + planes * page.nbytes > tif.filehandle.size:
+        planes = 1  # there is no room for others: Bio-Formats counts the samples of one
+    return "an ImageJ stack", planes
+
+
+def _other_stack(tif: Any, picture: Picture) -> tuple[str, int]:
+    """Return the same of MetaMorph's stacks and those that tifffile describes."""
+    kind = "a MetaMorph stack" if tif.is_stk else "a stack"
+    if not (tif.is_shaped or tif.is_stk):
+        return kind, 1
+    page = picture.parts[0]
+    described = [series for series in tif.series if series.is_truncated and series.keyframe.offset == page.offset]
+    return kind, max((int(series.size // page.size) for series in described), default=1)
 
 
 def _ome_pictures(tif: Any, where: str) -> list[Picture]:
@@ -86,12 +100,18 @@ def _ome_pictures(tif: Any, where: str) -> list[Picture]:
         )
         raise SourceError(msg)
     found: list[Picture] = []
-    for index, series in enumerate(tif.series):
-        image = images[index] if index < len(images) else OmeImage()
+    kept = [series for series in tif.series if series.kind == "ome"]
+    if kept and len(kept) != len(images):  # which of them is not told
+        msg = (
+            f"{where}: its OME-XML describes {len(images)} images, but finds pages for only {len(kept)}; others lie "
+            "in other files of the same set or nowhere, so write one OME-TIFF of them"
+        )
+        raise SourceError(msg)
+    for index, (series, image) in enumerate(zip(kept, images, strict=False)):
         name = str(series.name or image.name or f"image {index}")
-        if name.lower() in SMALL or series.kind != "ome":
-            continue
-        found += _planes(tif, series.levels[0], image, name, where)
+        if name.lower() not in SMALL:
+            pictures = _planes(tif, series.levels[0], image, name, where)
+            found += [replace(picture, image=index) for picture in pictures]
     if not found:
         msg = (
             f"{where}: its OME-XML describes no picture that is in this file ({_described(tif.ome_metadata)}; its "

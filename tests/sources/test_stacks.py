@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -63,6 +65,105 @@ def test_ome_xml_of_another_file(description, words, tmp_path):
     path = tmp_path / "a.ome.tif"
     tifffile.imwrite(path, picture(), photometric="rgb", metadata=None, description=description)
     refuse(path, "its OME-XML describes no picture that is in this file", words, "its pages are 70x44")
+
+
+OTHER = np.ascontiguousarray(picture()[:30, :50][::-1])
+
+
+def described(path, pages, images, **options):
+    """Write pages and OME-XML with images of (attributes, size of a pixel, inner elements)."""
+    text = "".join(
+        f'<Image ID="Image:{k}" {said}><Pixels ID="P{k}" DimensionOrder="XYCZT" Type="uint8" SizeC="3" SizeZ="1" '
+        f'SizeT="1" SizeX="{width}" SizeY="{height}" PhysicalSizeX="{mpp}" PhysicalSizeY="{mpp}">{inner}</Pixels>'
+        "</Image>"
+        for k, (said, (height, width), mpp, inner) in enumerate(images)
+    )
+    text = f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{text}</OME>'
+    with tifffile.TiffWriter(path) as tif:
+        for number, page in enumerate(pages):
+            tif.write(page, metadata=None, description=None if number else text, **options)
+    return path
+
+
+WHOLE = '<Channel SamplesPerPixel="3"/><TiffData IFD="{}" PlaneCount="1">{}</TiffData>'
+ELSEWHERE = '<UUID FileName="gone.ome.tif">urn:uuid:1</UUID>'
+SIZES = [OTHER.shape[:2], picture().shape[:2]]
+
+
+@pytest.mark.parametrize(
+    "names", [("Scan", "Scan 2"), ("x.svs", "x.svs"), (None, None), ("", "b"), ("b", "a"), ("Scan 2", "Scan")]
+)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_pixel_size_of_an_image_is_its_own(names, order, tmp_path):
+    pages, said = [OTHER, picture()], [(SIZES[0], 2.0), (SIZES[1], 0.5)]
+    images = [
+        ("" if name is None else f'Name="{name}"', *said[k], WHOLE.format(number, ""))
+        for number, (k, name) in enumerate(zip(order, names, strict=True))
+    ]
+    path = described(tmp_path / "a.ome.tif", [pages[k] for k in order], images, photometric="rgb")
+    with open_source(path) as source:
+        assert (source.info.height, source.info.mpp_x, source.info.mpp_y) == (44, 0.5, 0.5)
+        assert source.info.image == order.index(1)
+    with open_source(path, image=order.index(0)) as source:
+        assert (source.info.height, source.info.mpp_x) == (30, 2.0)
+
+
+def channels(*names):
+    data = "".join(f'<TiffData IFD="{k}" FirstC="{k}" PlaneCount="1">{{}}</TiffData>' for k in range(3))
+    return "".join(f'<Channel ID="C{k}" Name="{name}"/>' for k, name in enumerate(names)) + data
+
+
+@pytest.mark.parametrize("where", [ELSEWHERE, None])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[1], (900, 800)])
+@pytest.mark.parametrize("gray", [True, False])
+def test_images_of_which_some_are_elsewhere(where, first, size, gray, tmp_path):
+    """Which of them is here cannot be told, and neither can its channels and the size of its pixels."""
+    if gray:
+        here, there = channels("red", "green", "blue").format("", "", ""), channels("blue", "green", "red")
+        there = there.format(where, where, where) if where else ""
+    else:
+        here, there = WHOLE.format(0, ""), WHOLE.format(0, where) if where else ""
+    images = [("", SIZES[1], 0.5, here), ("", size, 2.0, there)]
+    pages, kind = (list(CYX), "minisblack") if gray else ([picture()], "rgb")
+    images = images[::-1] if first else images
+    path = described(tmp_path / "a.ome.tif", pages, images, photometric=kind)
+    refuse(path, "describes 2 images, but finds pages for only 1")
+
+
+@pytest.mark.parametrize("planes", [2, 3, 5])
+@pytest.mark.parametrize("kind", ["rgb", "minisblack"])
+@pytest.mark.parametrize("writer", ["tifffile", "ImageJ", "MetaMorph"])
+def test_planes_behind_one_page(planes, kind, writer, tmp_path):
+    one = picture() if kind == "rgb" else CYX[0]
+    path = tmp_path / "a.tif"
+    if writer == "MetaMorph":
+        tags = [(33628, 4, 2, (0, 0), True), (33629, 5, 3 * planes, (1, 1) * 3 * planes, True)]
+        tifffile.imwrite(path, one, photometric=kind, metadata=None, extratags=tags)
+        said = struct.pack("<HHI", 33629, 5, 3 * planes)  # MetaMorph counts planes, of three fractions each
+        data = path.read_bytes().replace(said, struct.pack("<HHI", 33629, 5, planes))
+        path.write_bytes(data + one[::-1].tobytes() * (planes - 1))
+    else:
+        stack = np.stack([one] + [one[::-1]] * (planes - 1))
+        tifffile.imwrite(path, stack, photometric=kind, truncate=True, imagej=writer == "ImageJ")
+    refuse(path, f"of {planes} ", "planes", "--image 0")
+    with open_source(path, image=0) as source:
+        np.testing.assert_array_equal(source.read(0, 0, 44, 70), one if kind == "rgb" else np.stack([one] * 3, -1))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("options", [{"rowsperstrip": 7}, {"tile": (16, 16)}, {"planarconfig": "separate"}])
+def test_samples_that_bio_formats_counts_as_planes(compression, options, tmp_path):
+    description = "ImageJ=\nhyperstack=true\nimages=3\nchannels=3\nslices=1\nframes=1"
+    path = tmp_path / "a.tif"
+    pixels = CYX if "planarconfig" in options else picture()
+    options |= {"photometric": "rgb", "metadata": None, "description": description, "compression": compression}
+    tifffile.imwrite(path, pixels, **options)
+    with open_source(path) as source:
+        np.testing.assert_array_equal(source.read(0, 0, 44, 70), picture())
+        assert check_source(source).reader
+    tifffile.imwrite(path, pixels, **options | {"description": description.replace("channels=3", "channels=1")})
+    refuse(path, "an ImageJ stack of 3 planes behind 1 page(s)")
 
 
 def test_an_imagej_stack_behind_one_page(tmp_path):
