@@ -14,6 +14,7 @@ from rrip_format.sources.base import load_reader
 from rrip_format.sources.codestreams import decode_jpeg, decode_jpeg2000, decode_sized
 from rrip_format.sources.color import to_rgb, ycbcr_to_rgb
 from rrip_format.sources.icc import inks_to_srgb
+from rrip_format.sources.jpeg2000 import parse_jpeg2000
 from rrip_format.sources.tifflayout import (
     APERIO_YCBCR,
     CODES,
@@ -66,7 +67,8 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
             # some writers cut the tiles of the last column
             left = layout.width - index % layout.columns * layout.tile_width
             return decode_jpeg(data, page.jpegtables, samples, colour, heights, widths | {min(left, layout.tile_width)})
-        colour = "YCBCR" if compression == APERIO_YCBCR and colour else colour
+        if compression == APERIO_YCBCR and colour == "RGB":
+            colour = _aperio_colour(page, data)
         tile = decode_jpeg2000(data, samples, colour, layout.tile_width * layout.tile_height)
     elif compression in CODES or compression == NO_COMPRESSION:
         tile = _unpack(_decompress(layout, data, heights), layout)
@@ -83,6 +85,19 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
         msg = f"tile {index} holds samples of {tile.dtype}, expected 8 bits as the tags say"
         raise ValueError(msg)
     return tile.astype(np.uint8, copy=False)
+
+
+def _aperio_colour(page: Any, data: bytes) -> str:
+    """Return the colour of a tile of compression 33003 that the tags call RGB: Aperio's are YCbCr all the same."""
+    if page.parent.is_svs:
+        return "YCBCR"
+    if not page.parent.is_ome and parse_jpeg2000(data).colour is None:
+        msg = (
+            "JPEG 2000 of compression 33003 and photometric RGB, which are YCbCr if Aperio wrote it and RGB if "
+            "Bio-Formats did, and nothing says by whom it is"
+        )
+        raise ValueError(msg)
+    return "RGB"
 
 
 def _decompress(layout: PageLayout, data: bytes, heights: set[int]) -> bytes:

@@ -360,8 +360,36 @@ def test_jpeg_2000_colours(compression, tag, mct, jp2, tiled, tmp_path):
     if is_ycc:
         stored = np.asarray(Image.fromarray(samples).convert("YCbCr"))
     tags = basic_tags(samples, photometric=tag, compression=compression, tile=tile, rows=rows)
+    if compression == 33003:
+        tags[270] = (ASCII, b"Aperio Image Library v12\0")
     streams = [jpeg2000(segment, mct=mct, jp2=jp2) for segment in segments_of(stored, tile, rows)]
     check(write_raw_tiff(tmp_path / "a.tif", [Page(tags, streams, tiled)]), samples, 3, witness=False)
+
+
+OME = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels '
+    f'ID="P" DimensionOrder="XYCZT" Type="uint8" SizeX="{WIDTH}" SizeY="{HEIGHT}" SizeC="3" SizeZ="1" SizeT="1">'
+    '<Channel SamplesPerPixel="3"/><TiffData/></Pixels></Image></OME>'
+)
+
+
+@pytest.mark.parametrize("description", ["", OME, "ImageJ=\nimages=1", "an Aperio file"])
+@pytest.mark.parametrize("tag", [RGB, YCBCR])
+@pytest.mark.parametrize("mct", [0, 1])
+@pytest.mark.parametrize("jp2", [False, True])
+def test_jpeg_2000_of_aperios_number_by_others(description, tag, mct, jp2, tmp_path):
+    """Bio-Formats writes RGB under 33003, which is YCbCr in files of Aperio."""
+    samples = picture()
+    stored = np.asarray(Image.fromarray(samples).convert("YCbCr")) if tag == YCBCR and not mct and not jp2 else samples
+    tags = basic_tags(samples, photometric=tag, compression=33003, tile=TILE) | {
+        270: (ASCII, description.encode() + b"\0")
+    }
+    streams = [jpeg2000(segment, mct=mct, jp2=jp2) for segment in segments_of(stored, TILE, None)]
+    path = write_raw_tiff(tmp_path / "a.tif", [Page(tags, streams, is_tiled=True)])
+    if tag == RGB and not mct and not jp2 and description != OME:
+        refuse(path, "nothing says by whom it is")
+    else:
+        check(path, samples, 3, witness=False)
 
 
 @pytest.mark.parametrize("name", ["webp", "jpegxl", "png", "jpegxr"])
