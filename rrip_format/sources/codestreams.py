@@ -141,10 +141,12 @@ def decode_sized(codec: str, data: bytes, samples: int, heights: Collection[int]
         (height, `width`, `samples`), as they are stored.
     """
     decode = getattr(_imagecodecs(), f"{codec}_decode")
+    # of a tile that is opaque everywhere WebP keeps no alpha
+    options = {"hasalpha": True} if codec == "webp" and samples == 4 else {}
     for height in (tall := sorted(heights, reverse=True)):
         tile = np.empty((height, width, samples) if samples > 1 else (height, width), np.uint8)
         try:
-            decode(data, out=tile)
+            decode(data, out=tile, **options)
         except ValueError as error:
             found = re.search(r"invalid out\.(\w+)=.*\b\1=(.*)", str(error))
             if found is None:

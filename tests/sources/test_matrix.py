@@ -410,6 +410,23 @@ def test_codecs_of_pictures(name, tiled, photometric, tmp_path):
     check(path, samples, tolerance=2 if name == "jpegxr" else 0)
 
 
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize(("kind", "see_through"), [(0, ()), (2, ()), (2, (0,)), (2, (1, 2)), (2, range(9))])
+def test_webp_that_is_opaque_in_some_tiles(tiled, kind, see_through, tmp_path):
+    """WebP keeps no alpha of a tile that is opaque everywhere."""
+    tile, rows = (TILE, None) if tiled else (None, ROWS)
+    samples = np.dstack([picture(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    parts = [np.ascontiguousarray(part) for part in segments_of(samples, tile, rows)]
+    truth = samples[..., :3].copy()
+    for index in (k for k in see_through if k < len(parts)):
+        parts[index][..., 3] = 0
+        y, x = (index // 3 * TILE[0], index % 3 * TILE[1]) if tiled else (index * ROWS, 0)
+        truth[y : y + parts[index].shape[0], x : x + parts[index].shape[1]] = 255
+    tags = basic_tags(samples, photometric=RGB, compression=50001, tile=tile, rows=rows) | {338: (SHORT, [kind])}
+    streams = [imagecodecs.webp_encode(part, lossless=True) for part in parts]
+    check(write_raw_tiff(tmp_path / "a.tif", [Page(tags, streams, tiled)]), truth, witness=False)
+
+
 # --- G: inks and profiles ---------------------------------------------------------------------------------------------
 
 
