@@ -102,23 +102,28 @@ class _Picture(TopReader):
 
     def _decode(self, rows: int) -> Image:
         """Decode the beginning of the file, somewhat more of it than the share of the rows."""
-        with self._open() as picture:
+        with self._open() as picture:  # and closed all the same where the name is given to another picture
             height = picture.size[1]
-            if rows < height and hasattr(picture, "load_read"):
+            # an interlaced PNG shows all rows from its beginning on, without their detail
+            is_part = rows < height and hasattr(picture, "load_read") and not picture.info.get("interlace")
+            if is_part:
                 _end_early(picture, self._path.stat().st_size * rows // height)
                 with suppress(OSError):  # that it ends early
                     picture.load()
                 picture.tile = []
+                picture = picture.crop((0, 0, picture.width, _reached(np.asarray(picture))))  # noqa: PLW2901
             if "transparency" in picture.info or picture.mode == "PA":
-                picture = picture.convert("RGBA")  # noqa: PLW2901 - the file is closed all the same
+                picture = picture.convert("RGBA")  # noqa: PLW2901
             elif picture.mode in {"1", "P", "CMYK"}:
                 picture = picture.convert("L" if picture.mode == "1" else "RGB")  # noqa: PLW2901
             samples: Image = np.asarray(picture)
-        samples = samples[..., None] if samples.ndim == 2 else samples
-        if rows < height:  # rows that were not reached are 0
-            filled = np.flatnonzero(samples.any(axis=(1, 2)))
-            samples = samples[: max(0, int(filled[-1]) - 16)] if filled.size else samples[:0]
-        return over_background(samples, self._background)
+        return over_background(samples[..., None] if samples.ndim == 2 else samples, self._background)
+
+
+def _reached(samples: Image) -> int:
+    """Return how many rows were decoded safely of a picture that ends early: rows that were not reached are 0."""
+    filled = np.flatnonzero(samples.reshape(len(samples), -1).any(axis=1))
+    return max(0, int(filled[-1]) - 16) if filled.size else 0
 
 
 def _exif_orientation(path: Path, picture: Any) -> int:

@@ -332,6 +332,32 @@ def test_no_false_alarm(tmp_path, compression, photometric, layout):
     assert opinion.telling or not opinion.reader
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "P and transparency", "RGB and transparency", "1"])
+@pytest.mark.parametrize("size", [(200, 150), (700, 130), (700, 930)])
+@pytest.mark.parametrize("top", ["tissue", "glass"])
+def test_no_false_alarm_of_png(tmp_path, interlaced, mode, size, top):
+    """Pillow decodes the beginning of the file only: of an interlaced one that is all of it, without detail."""
+    rgb = tissue(*size)
+    if top == "glass":
+        rgb[: size[0] // 2] = 250
+    image = Pillow.fromarray(rgb)
+    name, _, transparent = mode.partition(" and ")
+    image = image.quantize(60) if name == "P" else image.convert(name)
+    options = {"transparency": 0 if name == "P" else (90, 60, 130)} if transparent else {}
+    path = tmp_path / "a.png"
+    if interlaced:  # which Pillow does not write
+        image.save(tmp_path / "b.png", **options)
+        whole = pyvips.Image.pngload(str(tmp_path / "b.png"))
+        whole.pngsave(str(path), interlace=True, palette=name == "P", bitdepth=1 if name == "1" else 0)
+    else:
+        image.save(path, **options)
+    with open_source(path) as source:
+        opinion = check_source(source)
+    assert opinion.reader == "Pillow", opinion.reason
+    assert opinion.telling, opinion.reason
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("tiled", [True, False])
 def test_orientation(tmp_path, orientation, tiled):
