@@ -175,10 +175,12 @@ def _open_path(path: Path, image: int | str | None, *, allow_missing_tiles: bool
         from rrip_format.sources.dicom import DicomSource
 
         return DicomSource(path, image=image)
-    check_kind(path, head)
+    vendor = None if is_tiff(head) else detect_vendor(files[0])
+    if vendor != "sakura":  # a database of SQLite, as other files are that are not read
+        check_kind(path, head)
     if is_tiff(head):
         return _open_tiff(path, image, allow_missing_tiles=allow_missing_tiles)
-    if detect_vendor(files[0]) is not None:
+    if vendor is not None:
         _refuse_choice(path, image)
         return OpenSlideSource(files[0], files)
     from rrip_format.sources.vips import VipsSource

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -108,6 +111,31 @@ def test_a_vms_slide_is_counted_whole(tmp_path):
     find_slide(path)
     (tmp_path / "s-1.jpg").unlink()
     refuse(path, str(tmp_path / "s-1.jpg"), "missing")
+
+
+def make_sakura(path, pixels, magic=b"SVGigaPixelImage", side=32):
+    """A slide of Sakura: a database with a gray JPEG for each colour of each tile."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("create table DataManagerSQLiteConfigXPO (TableName text)")
+        database.execute("insert into DataManagerSQLiteConfigXPO values ('tiles')")
+        database.execute("create table tiles (id text primary key, data blob)")
+        height, width = pixels.shape[:2]
+        rows = {"++MagicBytes": magic, "Header": struct.pack("<6I", side, width, height, 8, 1, 0)}
+        padded = np.pad(pixels, ((0, -height % side), (0, -width % side), (0, 0)))
+        for y, x, colour in np.ndindex(-(-height // side), -(-width // side), 3):
+            tile = np.ascontiguousarray(padded[y * side : (y + 1) * side, x * side : (x + 1) * side, colour])
+            rows[f"T;{x * side}|{y * side};1;{colour};0"] = imagecodecs.jpeg8_encode(tile, level=98)
+        database.executemany("insert into tiles values (?, ?)", rows.items())
+        database.commit()
+    return path
+
+
+def test_a_database_is_a_slide_if_it_is_of_sakura(tmp_path):
+    with open_source(make_sakura(tmp_path / "a.svslide", picture())) as source:
+        assert (source.info.vendor, source.info.reader) == ("sakura", "openslide")
+        pixels = source.read(0, 0, *picture().shape[:2])
+        assert np.abs(pixels.astype(int) - picture()).mean() < 2
+    refuse(make_sakura(tmp_path / "b.svslide", picture(), magic=b"SVOther"), "SQLite database is not supported")
 
 
 def test_a_vsi_is_a_stand_in(tmp_path):
