@@ -173,13 +173,20 @@ class AperioSource(TiffSource):
 def _parts_notes(path: Path, properties: dict[str, str]) -> tuple[str, ...]:
     """Say which of several regions and focal planes OpenSlide shows; it lets nobody choose."""
     regions = sum(bool(re.fullmatch(r"openslide\.region\[\d+\]\.x", name)) for name in properties)
-    planes = max([_focal_planes(path), *(positive(properties.get(name)) or 1 for name in LAYERS)])
+    planes = max([_focal_planes(path), _planes_said(properties)])
     found = []
     if regions > 1:
         found.append(f"the source holds {regions} regions, which lie side by side in one picture")
     if planes > 1:
         found.append(f"the source holds {planes:g} focal planes, of which OpenSlide shows the nominal one")
     return tuple(found)
+
+
+def _planes_said(properties: dict[str, str]) -> float:
+    """Return how many focal planes the properties speak of."""
+    lowest, highest = (properties.get(f"argos.{end}Z", "0") for end in ("Min", "Max"))
+    span = float(highest) - float(lowest) + 1
+    return max([span, *(positive(properties.get(name)) or 1 for name in LAYERS)])
 
 
 def _focal_planes(path: Path) -> int:

@@ -66,8 +66,7 @@ def first_page_px(path: Path) -> int:
         tifffile = load_reader("tifffile")
         check_directories(path)
         with boundary(str(path), "its first page cannot be read"), tifffile.TiffFile(path) as tif:
-            page = tif.pages.first
-            return int(page.imagewidth * page.imagelength)
+            return _pixels(tif.pages.first)
     except (OSError, ValueError, RripError):
         return 0
 
@@ -113,9 +112,9 @@ def check_composed(path: Path, *, allow_missing_tiles: bool = False) -> None:
     tifffile = load_reader("tifffile")
     with boundary(str(path), "its TIFF directories cannot be read"), tifffile.TiffFile(path) as tif:
         pages = [page.aspage() for page in tif.pages]
-        largest = max(pages, key=lambda page: page.imagewidth * page.imagelength)
-        # Leica SCN places several regions, each a page, side by side in level 0.
-        pages = [page for page in pages if page.is_tiled] if tif.is_scn else [largest]
+        most = max(map(_pixels, pages))
+        # Leica SCN places several regions, each a page, side by side in level 0; of focal planes any may be shown.
+        pages = [page for page in pages if (page.is_tiled if tif.is_scn else _pixels(page) == most)]
         for page in pages:
             check_level(tif, page, str(path), allow_missing_tiles=allow_missing_tiles)
             turned = page.tags.valueof(ORIENTATION, 1)
@@ -124,6 +123,10 @@ def check_composed(path: Path, *, allow_missing_tiles: bool = False) -> None:
                 raise SourceError(msg)
             if page.compression == JPEG and not tif.is_ndpi:
                 _check_colour(tif, page, path)
+
+
+def _pixels(page: Any) -> int:
+    return int(page.imagewidth * page.imagelength)
 
 
 def _check_colour(tif: Any, page: Any, path: Path) -> None:
