@@ -109,7 +109,7 @@ def _ome_pictures(tif: Any, where: str) -> list[Picture]:
         raise SourceError(msg)
     for index, (series, image) in enumerate(zip(kept, images, strict=False)):
         name = str(series.name or image.name or f"image {index}")
-        if name.lower() not in SMALL:
+        if name.lower().removesuffix(" image") not in SMALL:  # which Bio-Formats appends
             pictures = _planes(tif, series.levels[0], image, name, where)
             found += [replace(picture, image=index) for picture in pictures]
     if not found:

@@ -108,6 +108,17 @@ def test_the_pixel_size_of_an_image_is_its_own(names, order, tmp_path):
         assert (source.info.height, source.info.mpp_x) == (30, 2.0)
 
 
+@pytest.mark.parametrize("name", ["label", "Macro", "label image", "macro image", "Thumbnail Image", "overview"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_label_that_is_larger_than_the_slide(name, order, tmp_path):
+    pages, said = [OTHER, picture()], [("", SIZES[0], 0.5), (f'Name="{name}"', SIZES[1], 2.0)]
+    images = [(*said[k], WHOLE.format(number, "")) for number, k in enumerate(order)]
+    path = described(tmp_path / "a.ome.tif", [pages[k] for k in order], images, photometric="rgb")
+    with open_source(path) as source:
+        assert (source.info.height, source.info.mpp_x) == (30, 0.5)
+        np.testing.assert_array_equal(source.read(0, 0, *SIZES[0]), OTHER)
+
+
 def channels(*names):
     data = "".join(f'<TiffData IFD="{k}" FirstC="{k}" PlaneCount="1">{{}}</TiffData>' for k in range(3))
     return "".join(f'<Channel ID="C{k}" Name="{name}"/>' for k, name in enumerate(names)) + data
