@@ -120,7 +120,7 @@ def _converted(folder: Path, image: np.ndarray, tile: int = 64) -> SimpleNamespa
 @pytest.fixture
 def small_blocks(monkeypatch) -> None:
     """Make blocks of one family, so that a small slide has several."""
-    monkeypatch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
+    monkeypatch.setattr("rrip_format.conversion.blocks.BLOCK_PX", 256)
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +142,7 @@ def wanted(slide, tmp_path_factory) -> dict[str, bytes | dict[str, str]]:
 
     folder = tmp_path_factory.mktemp("wanted")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
+        patch.setattr("rrip_format.conversion.blocks.BLOCK_PX", 256)
         for suffix in SUFFIXES:
             rrip_format.convert(slide, folder / f"a{suffix}", BRIEF, workers=2)
     return {path.name[1:]: contents(path) for path in folder.iterdir()}

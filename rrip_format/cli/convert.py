@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from ..sources import Source
     from ..tuning.settings import Settings
 
-__all__ = ["convert"]
+__all__ = ["LARGE_PX", "convert"]
 
 _KINDS = {"folder": FOLDER, "zip": ZIP, "tiff": TIFF[0], "sealed": SEALED}
 """Extensions of containers by kind."""
 
-_LARGE_PX = 64_000_000
+LARGE_PX = 64_000_000
 """Size of a slide from which on processes repay starting them."""
 
 
@@ -152,7 +152,7 @@ def _cluster(scheduler: str | None) -> Iterator[tuple[Executor, int] | None]:
 @contextmanager
 def _processes(source: Source, workers: int) -> Iterator[Executor | None]:
     """Start a process pool if the slide is large enough to repay starting processes, otherwise yield None."""
-    if workers == 1 or not source.is_tiled or source.info.width * source.info.height < _LARGE_PX:
+    if workers == 1 or not source.is_tiled or source.info.width * source.info.height < LARGE_PX:
         yield None
         return
     from ..conversion.processes import process_pool
@@ -194,7 +194,7 @@ def _convert(
         )
     workers = options["workers"] or os.cpu_count() or 1
     is_free = options["overwrite"] or not os.path.lexists(dest)
-    if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= _LARGE_PX:
+    if cluster is None and workers > 1 and is_free and first_page_px(Path(source)) >= LARGE_PX:
         prepare()  # in the background
     from ..conversion.arguments import reading
     from ..conversion.lossy import describe_loss, own_quality

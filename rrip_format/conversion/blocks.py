@@ -23,6 +23,7 @@ from ..storage.workplace import Span
 from ..tuning.sampling import Image, Levels, halve_twice, pad_levels, read_families
 
 __all__ = [
+    "BLOCK_PX",
     "Block",
     "EncodedTile",
     "Family",
@@ -38,7 +39,7 @@ __all__ = [
     "recall_block",
 ]
 
-_BLOCK_PX = 2048
+BLOCK_PX = 2048
 """Side of the square of level 0 that is a block, px."""
 
 Json = Any
@@ -88,7 +89,7 @@ class Family:
 def list_blocks(geometry: Geometry) -> Iterator[Block]:
     """Generate all blocks of a slide, in the order in which they are written."""
     rows, cols = geometry.families
-    step = max(1, _BLOCK_PX // geometry.tile_side(0))
+    step = max(1, BLOCK_PX // geometry.tile_side(0))
     for row in range(0, rows, step):
         for col in range(0, cols, step):
             yield Block(row, col, min(step, rows - row), min(step, cols - col))

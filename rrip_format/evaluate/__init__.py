@@ -31,12 +31,12 @@ from .tables import bd_json, curves_json, decoding_json, write_samples
 if TYPE_CHECKING:
     from ..sources import Source
 
-__all__ = ["DEFAULT_FAMILIES", "evaluate", "format_summary", "measure_source", "method_keys"]
+__all__ = ["DEFAULT_FAMILIES", "WHOLE_PIXELS", "evaluate", "format_summary", "measure_source", "method_keys"]
 
 DEFAULT_FAMILIES = 4
 """Default number of families to measure."""
 
-_WHOLE_PIXELS = 64_000_000
+WHOLE_PIXELS = 64_000_000
 """Largest slide, px, of which whole pyramids are made if only a sample of families is measured."""
 
 Json = Any
@@ -155,7 +155,7 @@ def evaluate(
         features = load_features(features)
     with open_source(source) as opened:
         _make(out)
-        whole = families is None or opened.info.width * opened.info.height <= _WHOLE_PIXELS
+        whole = families is None or opened.info.width * opened.info.height <= WHOLE_PIXELS
         if whole:
             check_scratch(opened.info.height, opened.info.width)
         drift = None

@@ -21,10 +21,10 @@ from .sample import Family
 if TYPE_CHECKING:
     from ..sources import Source
 
-__all__ = ["Notebook", "Rrip"]
+__all__ = ["QUALITIES", "Notebook", "Rrip"]
 
 
-_QUALITIES = (25, 45, 60, 75, 83, 90, 95)
+QUALITIES = (25, 45, 60, 75, 83, 90, 95)
 """Qualities that are measured, besides that of the settings."""
 
 
@@ -55,7 +55,7 @@ class Rrip:
     def __init__(self, source: Source, settings: Settings) -> None:
         self._source = source
         self._settings = settings
-        grid = () if settings.preset else _QUALITIES
+        grid = () if settings.preset else QUALITIES
         self.settings: tuple[float, ...] = tuple(sorted({*grid, settings.quality}))
         self._plan = lru_cache(maxsize=None)(self._make_plan)
 

@@ -18,12 +18,12 @@ from ..spec.metadata import SHARP, Coding
 from ..spec.tile import join_tile
 from ..zarr_views.hierarchy import check_tile
 
-__all__ = ["Overviews", "coarser", "fill_from_coarser", "under"]
+__all__ = ["KEPT_BYTES", "Overviews", "coarser", "fill_from_coarser", "under"]
 
 _STEPS = Quantiser(np.full(64, 2, np.uint8))
 """Quantiser of remade tiles: small steps, because their pixels have been quantised before."""
 
-_KEPT_BYTES = 1 << 26
+KEPT_BYTES = 1 << 26
 """Size of the cache of rebuilt tiles, which the next coarser level is made from."""
 
 _SPAN = 8
@@ -65,7 +65,7 @@ class Overviews:
     def _keep(self, place: Place, tile: bytes) -> None:
         self._kept[place] = tile
         self._bytes += len(tile)
-        while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
             self._bytes -= len(self._kept.pop(next(iter(self._kept))))
 
     def _encode(self, place: Place) -> bytes:

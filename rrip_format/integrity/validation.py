@@ -37,7 +37,17 @@ from .documents import check_attachments, check_documents
 from .findings import Finding, findings_of
 from .salvage import open_damaged
 
-__all__ = ["DEPTHS", "Depth", "Unit", "batches", "check_batch", "find_problems", "read_each", "validate"]
+__all__ = [
+    "DEPTHS",
+    "STORAGE_FAILURES",
+    "Depth",
+    "Unit",
+    "batches",
+    "check_batch",
+    "find_problems",
+    "read_each",
+    "validate",
+]
 
 Depth = Literal["header", "index", "checksums", "pixels"]
 DEPTHS: tuple[Depth, ...] = ("header", "index", "checksums", "pixels")
@@ -57,7 +67,7 @@ _SIZES_AT_ONCE = 1024
 _BITMAP_BYTES = 1 << 12
 """Bytes of a bitmap of tiles that are unpacked at once."""
 
-_STORAGE_FAILURES = 100
+STORAGE_FAILURES = 100
 """Number of tiles that cannot be read after which the validation ends with an error."""
 
 
@@ -199,7 +209,7 @@ def _check_tiles(
     for count, findings in in_order(check, batches(container.metadata.coding), workers):
         yield from findings
         failures += sum(finding.rule == "storage.failed" for finding in findings)
-        if failures > _STORAGE_FAILURES:
+        if failures > STORAGE_FAILURES:
             raise StorageError(
                 f"{container.name}: {failures} tiles could not be read; check whether the storage is still available"
             )

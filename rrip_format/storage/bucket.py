@@ -20,12 +20,12 @@ from .remote import Remote, gather_all
 from .services import Absent, NoBucket, Request
 from .workplace import Workplace, as_target_error
 
-__all__ = ["BucketPlace", "connect_target", "name_in"]
+__all__ = ["BATCH", "BucketPlace", "connect_target", "name_in"]
 
 _ROOT = "zarr.json"
 """The document without which a folder does not open (spec section 9.5)."""
 
-_BATCH = 256
+BATCH = 256
 """Objects that are uploaded or read back at a time."""
 
 
@@ -110,7 +110,7 @@ class BucketPlace(Workplace):
         self._remote.remove(root)  # the old container must not open with parts of the new one
         files = (path for path in _files(self.container) if path != self.container / _ROOT)
         sent: set[str] = set()
-        while batch := list(islice(files, _BATCH)):
+        while batch := list(islice(files, BATCH)):
             pairs = [(f"{self._path}/{path.relative_to(self.container).as_posix()}", path) for path in batch]
             self._send(pairs)
             sent.update(key for key, _ in pairs)

@@ -14,7 +14,7 @@ from .range_cache import RangeCache
 from .ranges import Merged, Range, plan_ranges
 from .services import Absent, Policy, Reply, Request, Service, Version, replaced, retry
 
-__all__ = ["Remote", "RemoteBytes", "gather_all", "stream"]
+__all__ = ["HEAD_BYTES", "TAIL_BYTES", "Remote", "RemoteBytes", "gather_all", "stream"]
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ AT_ONCE = 64
 WINDOW_BYTES = 1 << 26
 """Most bytes that are being transferred or wait to be decoded."""
 
-_HEAD_BYTES, _TAIL_BYTES = 1 << 12, 1 << 17
+HEAD_BYTES, TAIL_BYTES = 1 << 12, 1 << 17
 """Bytes read from start and end of a file when it is opened; most slides have the index there (spec section 10.1)."""
 
 
@@ -169,14 +169,14 @@ class RemoteBytes:
 
     async def _open(self) -> Version:
         try:
-            first, last = await asyncio.gather(self._get(Request(0, _HEAD_BYTES)), self._tail())
+            first, last = await asyncio.gather(self._get(Request(0, HEAD_BYTES)), self._tail())
             size = first.version.size
             if size is None:
                 raise StorageError(
                     f"{self.name}: the server does not state the size of the file, which byte ranges need; download it"
                 )
             if last is None or (size and not last.data):  # not every server supports ranges counted from the end
-                start = max(0, size - _TAIL_BYTES)
+                start = max(0, size - TAIL_BYTES)
                 last = await self._get(Request(start, size - start, version=first.version)) if size else first
         except Absent as error:
             raise NotFoundError(
@@ -189,7 +189,7 @@ class RemoteBytes:
 
     async def _tail(self) -> Reply | None:
         try:
-            return await self._get(Request(None, _TAIL_BYTES))
+            return await self._get(Request(None, TAIL_BYTES))
         except StorageError:
             return None
 

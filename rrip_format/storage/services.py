@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 __all__ = [
+    "FIRST_WAIT",
+    "LONGEST_WAIT",
     "Absent",
     "NoBucket",
     "Policy",
@@ -42,7 +44,7 @@ _log = logging.getLogger("rrip_format")
 
 _RETRIES, _TIMEOUT = 5, 30.0
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 20.0
+FIRST_WAIT, LONGEST_WAIT = 0.2, 20.0
 """Seconds between attempts; a longer ``Retry-After`` of a server is shortened to the latter."""
 
 _PASSING = frozenset(
@@ -204,7 +206,7 @@ async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy, 
     StorageError
         If the last attempt fails too.
     """
-    wait = _FIRST_WAIT
+    wait = FIRST_WAIT
     for left in range(policy.retries, -1, -1):
         try:
             return await attempt()
@@ -214,7 +216,7 @@ async def retry(attempt: Callable[[], Awaitable[T]], what: str, policy: Policy, 
                 raise StorageError(
                     f"{what}: cannot be {done}: {error}; tried {count} times (RRIP_RETRIES changes that)"
                 ) from error
-            pause = min(_LONGEST_WAIT, max(error.wait, random.uniform(wait / 2, wait)))  # noqa: S311  (no secret)
+            pause = min(LONGEST_WAIT, max(error.wait, random.uniform(wait / 2, wait)))  # noqa: S311  (no secret)
             text = without_secrets(f"{what}: {error}")
             _log.warning("%s; trying again in %.1f s, %d attempts left", text, pause, left)
         await asyncio.sleep(pause)

@@ -17,7 +17,7 @@ from typing import Protocol
 from ..concurrency.pool import OwnThreads
 from .workplace import Span, Workplace, as_target_error, flush
 
-__all__ = ["DirectorySink", "PartialFile", "Sink", "ZipSink"]
+__all__ = ["MOST_UNSETTLED", "DirectorySink", "PartialFile", "Sink", "ZipSink"]
 
 
 _AT_ONCE = 8
@@ -25,7 +25,7 @@ _AT_ONCE = 8
 
 _flushing = OwnThreads("rrip-flush", lambda: _AT_ONCE)
 
-_MOST_UNSETTLED = 8192
+MOST_UNSETTLED = 8192
 """Most unflushed files of a folder that are remembered; a conversion has fewer in progress."""
 
 
@@ -82,7 +82,7 @@ class DirectorySink:
                     while rest:  # a write to a full disk may be partial
                         rest = rest[file.write(rest) :]
             self._unsettled.add(path)
-            if len(self._unsettled) > _MOST_UNSETTLED:
+            if len(self._unsettled) > MOST_UNSETTLED:
                 self.settle([Span(waiting, 0, 0) for waiting in list(self._unsettled)])
         return Span(path, 0, len(data), is_whole=True)
 

@@ -31,7 +31,7 @@ from .sampling import Image, Levels
 from .search import SLOPE, solve
 from .settings import CHROMA_RATIO, UNFITTED, Settings, Steps, Target, luma_step, usual_steps
 
-__all__ = ["FAMILIES", "find_quality", "keep_promise"]
+__all__ = ["FAMILIES", "FILTER_PAYS", "find_quality", "keep_promise"]
 
 FAMILIES = {"fast": 8, "default": 16, "best": 16}
 """Largest number of families encoded at each step tried, by effort."""
@@ -49,7 +49,7 @@ _LEVEL_1_RATIO, _BASE_RATIO = 1.1, 1.8
 """Largest ratios of the luma step of a level to that of the next finer one, which is predicted from it: of level 1 and
 of the base."""
 
-_PAYS = 1.01
+FILTER_PAYS = 1.01
 """Ratio of the luma steps with and without a filter below which it is left out: all who read level 0 pay for it."""
 
 _MARGIN, _COLOUR_MARGIN = 0.01, 0.015
@@ -254,7 +254,7 @@ def keep_promise(families: Sequence[Levels], settings: Settings, executor: Execu
     if settings.luma_filter and (gain := fine_excess(luma_0) - filtered_excess(luma_0)) > 0:
         # from where the excess should be the same as without: a gain may be smaller than the tolerance of a search
         step = solve(filtered_excess, luma_0 * math.exp(gain / SLOPE), (luma_0, max(luma_0, _STEPS[1])))
-        if step >= _PAYS * luma_0 and filtered_excess(step) <= max(0.0, fine_excess(luma_0)):
+        if step >= FILTER_PAYS * luma_0 and filtered_excess(step) <= max(0.0, fine_excess(luma_0)):
             luma_0, (luma, weights) = step, filtered_luma(step)
     luma_0, luma_1, chroma, base = luma_steps(luma_0)
     settings = settings.with_steps((luma_0, luma_1, chroma, base))

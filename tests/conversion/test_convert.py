@@ -218,7 +218,7 @@ class _Failing:
 @pytest.mark.parametrize("suffix", [".rrip.zarr", ".rrip.zarr.zip"])
 def test_a_failure_in_the_middle_leaves_nothing(error, suffix, tmp_path, monkeypatch):
     monkeypatch.setattr("rrip_format.conversion.run.open_source", lambda source, **_: _Failing(source, error))
-    monkeypatch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
+    monkeypatch.setattr("rrip_format.conversion.blocks.BLOCK_PX", 256)
     with pytest.raises(type(error)):
         rrip_format.convert(tissue(2048, 2048), tmp_path / f"a{suffix}", Settings(tile=64))
     assert list(tmp_path.iterdir()) == []
@@ -234,7 +234,7 @@ def test_overwriting_keeps_the_old_container_until_the_new_one_is_complete(tmp_p
         patch.setattr(
             "rrip_format.conversion.run.open_source", lambda source, **_: _Failing(source, SourceError("gone"))
         )
-        patch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
+        patch.setattr("rrip_format.conversion.blocks.BLOCK_PX", 256)
         with pytest.raises(SourceError, match="gone"):
             rrip_format.convert(tissue(2048, 2048), path, Settings(tile=64), overwrite=True)
     assert hash_tree(path) == before

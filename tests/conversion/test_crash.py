@@ -407,7 +407,7 @@ def test_signals_end_in_one_line(number, code, tmp_path):
     rgb = np.random.default_rng(0).integers(0, 255, (2048, 3072, 3), dtype=np.uint8)
     tifffile.imwrite(tmp_path / "noise.tif", rgb, photometric="rgb", tile=(512, 512))
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
-    program = "import rrip_format.conversion.blocks as b; b._BLOCK_PX = 512; from rrip_format.cli import main; main()"
+    program = "import rrip_format.conversion.blocks as b; b.BLOCK_PX = 512; from rrip_format.cli import main; main()"
     command = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "1"]
     process = subprocess.Popen(
         [*command, "--preset", "notebook"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True

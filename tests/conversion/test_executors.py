@@ -142,7 +142,7 @@ def test_several_sources(slide, wanted, tmp_path):
 @pytest.fixture
 def eager(monkeypatch):
     """The command, for slides of any size, on processes; which executor each conversion got."""
-    monkeypatch.setattr(command, "_LARGE_PX", 1)
+    monkeypatch.setattr(command, "LARGE_PX", 1)
     convert, found = conversion.convert, []
 
     def spy(*arguments, executor, **options):
@@ -179,13 +179,13 @@ def test_processes_are_for_large_slides_that_can_be_read_in_parts(slide, tmp_pat
     from PIL import Image
 
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    monkeypatch.setattr(command, "_LARGE_PX", 600 * 700)
+    monkeypatch.setattr(command, "LARGE_PX", 600 * 700)
     for name, is_used in {"strips.tif": 0, "plain.tif": 1, "tiles.ome.tif": 1, "a.png": 0, slide: 1}.items():
         with open_source(tmp_path / name) as source, command._processes(source, 2) as pool:
             assert (pool is not None) == is_used, name
     with open_source(rgb) as source, command._processes(source, 2) as pool:
         assert pool is None
-    monkeypatch.setattr(command, "_LARGE_PX", 600 * 700 + 1)
+    monkeypatch.setattr(command, "LARGE_PX", 600 * 700 + 1)
     with open_source(slide) as source, command._processes(source, 2) as pool:
         assert pool is None
 
@@ -245,7 +245,7 @@ def test_processes_find_modules_where_the_first_does(slide, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "numpy.py").write_text("import pathlib; pathlib.Path(__file__).with_name('seen').touch()")
     script = tmp_path / "script.py"
-    script.write_text("import rrip_format.cli.convert as c; c._LARGE_PX = 1\nfrom rrip_format.cli import main\n")
+    script.write_text("import rrip_format.cli.convert as c; c.LARGE_PX = 1\nfrom rrip_format.cli import main\n")
     with script.open("a") as file:
         file.write("if __name__ == '__main__':\n    main()\n")
     arguments = [sys.executable, script, "convert", slide, "a.rrip.tif", "-j", "2", "--base-tile", "64"]
@@ -354,7 +354,7 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     target, journal = tmp_path / "a.rrip.tif", tmp_path / ".a.rrip.tif.partial" / "journal"
     program = (
         "import rrip_format.conversion.blocks as b; import rrip_format.cli.convert as c;"
-        "b._BLOCK_PX = 512; c._LARGE_PX = 1;"
+        "b.BLOCK_PX = 512; c.LARGE_PX = 1;"
         "from rrip_format.cli import main; main()"
     )
     arguments = [sys.executable, "-c", program, "convert", str(tmp_path / "noise.tif"), str(target), "-j", "2"]
@@ -372,6 +372,6 @@ def test_ctrl_c_reaches_only_the_first_process(tmp_path, monkeypatch):
     again = subprocess.run([*arguments, "--resume", "--json"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["resumed_families"] >= 1
-    monkeypatch.setattr(blocks, "_BLOCK_PX", 512)
+    monkeypatch.setattr(blocks, "BLOCK_PX", 512)
     rrip_format.convert(tmp_path / "noise.tif", tmp_path / "b.rrip.tif", Settings(preset="notebook"))
     assert contents(target) == contents(tmp_path / "b.rrip.tif")

@@ -47,7 +47,7 @@ def picture() -> np.ndarray:
 
 @pytest.fixture
 def few_qualities(monkeypatch):
-    monkeypatch.setattr(ours, "_QUALITIES", (40, 65, 95))
+    monkeypatch.setattr(ours, "QUALITIES", (40, 65, 95))
 
 
 def psnr_y(wanted: np.ndarray, found: np.ndarray) -> float:
@@ -325,7 +325,7 @@ def test_evaluate_writes_a_report(picture, tmp_path, few_qualities):
 def test_of_a_large_slide_the_sample_is_converted(picture, tmp_path, few_qualities, monkeypatch):
     import rrip_format.evaluate as package
 
-    monkeypatch.setattr(package, "_WHOLE_PIXELS", 0)
+    monkeypatch.setattr(package, "WHOLE_PIXELS", 0)
     summary = evaluate(picture, tmp_path, SMALL, families=2, codecs=["rrip"], ssimulacra2=False)
     assert summary["measured"]["pyramids_of"] == "a mosaic of the 2 families measured"
     assert summary["pyramids"]["raw_bytes"] == 3 * 256 * 512 * (64 + 16 + 4 + 1) // 64

@@ -41,7 +41,7 @@ def fixture_slide(tmp_path_factory) -> Path:
 
 
 def test_the_example_of_the_documents(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr(ours, "_QUALITIES", (40, 65, 95))
+    monkeypatch.setattr(ours, "QUALITIES", (40, 65, 95))
     (tmp_path / "stain.py").write_text(example())
     monkeypatch.chdir(tmp_path)
     arguments = ["evaluate", str(slide), "--out", "report", "--features", "stain:features", "--patch", "100"]

@@ -387,7 +387,7 @@ def test_exit_codes(folder, tmp_path, monkeypatch):
 def test_a_disk_that_keeps_failing(folder, monkeypatch):
     monkeypatch.setattr(container_module.ZarrContainer, "read_tiles", fail)
     assert {finding.rule for finding in validate(folder)} == {"storage.failed"}
-    monkeypatch.setattr(validation, "_STORAGE_FAILURES", 5)
+    monkeypatch.setattr(validation, "STORAGE_FAILURES", 5)
     with pytest.raises(StorageError, match="could not be read"):
         validate(folder)
 

@@ -264,7 +264,7 @@ def test_an_upload_that_ends_early_opens_nowhere(source, staging, monkeypatch):
             raise KeyboardInterrupt
         put_all(self, files)
 
-    monkeypatch.setattr(bucket_module, "_BATCH", 5)
+    monkeypatch.setattr(bucket_module, "BATCH", 5)
     monkeypatch.setattr(Remote, "put_all", fail)
     with pytest.raises(KeyboardInterrupt) as caught:
         transmux(source.path, url)
@@ -285,7 +285,7 @@ def test_a_conversion_that_cannot_be_sent_is_resumed(slide, staging, monkeypatch
     def fail(*_):
         raise StorageError("no answer")
 
-    monkeypatch.setattr("rrip_format.conversion.blocks._BLOCK_PX", 256)
+    monkeypatch.setattr("rrip_format.conversion.blocks.BLOCK_PX", 256)
     monkeypatch.setattr(Remote, "put_all", fail)
     with pytest.raises(TargetError, match="cannot be written: no answer") as caught:
         rrip_format.convert(slide, url, BRIEF, workers=1)
@@ -426,7 +426,7 @@ def test_a_file_of_a_file_system_that_is_replaced(source, tmp_path):
 )
 def test_errors_of_the_system_that_pass_and_that_stay(source, tmp_path, monkeypatch, number, passes):
     """A damaged archive sends its reader before the start of the file, and no further attempt changes that."""
-    monkeypatch.setattr("rrip_format.storage.services._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("rrip_format.storage.services.FIRST_WAIT", 0.001)
     transmux(source.path, tmp_path / "a.rrip.tif")
     calls = []
 

@@ -92,7 +92,7 @@ def test_a_large_copy_is_flushed_on_its_way(kinds, tmp_path, system, monkeypatch
         waiting.append(len(sink._unsettled))
         publish(sink)
 
-    monkeypatch.setattr(sinks, "_MOST_UNSETTLED", 5)
+    monkeypatch.setattr(sinks, "MOST_UNSETTLED", 5)
     monkeypatch.setattr(sinks.DirectorySink, "publish", count)
     transmux(kinds.tif, tmp_path / "a.rrip.zarr")
     check(system, tmp_path / "a.rrip.zarr")

@@ -173,7 +173,7 @@ def every(count, how):
 @pytest.mark.parametrize("how", [503, 429, 500, 408, "drop", "cut"])
 @pytest.mark.parametrize("name", ["a.rrip.tif", "a.rrip.zarr"])
 def test_failures_that_pass(small, how, name, caplog, monkeypatch):
-    monkeypatch.setattr("rrip_format.storage.services._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("rrip_format.storage.services.FIRST_WAIT", 0.001)
     with serve_files(small) as server, tell(server, name) as slide, rrip_format.open(small / name) as local:
         server.misbehave = every(3, how)
         with caplog.at_level(logging.WARNING, "rrip_format"):
@@ -186,7 +186,7 @@ def test_failures_that_pass(small, how, name, caplog, monkeypatch):
 
 def test_an_epoch_of_patches(large, monkeypatch):
     """500 patches with one of a hundred requests failing: all are right."""
-    monkeypatch.setattr("rrip_format.storage.services._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("rrip_format.storage.services.FIRST_WAIT", 0.001)
     choice, errors = random.Random(5), random.Random(6)
 
     def fail(*_):
@@ -200,7 +200,7 @@ def test_an_epoch_of_patches(large, monkeypatch):
 
 
 def test_failures_that_stay(small, monkeypatch):
-    monkeypatch.setattr("rrip_format.storage.services._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("rrip_format.storage.services.FIRST_WAIT", 0.001)
     monkeypatch.setenv("RRIP_RETRIES", "2")
     with serve_files(small) as server, tell(server, "a.rrip.tif") as slide:
         server.misbehave = lambda *_: 503

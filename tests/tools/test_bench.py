@@ -147,7 +147,7 @@ def test_decode(fields, given_steps, monkeypatch):
         return benchlib.Child(json.dumps(found), 1, 1, 1 << 20, 1 << 20)
 
     monkeypatch.setattr(benchlib, "run_child", here)
-    monkeypatch.setattr("bench_equal._RRIP_TRIES", 1)
+    monkeypatch.setattr("bench_equal.RRIP_TRIES", 1)
     found = run("bench_decode", fields, "--kinds", "fields", "--codecs", "jxl")
     check_requirements(found, "JPEG tiles alone", "through zarr", "OpenSlide", "tifffile", "JPEG XL", "prediction")
     kind = found["kinds"]["fields"]
@@ -293,8 +293,8 @@ def test_scaling(fields, given_steps, monkeypatch):
         return Child("", 1, 1, 1 << 20, 1 << 20), bench_scaling.run_child_step({"step": step, **options})
 
     monkeypatch.setattr(bench_scaling, "run_step", here)
-    monkeypatch.setattr(bench_scaling, "_READS", 3)
-    monkeypatch.setattr(bench_scaling, "_ISLAND", 1)
+    monkeypatch.setattr(bench_scaling, "READS", 3)
+    monkeypatch.setattr(bench_scaling, "ISLAND", 1)
     monkeypatch.setattr(bench_scaling, "QUICK_GIGAPIXELS", (0.001, 0.004))
     found = run("bench_scaling", fields, "--share", "0.4")
     check_requirements(found, "peak memory")
@@ -335,7 +335,7 @@ def test_zarr_limits(fields, given_steps, monkeypatch):
         return benchlib.Child(json.dumps(bench_zarr.child(Path(command[3]), 1)), 1, 1, 1 << 20, 1 << 20)
 
     monkeypatch.setattr(benchlib, "run_child", here)
-    monkeypatch.setattr(bench_zarr, "_PATCHES", 2)
+    monkeypatch.setattr(bench_zarr, "PATCHES", 2)
     chosen = {key: bench_zarr.SETTINGS[key] for key in ("default", "concurrency 64, threads 2")}
     monkeypatch.setattr(bench_zarr, "SETTINGS", chosen)
     found = run("bench_zarr", fields, "--megapixels", "1")

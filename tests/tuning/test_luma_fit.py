@@ -125,7 +125,7 @@ def test_a_filter_is_left_out_unless_the_promise_allows_a_coarser_step(executor,
 def test_a_filter_that_hardly_gains_is_left_out(executor, monkeypatch):
     sample = families(2)
     assert keep_promise(sample, ARCHIVE, executor)[1][0].luma_filter is not None
-    monkeypatch.setattr(calibration, "_PAYS", 1.5)
+    monkeypatch.setattr(calibration, "FILTER_PAYS", 1.5)
     assert keep_promise(sample, ARCHIVE, executor)[1][0].luma_filter is None
 
 

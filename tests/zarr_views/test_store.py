@@ -366,7 +366,7 @@ def test_references_to_a_member_of_two_sizes(kinds, tmp_path):
 @pytest.mark.parametrize("kind", ["tif", "zip", "zarr"])
 def test_http_requests_are_few(kinds, kind, monkeypatch):
     pytest.importorskip("aiohttp")
-    monkeypatch.setattr(remote, "_TAIL_BYTES", 64)  # or it would have all of the file
+    monkeypatch.setattr(remote, "TAIL_BYTES", 64)  # or it would have all of the file
     path = getattr(kinds, kind)
     with serve(path.parent) as server:
         slide = rrip_format.open(f"{server.url}/{path.name}", cache_mib=0)
@@ -434,8 +434,8 @@ def test_a_server_without_byte_ranges(kinds):
 
 def test_a_server_that_is_gone(kinds, monkeypatch):
     pytest.importorskip("aiohttp")
-    monkeypatch.setattr(remote, "_TAIL_BYTES", 64)
-    monkeypatch.setattr(remote, "_HEAD_BYTES", 64)
+    monkeypatch.setattr(remote, "TAIL_BYTES", 64)
+    monkeypatch.setattr(remote, "HEAD_BYTES", 64)
     monkeypatch.setenv("RRIP_RETRIES", "1")
     with serve_files(kinds.tif.parent) as server:
         slide = rrip_format.open(f"{server.url}/{kinds.tif.name}")

@@ -35,7 +35,7 @@ _NEAR = 0.03
 """dB that count as equal."""
 
 _TRIES = 8
-_RRIP_TRIES = 4
+RRIP_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _at_quality(trial: _Trial, wanted: float) -> Coded:
 def _rrip(target: Path, rgb: Image, wanted: float) -> Coded:
     """Encode RRIP at that PSNR-Y: ``--target psnr=…``, corrected by the difference between sample and whole."""
     aim, best = wanted, None
-    for turn in range(_RRIP_TRIES):
+    for turn in range(RRIP_TRIES):
         path = target.with_name(f"try-{turn}.rrip.zarr")
         settings = rrip_format.Settings(target=f"psnr={aim:.3f}")
         coded = _converted(path, rgb, settings, "RRIP", "steps found")

@@ -39,9 +39,9 @@ SHARE, SPARSE_SHARE = 1.0, 0.02
 """Part of the families that is tissue."""
 
 ROUNDS, QUICK_ROUNDS = 5, 2
-_READS = 64
+READS = 64
 
-_ISLAND = 4
+ISLAND = 4
 """Side of an island of tissue, families."""
 
 
@@ -65,14 +65,14 @@ class GrownSlide:
         self.cols = max(1, round(gigapixels * 1e9 / (self.rows * SIDE * SIDE)))
         self.shape = (self.rows * SIDE, self.cols * SIDE, 3)
         self.nbytes = math.prod(self.shape)
-        self._islands_across = -(-self.cols // _ISLAND)
-        count = self._islands_across * -(-self.rows // _ISLAND)
+        self._islands_across = -(-self.cols // ISLAND)
+        count = self._islands_across * -(-self.rows // ISLAND)
         others = random.Random(0).sample(range(1, count), max(1, round(share * count)) - 1)
         self._islands = {0, *others}
 
     def has_tissue(self, row: int, col: int) -> bool:
         """Return whether a family is tissue; all of an island are alike."""
-        return row // _ISLAND * self._islands_across + col // _ISLAND in self._islands
+        return row // ISLAND * self._islands_across + col // ISLAND in self._islands
 
     def tissue_places(self, count: int) -> list[tuple[int, int]]:
         """Draw families of tissue at random, the same each time."""
@@ -139,7 +139,7 @@ def copy_child(folder: Path) -> dict[str, Json]:
 def read_child(families: list[Image], folder: Path, gigapixels: float, share: float, rounds: int) -> dict[str, Json]:
     """Measure opening, opening with one patch, and random patches of tissue, from folder and TIFF."""
     slide = GrownSlide(families, gigapixels, share)
-    places = slide.tissue_places(_READS)
+    places = slide.tissue_places(READS)
     paths = {"folder": folder / "slide.rrip.zarr", "tiff": folder / "slide.rrip.tif"}
     choice = random.Random(1)
 

@@ -47,14 +47,14 @@ SETTINGS: dict[str, tuple[int | None, int | None]] = {
 
 READERS = ("rrip-zarr", "rrip-tiff-zarr", "tifffile-zarr")
 CASES = {"level": "whole L0, MP/s", "one": "512², one thread, ms", "eight": "512², eight threads, patches/s"}
-_PATCHES = 16
+PATCHES = 16
 
 
 def child(folder: Path, rounds: int) -> dict[str, Json]:
     """Measure median seconds of every case and reader in this process, whose environment sets the limits."""
     files: Files = pickle.loads((folder / "files.pickle").read_bytes())
     height, width = files.shapes[0]
-    areas = random_areas(files, 0, 512, _PATCHES, 0)
+    areas = random_areas(files, 0, 512, PATCHES, 0)
     cases: dict[str, Callable[[], object]] = {}
     with ThreadPoolExecutor(8) as pool, ExitStack() as stack:
         for key in READERS:
@@ -97,7 +97,7 @@ def table(case: str, found: dict[str, dict[str, list[float]]], pixels: int) -> s
         row = [setting]
         for key in READERS:
             taken = benchlib.median(seconds[f"{case} {key}"])
-            figure = {"level": pixels / 1e6 / taken, "one": 1000 * taken / _PATCHES, "eight": _PATCHES / taken}[case]
+            figure = {"level": pixels / 1e6 / taken, "one": 1000 * taken / PATCHES, "eight": PATCHES / taken}[case]
             row.append(f"{figure:.1f}")
         name = f"{case} rrip-zarr"
         pairs = zip(found["default"][name], seconds[name], strict=True)

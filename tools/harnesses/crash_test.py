@@ -454,7 +454,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     options = parser.parse_args()
-    blocks._BLOCK_PX = 256  # noqa: SLF001  (so that a small slide has several)
+    blocks.BLOCK_PX = 256  # so that a small slide has several
     kinds, order = [options.kind] if options.kind else SUFFIXES, {}
     results: dict[str, Counter[str]] = {}
     for suffix in kinds:

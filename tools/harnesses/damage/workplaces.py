@@ -79,7 +79,7 @@ def _convert(folder: Path, suffix: str, families: int | None = None, *, resume: 
             raise KeyboardInterrupt
 
     target = folder / f"{TARGET}{suffix}"
-    with mock.patch.object(blocks, "_BLOCK_PX", 256):
+    with mock.patch.object(blocks, "BLOCK_PX", 256):
         rrip_format.convert(folder / SOURCE, target, SETTINGS, workers=1, resume=resume, progress=stop)
     return target
 
