@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
-__all__ = ["prepare", "process_pool"]
+__all__ = ["prepare", "process_pool", "signals_held"]
 
 _FORKS = sys.platform == "linux"
 """Whether processes are forked from a server process. Elsewhere forking is unsafe, and each one loads its modules."""
@@ -61,7 +61,7 @@ class _Pool(ProcessPoolExecutor):
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Result]:
         try:
-            with _signals_held():
+            with signals_held():
                 return super().submit(fn, *args, **kwargs)
         except (OSError, EOFError) as error:
             raise BrokenProcessPool(f"a process cannot begin: {error}") from error
@@ -101,7 +101,7 @@ def _same_modules() -> Iterator[None]:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Delay Ctrl-C and SIGTERM until the end of the context."""
     came: list[int] = []
 

@@ -34,6 +34,7 @@ from ..errors import LimitError, RripError
 from .names import library_name
 
 __all__ = [
+    "SIGNATURES",
     "Coding",
     "Fault",
     "Quantiser",
@@ -104,7 +105,7 @@ class Quantiser(Structure):
 
 
 _CORE, _MEMORY, _FAULT = c_void_p, c_void_p, POINTER(Fault)
-_SIGNATURES: dict[str, tuple[Any, ...]] = {  # type of the result, then types of the arguments
+SIGNATURES: dict[str, tuple[Any, ...]] = {  # type of the result, then types of the arguments
     "rrip_abi": (c_int,),
     "rrip_sources": (c_char_p,),
     "rrip_core_best": (c_void_p,),
@@ -161,7 +162,7 @@ def _load() -> ctypes.CDLL:
             f"the compiled core {path} cannot be loaded ({error}): install the package, 'pip install rrip-format' or "
             "'pip install .' in its folder"
         ) from error
-    for name, (result, *arguments) in _SIGNATURES.items():
+    for name, (result, *arguments) in SIGNATURES.items():
         function = getattr(found, name, None)
         if function is None:
             raise RripError(f"the compiled core {path} lacks the function {name}: rebuild it with 'pip install .'")

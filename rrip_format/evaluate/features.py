@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from ..sources import Source
     from ..tuning.settings import Settings
 
-__all__ = ["DEFAULT_PATCH", "Features", "format_features", "load_features", "measure_features"]
+__all__ = [
+    "DEFAULT_PATCH",
+    "Features",
+    "cosine_distances",
+    "format_features",
+    "load_features",
+    "measure_features",
+    "median_distances",
+    "patch_corners",
+]
 
 DEFAULT_PATCH = 224
 """Side of a patch, px: what most models of pathology take."""
@@ -111,7 +120,7 @@ def measure_features(source: Source, sample: Sample, settings: Settings, feature
         for level in LEVELS:
             shape = sample.geometry.tile_shape(level, *place)
             side = sides.setdefault(level, min(patch, sample.geometry.tile_side(level)))
-            corners = list(_corners(shape, side))
+            corners = list(patch_corners(shape, side))
             if not corners:
                 continue
             before[level].append(_compute(features, family.levels[level], corners, side))
@@ -123,14 +132,15 @@ def measure_features(source: Source, sample: Sample, settings: Settings, feature
             continue
         wanted = np.concatenate(parts)
         drifts = {m.key: _drift(wanted, np.concatenate(after[level, m.key])) for m in methods}
-        found[str(level)] = {"patches": len(wanted), "side": sides[level], "between": _between(wanted), **drifts}
+        between = median_distances(wanted)
+        found[str(level)] = {"patches": len(wanted), "side": sides[level], "between": between, **drifts}
     if not found:
         raise RripError(f"no patch of {patch} px lies inside a family that is measured; make --patch smaller")
     return {"quality": settings.quality, "bytes": bytes_of, "levels": found}
 
 
-def _corners(shape: tuple[int, int], side: int) -> Iterator[tuple[int, int]]:
-    """Places of as many patches as fit side by side, in the middle of a tile."""
+def patch_corners(shape: tuple[int, int], side: int) -> Iterator[tuple[int, int]]:
+    """Yield the places of as many patches as fit side by side, in the middle of a tile."""
     height, width = shape
     top, left = height % side // 2, width % side // 2
     for y in range(top, height - side + 1, side):
@@ -157,8 +167,8 @@ def _compute(features: Features, rgb: NDArray[np.uint8], corners: list[tuple[int
     return np.concatenate(rows)
 
 
-def _cosine(one: Vectors, other: Vectors) -> NDArray[np.float64]:
-    """1 - cosine of rows; 0 of equal ones, also where these are 0."""
+def cosine_distances(one: Vectors, other: Vectors) -> NDArray[np.float64]:
+    """Return 1 - cosine of rows, which is 0 of equal ones, also where these are 0."""
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     dots = (one * other).sum(axis=1)
     same = (one == other).all(axis=1)
@@ -167,21 +177,21 @@ def _cosine(one: Vectors, other: Vectors) -> NDArray[np.float64]:
 
 
 def _drift(before: Vectors, after: Vectors) -> dict[str, dict[str, float]]:
-    distances = {"cosine": _cosine(before, after), "l2": np.linalg.norm(before - after, axis=1)}
+    distances = {"cosine": cosine_distances(before, after), "l2": np.linalg.norm(before - after, axis=1)}
     return {
         name: {"mean": float(d.mean()), "p95": float(np.percentile(d, 95)), "max": float(d.max())}
         for name, d in distances.items()
     }
 
 
-def _between(vectors: Vectors) -> dict[str, float] | None:
-    """Median distances of different patches, by which drifts can be judged; None of a single one."""
+def median_distances(vectors: Vectors) -> dict[str, float] | None:
+    """Return median distances of different patches, by which drifts can be judged; None of a single one."""
     some = vectors[:: max(1, -(-len(vectors) // _PAIRS))]
     first, second = np.triu_indices(len(some), 1)
     if not first.size:
         return None
     lengths = np.linalg.norm(some[first] - some[second], axis=1)
-    return {"cosine": float(np.median(_cosine(some[first], some[second]))), "l2": float(np.median(lengths))}
+    return {"cosine": float(np.median(cosine_distances(some[first], some[second]))), "l2": float(np.median(lengths))}
 
 
 def format_features(found: Json) -> list[list[Any]]:

@@ -24,7 +24,7 @@ from ..storage.access import Access, is_url
 from ..storage.byte_source import ByteSource, open_bytes
 from ..storage.objects import Folder
 
-__all__ = ["open_damaged"]
+__all__ = ["open_damaged", "scan_members"]
 
 Json = Any
 
@@ -71,7 +71,7 @@ def open_damaged(path: str | os.PathLike[str]) -> tuple[Container, bool]:
 
 def _scanned(source: ByteSource) -> tuple[Container, bool]:
     """Open an archive by the headers of its members; return it and whether its root metadata are lost."""
-    archive = Archive(source, list(_scan_members(source)))
+    archive = Archive(source, list(scan_members(source)))
     try:
         return ZipContainer(archive), False
     except NewerFormatError:
@@ -123,7 +123,7 @@ def _with_attachments(container: ZarrContainer | ZipContainer) -> Container:
     return container
 
 
-def _scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
+def scan_members(source: ByteSource) -> Iterator[zipfile.ZipInfo]:
     """Find the members of an archive by their own headers, and skip anything between them."""
     at = found = 0
     window = _Window(source)

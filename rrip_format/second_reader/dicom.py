@@ -11,7 +11,7 @@ from .base import Image, SecondReader, UnableError, load_second, over_background
 from .picture_tile import decode_tile
 from .tiles import TiledReader
 
-__all__ = ["open_dicom"]
+__all__ = ["frame_places", "open_dicom"]
 
 _TAGS = [
     "SeriesInstanceUID",
@@ -93,7 +93,7 @@ class _Frames(TiledReader):
         high, wide = int(header.Rows), int(header.Columns)
         height, width = int(header.TotalPixelMatrixRows), int(header.TotalPixelMatrixColumns)
         super().__init__(height, width, high, wide)
-        self._frames = _places(header, high, wide, -(-width // wide))
+        self._frames = frame_places(header, high, wide, -(-width // wide))
 
     def _read_tile(self, row: int, col: int) -> Image:
         frame = self._frames.get((row, col))
@@ -111,7 +111,7 @@ class _Frames(TiledReader):
         return over_background(samples, self._background)
 
 
-def _places(header: Any, high: int, wide: int, across: int) -> dict[tuple[int, int], int]:
+def frame_places(header: Any, high: int, wide: int, across: int) -> dict[tuple[int, int], int]:
     """Return the frame of each tile, by (row, column)."""
     count = int(header.get("NumberOfFrames", 1))
     kind = header.get("DimensionOrganizationType")

@@ -20,7 +20,7 @@ from rrip_format.sources.storedtiles import HEADER_BYTES, SAMPLED_TILES, stored_
 from rrip_format.sources.tiffcheck import is_tiff
 from rrip_format.spec.metadata import JPEG, JPEG_2000, Compression, find_history
 
-__all__ = ["find_compressions"]
+__all__ = ["find_compressions", "find_in_data_files"]
 
 _TIFF_CODECS: dict[int, tuple[str, bool | None]] = {
     2: ("CCITT", False),
@@ -97,7 +97,7 @@ def find_compressions(source: Source) -> tuple[Compression, ...] | None:
                 return _find_in_tiff(path, (info.width, info.height))
             if info.reader == "vips":
                 return _find_in_picture(path, info.properties.get("vips.vips-loader", ""), info.width * info.height)
-            return _find_in_data_files(path)
+            return find_in_data_files(path)
     except RripError:
         return None
 
@@ -186,7 +186,7 @@ def _find_in_picture(path: Path, loader: str, pixels: int) -> tuple[Compression,
     return (Compression(*found[0], None, None, ratio),) if found else None
 
 
-def _find_in_data_files(path: Path) -> tuple[Compression, ...] | None:
+def find_in_data_files(path: Path) -> tuple[Compression, ...] | None:
     """Return the compression of the JPEG streams in the data files of a MIRAX or VMS slide; None without any."""
     if path.suffix.lower() == ".mrxs":
         files = sorted(path.with_suffix("").glob("Data*.dat"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["AperioSource", "OpenSlideSource", "detect_vendor"]
+__all__ = ["AperioSource", "OpenSlideSource", "detect_vendor", "parse_background"]
 
 LAYERS = ("hamamatsu.NoLayers", "ventana.Z-layers")
 """Properties that say how many focal planes there are."""
@@ -91,7 +91,7 @@ class OpenSlideSource(FileSource):
             mpp_y=mpp[1],
             objective_power=positive(properties.get("openslide.objective-power")),
             vendor=properties.get("openslide.vendor"),
-            background=_background(properties.get("openslide.background-color", "")),
+            background=parse_background(properties.get("openslide.background-color", "")),
             properties=properties,
             icc_profile=profile,
             reader="openslide",
@@ -211,7 +211,7 @@ def _told_why(where: str, error: SourceError) -> SourceError:
     return SourceError(f"{where}: {said}{verb} by this version of OpenSlide; {ADVICE}")
 
 
-def _background(text: str) -> tuple[int, int, int]:
+def parse_background(text: str) -> tuple[int, int, int]:
     """Return ``openslide.background-color`` as RGB, white where it is absent or not six hex digits."""
     if not re.fullmatch("[0-9A-Fa-f]{6}", text):
         return WHITE

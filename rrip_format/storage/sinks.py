@@ -17,7 +17,7 @@ from typing import Protocol
 from ..concurrency.pool import OwnThreads
 from .workplace import Span, Workplace, as_target_error, flush
 
-__all__ = ["MOST_UNSETTLED", "DirectorySink", "PartialFile", "Sink", "ZipSink"]
+__all__ = ["MOST_UNSETTLED", "DirectorySink", "PartialFile", "Sink", "ZipSink", "flush_all"]
 
 
 _AT_ONCE = 8
@@ -96,20 +96,20 @@ class DirectorySink:
     def settle(self, spans: Iterable[Span]) -> None:
         """Flush these files to the disk."""
         paths = [os.fspath(span.path) for span in spans]
-        _flush_all(paths)
+        flush_all(paths)
         self._unsettled.difference_update(paths)
 
     def publish(self) -> None:
         """Flush the remaining files and all folders to the disk, then rename the folder to the target."""
-        _flush_all(self._unsettled)
-        _flush_all(folder for folder, _, _ in os.walk(self._folder))
+        flush_all(self._unsettled)
+        flush_all(folder for folder, _, _ in os.walk(self._folder))
         self._place.publish()
 
     def close(self) -> None:
         """Do nothing, because no file stays open."""
 
 
-def _flush_all(paths: Iterable[str]) -> None:
+def flush_all(paths: Iterable[str]) -> None:
     """Flush files or folders to the disk in several threads, until one fails, and wait for all threads."""
     waiting = deque(paths)
     under_way: list[Future[None]] = []

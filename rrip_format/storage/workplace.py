@@ -25,6 +25,7 @@ __all__ = [
     "Workplace",
     "as_target_error",
     "beginning",
+    "exchange_names",
     "flush",
     "move",
     "recover",
@@ -259,7 +260,7 @@ def move(complete: Path, target: Path) -> None:
     """
     if not os.path.lexists(target) or not (target.is_dir() or complete.is_dir()):
         complete.replace(target)
-    elif not _exchange(complete, target):
+    elif not exchange_names(complete, target):
         target.rename(_aside(complete))
         try:
             complete.replace(target)
@@ -280,7 +281,7 @@ def _aside(complete: Path) -> Path:
     return complete.with_name(complete.name + _REPLACED)
 
 
-def _exchange(first: Path, second: Path) -> bool:
+def exchange_names(first: Path, second: Path) -> bool:
     """Exchange two names in one step; return False if the system or the file system cannot do that."""
     if sys.platform != "linux":
         return False

@@ -18,7 +18,7 @@ from ..core import colour
 from ..core import library as lib
 from .sampling import Image, Levels
 
-__all__ = ["EDGE", "Original"]
+__all__ = ["C1", "C2", "EDGE", "WINDOW", "Original", "ciede2000", "dissimilarity", "lab", "luma"]
 
 Floats = NDArray[np.float32]
 
@@ -27,10 +27,11 @@ EDGE = 4
 
 _REACH = 5
 _WEIGHTS = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / 1.5) ** 2)
-_WINDOW = (_WEIGHTS / _WEIGHTS.sum()).astype(np.float32)
+WINDOW = (_WEIGHTS / _WEIGHTS.sum()).astype(np.float32)
 """The Gaussian window of SSIM: sigma = 1.5 px, cut off at 5 px."""
 
-_C1, _C2 = (np.float32((k * 255) ** 2) for k in (0.01, 0.03))
+C1, C2 = (np.float32((k * 255) ** 2) for k in (0.01, 0.03))
+"""Constants of SSIM for 8-bit samples, which keep its quotients finite."""
 
 _COLOUR_STRIDE = 3
 """Distance of the pixels compared by CIEDE2000; with 3, they include every position of an 8 x 8 block."""
@@ -44,7 +45,7 @@ _TO_XYZ = (_XYZ / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
 """Matrix from linear RGB to CIE XYZ relative to the white point D65."""
 
 
-def _luma(rgb: NDArray[np.uint8]) -> Floats:
+def luma(rgb: NDArray[np.uint8]) -> Floats:
     """Convert (3, h, w) RGB planes to unrounded luma, (h, w) float32."""
     _, height, width = rgb.shape
     rgb, out = np.ascontiguousarray(rgb), np.empty((height, width), np.float32)
@@ -52,21 +53,21 @@ def _luma(rgb: NDArray[np.uint8]) -> Floats:
     return out
 
 
-def _dissimilarity(first: Floats, second: Floats) -> float:
+def dissimilarity(first: Floats, second: Floats) -> float:
     """Return the mean of 1 - SSIM over all positions whose window lies inside (Wang et al. 2004)."""
     height, width = first.shape
     first, second, mean = np.ascontiguousarray(first), np.ascontiguousarray(second), c_double()
     start, size, _memory = lib.scratch(lib.library.rrip_dissimilarity_scratch(width))
     lib.call(
         lib.library.rrip_dissimilarity(
-            *(lib.core(), lib.address(first), lib.address(second), height, width, lib.address(_WINDOW), _WINDOW.size),
-            *(_C1, _C2, byref(mean), start, size),
+            *(lib.core(), lib.address(first), lib.address(second), height, width, lib.address(WINDOW), WINDOW.size),
+            *(C1, C2, byref(mean), start, size),
         )
     )
     return mean.value
 
 
-def _lab(rgb: NDArray[np.uint8]) -> Floats:
+def lab(rgb: NDArray[np.uint8]) -> Floats:
     """Convert every third pixel of RGB planes in both directions to CIE L*, a*, b*, (3, h, w)."""
     red, green, blue = _LINEAR[rgb[:, ::_COLOUR_STRIDE, ::_COLOUR_STRIDE]]
     x, y, z = (
@@ -84,8 +85,8 @@ def _seventh(chroma: Floats) -> Floats:
     return root
 
 
-def _ciede2000(first: Floats, second: Floats) -> Floats:
-    """Return the colour differences of two arrays of :func:`_lab` (Sharma, Wu and Dalal 2005).
+def ciede2000(first: Floats, second: Floats) -> Floats:
+    """Return the colour differences of two arrays of :func:`lab` (Sharma, Wu and Dalal 2005).
 
     To avoid computing angles, the mean hue is the direction of the sum of two unit vectors, and the difference of hues
     follows from the cross product of the colours.
@@ -147,7 +148,7 @@ class Original:
 
     @cached_property
     def _colours(self) -> Floats:
-        return _lab(self._rgb)
+        return lab(self._rgb)
 
     def luma_losses(self, level: int, rgb: Image, *, ssim: bool = False) -> dict[str, float]:
         """Measure the squared error of luma, and with `ssim` also 1 - SSIM.
@@ -166,16 +167,16 @@ class Original:
         dict of str to float
             Losses by name.
         """
-        found, wanted = _luma(rgb), _inside(self.exact[level][0])
+        found, wanted = luma(rgb), _inside(self.exact[level][0])
         losses = {f"y{level}": float(np.square(wanted - found).mean())}
         if ssim:
-            losses["ssim"] = _dissimilarity(wanted, found)
+            losses["ssim"] = dissimilarity(wanted, found)
         return losses
 
     def colour_losses(self, rgb: Image) -> dict[str, float]:
         """Measure squared error of RGB and CIEDE2000, mean and 95th percentile; see :meth:`luma_losses`."""
         error = np.subtract(self._rgb, rgb, dtype=np.float32)
-        differences = _ciede2000(self._colours, _lab(rgb))
+        differences = ciede2000(self._colours, lab(rgb))
         return {
             "rgb": float(np.square(error, out=error).mean()),
             "delta_e": float(differences.mean()),

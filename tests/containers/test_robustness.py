@@ -439,7 +439,7 @@ def test_a_failed_rename_puts_back_what_was_there(kinds, tmp_path, monkeypatch):
     def refuse(self, other):
         raise OSError(28, "no space")
 
-    monkeypatch.setattr(disk, "_exchange", lambda *_: False)
+    monkeypatch.setattr(disk, "exchange_names", lambda *_: False)
     monkeypatch.setattr(disk.Path, "replace", refuse)
     with pytest.raises(TargetError, match="no space"):
         transmux(kinds.zarr, target, overwrite=True)

@@ -117,7 +117,7 @@ def test_without_an_exchange_of_folders_a_run_that_had_replaced_the_old_one_is_r
     begin(slide, target, 6)
     shutil.copytree(old, tmp_path / ".a.rrip.zarr.partial" / "container.replaced")
     old.rename(target)
-    monkeypatch.setattr(disk, "_exchange", lambda *_: False)
+    monkeypatch.setattr(disk, "exchange_names", lambda *_: False)
     rrip_format.convert(slide, target, SETTINGS, overwrite=True, resume=True)
     assert contents(target) == wanted[".rrip.zarr"]
     assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -274,17 +274,17 @@ def test_signals_wait_while_processes_begin():
     went_on = []
 
     def interrupted() -> None:
-        with processes._signals_held():
+        with processes.signals_held():
             signal.raise_signal(signal.SIGINT)
             went_on.append(True)
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert went_on
-    with processes._signals_held():
+    with processes.signals_held():
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    elsewhere = threading.Thread(target=lambda: processes._signals_held().__enter__())
+    elsewhere = threading.Thread(target=lambda: processes.signals_held().__enter__())
     elsewhere.start()
     elsewhere.join()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

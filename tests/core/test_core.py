@@ -62,7 +62,7 @@ def pointer(core: str) -> int:
 
 def test_the_declarations_are_those_of_the_header():
     assert len(FUNCTIONS) > 20
-    assert lib._SIGNATURES.keys() == FUNCTIONS
+    assert lib.SIGNATURES.keys() == FUNCTIONS
     assert int(re.search(r"#define RRIP_ABI (\d+)", HEADER)[1]) == lib.ABI == lib.library.rrip_abi()
 
 

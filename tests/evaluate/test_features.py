@@ -14,7 +14,13 @@ from conftest import BRIEF, tissue
 from rrip_format import RripError, evaluate
 from rrip_format.cli import main
 from rrip_format.evaluate import format_summary, ours
-from rrip_format.evaluate.features import _between, _corners, _cosine, load_features, measure_features
+from rrip_format.evaluate.features import (
+    cosine_distances,
+    load_features,
+    measure_features,
+    median_distances,
+    patch_corners,
+)
 from rrip_format.evaluate.sample import choose
 from rrip_format.sources import open_source
 
@@ -107,14 +113,14 @@ def test_what_is_measured_is_what_decoders_give(slide):
 
 def test_distances():
     one, other = np.array([[1.0, 0], [0, 0], [2, 0]]), np.array([[0.0, 3], [0, 0], [2, 0]])
-    assert _cosine(one, other).tolist() == [1, 0, 0]
-    assert _between(one) == {"cosine": 1.0, "l2": 1.0}
-    assert _between(one[:1]) is None
+    assert cosine_distances(one, other).tolist() == [1, 0, 0]
+    assert median_distances(one) == {"cosine": 1.0, "l2": 1.0}
+    assert median_distances(one[:1]) is None
 
 
 def test_patches_lie_side_by_side_in_the_middle():
-    assert list(_corners((256, 300), 100)) == [(28, 0), (28, 100), (28, 200), (128, 0), (128, 100), (128, 200)]
-    assert list(_corners((99, 300), 100)) == []
+    assert list(patch_corners((256, 300), 100)) == [(28, 0), (28, 100), (28, 200), (128, 0), (128, 100), (128, 200)]
+    assert list(patch_corners((99, 300), 100)) == []
 
 
 @pytest.mark.parametrize(

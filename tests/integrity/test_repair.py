@@ -24,7 +24,7 @@ from rrip_format.core import colour, predict
 from rrip_format.errors import LimitError, MissingTileError, RripError, StorageError, TargetError
 from rrip_format.integrity import remaking, repairing
 from rrip_format.integrity.repairing import repair
-from rrip_format.integrity.salvage import _scan_members as scan_members
+from rrip_format.integrity.salvage import scan_members
 from rrip_format.integrity.validation import validate
 from rrip_format.spec.zarr_layout import tile_key
 from rrip_format.storage.byte_source import LocalBytes

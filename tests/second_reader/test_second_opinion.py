@@ -483,10 +483,10 @@ def test_files_of_series_and_sparse_frames(tmp_path):
     place.RowPositionInTotalImagePixelMatrix, place.ColumnPositionInTotalImagePixelMatrix = 129, 1
     group.PlanePositionSlideSequence = [place]
     header.PerFrameFunctionalGroupsSequence = [group]
-    assert dicom._places(header, 128, 128, 8) == {(1, 0): 0}
+    assert dicom.frame_places(header, 128, 128, 8) == {(1, 0): 0}
     place.ColumnPositionInTotalImagePixelMatrix = 5
     with pytest.raises(base.UnableError, match="no grid"):
-        dicom._places(header, 128, 128, 8)
+        dicom.frame_places(header, 128, 128, 8)
 
 
 # --- the commands -----------------------------------------------------------------------------------------------------

@@ -251,21 +251,21 @@ def test_other_words_are_no_quality(tmp_path):
 
 
 def test_data_files_of_folders(tmp_path):
-    from rrip_format.sources.compressions import _find_in_data_files
+    from rrip_format.sources.compressions import find_in_data_files
 
     (tmp_path / "a.mrxs").write_bytes(jpeg(99))  # a stand-in, not the slide
-    assert _find_in_data_files(tmp_path / "a.mrxs") is None
+    assert find_in_data_files(tmp_path / "a.mrxs") is None
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "Data0000.dat").write_bytes(b"head" + jpeg(80, 2) + b"\0" * 9 + jpeg(80, 2))
     (tmp_path / "a" / "Index.dat").write_bytes(jpeg(95))
-    assert _find_in_data_files(tmp_path / "a.mrxs") == (Compression(JPEG, True, 80, "4:2:0"),)
+    assert find_in_data_files(tmp_path / "a.mrxs") == (Compression(JPEG, True, 80, "4:2:0"),)
     (tmp_path / "b.vms").write_text(
         "[Virtual Microscope Specimen]\nImageFile=b.jpg\nMacroImage=m.jpg\nImageFile(1,0)=c.jpg\n"
     )
-    assert _find_in_data_files(tmp_path / "b.vms") is None
+    assert find_in_data_files(tmp_path / "b.vms") is None
     (tmp_path / "b.jpg").write_bytes(jpeg(70))
     (tmp_path / "m.jpg").write_bytes(jpeg(99))
-    assert _find_in_data_files(tmp_path / "b.vms") == (Compression(JPEG, True, 70, "4:4:4"),)
+    assert find_in_data_files(tmp_path / "b.vms") == (Compression(JPEG, True, 70, "4:4:4"),)
 
 
 def test_a_long_description_is_read_in_one_pass(tmp_path):

@@ -20,7 +20,7 @@ from rrip_format.sources.base import load_reader
 from rrip_format.sources.color import to_rgb
 from rrip_format.sources.jpegcheck import check_jpeg
 from rrip_format.sources.ome import parse_ome
-from rrip_format.sources.slide import _background as background_color
+from rrip_format.sources.slide import parse_background
 from rrip_format.sources.tiffcheck import first_page_px
 from rrip_format.sources.tiffsamples import samples_to_rgb
 
@@ -657,8 +657,8 @@ def test_override_must_be_a_size(mpp):
 
 
 def test_background_colour_of_openslide():
-    assert background_color("E6f0FF") == (230, 240, 255)
-    assert background_color("") == background_color("white") == (255, 255, 255)
+    assert parse_background("E6f0FF") == (230, 240, 255)
+    assert parse_background("") == parse_background("white") == (255, 255, 255)
 
 
 def test_missing_package_says_what_to_install():

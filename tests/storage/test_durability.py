@@ -147,7 +147,7 @@ def test_flushing_ends_with_the_first_error(monkeypatch):
 
     monkeypatch.setattr(sinks, "flush", flush)
     with pytest.raises(TargetError, match="0: "):
-        sinks._flush_all(str(number) for number in range(500))
+        sinks.flush_all(str(number) for number in range(500))
     begun = len(calls)
     assert begun < 500
     time.sleep(0.05)

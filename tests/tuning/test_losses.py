@@ -9,7 +9,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
 from rrip_format.core import colour
-from rrip_format.tuning.losses import EDGE, Original, _ciede2000, _lab
+from rrip_format.tuning.losses import EDGE, Original, ciede2000, lab
 from rrip_format.tuning.sampling import halve_twice
 
 
@@ -77,7 +77,7 @@ def test_ciede2000_of_every_hue_and_of_opposite_ones():
         one = np.stack([np.full(first.size, 50.0), radius * np.cos(first), radius * np.sin(first)])
         two = np.stack([np.full(first.size, 60.0), other * np.cos(second), other * np.sin(second)])
         wanted = deltaE_ciede2000(one.T, two.T)
-        found = _ciede2000(one.astype(np.float32), two.astype(np.float32))
+        found = ciede2000(one.astype(np.float32), two.astype(np.float32))
         apart = np.abs((np.degrees(first - second)) % 360 - 180) > 1  # opposite hues have no mean
         np.testing.assert_allclose(found[apart], wanted[apart], rtol=2e-3, atol=1e-3)
         assert np.isfinite(found).all()
@@ -85,4 +85,4 @@ def test_ciede2000_of_every_hue_and_of_opposite_ones():
 
 def test_lab_is_that_of_scikit_image():
     rgb = PICTURES["noise"]
-    np.testing.assert_allclose(_lab(planes(rgb)), rgb2lab(inside(rgb)[::3, ::3]).transpose(2, 0, 1), atol=2e-3)
+    np.testing.assert_allclose(lab(planes(rgb)), rgb2lab(inside(rgb)[::3, ::3]).transpose(2, 0, 1), atol=2e-3)

@@ -98,7 +98,7 @@ class Tap:
 
     def install(self) -> None:
         """Put the tap between this process and the system permanently."""
-        fsync, real_open, exchange = os.fsync, builtins.open, disk._exchange  # noqa: SLF001
+        fsync, real_open, exchange = os.fsync, builtins.open, disk.exchange_names
 
         def tapped(name: str) -> None:
             original = getattr(os, name)
@@ -129,7 +129,7 @@ class Tap:
             return (io.BufferedRandom if "+" in mode else io.BufferedWriter)(raw, max(buffering, 8192))
 
         os.fsync = tapped_fsync  # type: ignore[assignment]
-        disk._exchange = tapped_exchange  # noqa: SLF001
+        disk.exchange_names = tapped_exchange
         builtins.open = io.open = tapped_open
 
 
@@ -248,7 +248,7 @@ class Case:
     def _convert(self, **options: Any) -> Callable[[Tap], None]:
         def job(_: Tap) -> None:
             if not self.exchange:
-                disk._exchange = lambda *_: False  # noqa: SLF001
+                disk.exchange_names = lambda *_: False
             convert(self.source, self.target, SETTINGS, workers=1, overwrite=self.overwrite, **options)
 
         return job

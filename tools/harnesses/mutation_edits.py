@@ -335,14 +335,14 @@ EDITS = (
     Edit(
         "fsync of the files of a folder",
         "storage/sinks.py",
-        "        _flush_all(self._unsettled)\n",
+        "        flush_all(self._unsettled)\n",
         "",
         "tests/storage/test_durability.py",
     ),
     Edit(
         "fsync of the folders of a folder",
         "storage/sinks.py",
-        "        _flush_all(folder for folder, _, _ in os.walk(self._folder))\n",
+        "        flush_all(folder for folder, _, _ in os.walk(self._folder))\n",
         "",
         "tests/storage/test_durability.py",
     ),
