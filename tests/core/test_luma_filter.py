@@ -1,4 +1,4 @@
-"""The filter of luma of level 0 (spec section 5.8): kernels equal the reference; see ``test_core.py`` for windows."""
+"""The filter of luma of level 0 (spec section 5.8): kernels equal the reference; windows: ``test_core_alike.py``."""
 
 from __future__ import annotations
 

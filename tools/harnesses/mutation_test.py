@@ -37,7 +37,9 @@ SECONDS = 300
 
 
 CORE = Path("core", "src")
-CORE_TESTS = "tests/core/test_core_hostile.py --noconftest"
+CORE_TESTS = " ".join(
+    (*(f"tests/core/test_core_hostile_{part}.py" for part in ("sources", "steps", "streams", "tiles")), "--noconftest")
+)
 OTHER_KERNELS = {path.name for path in core_build.SOURCES.glob("variant_*.c")} - {"variant_plain.c"}
 """Files that an edit leaves as they are: all kernels are of the same text."""
 

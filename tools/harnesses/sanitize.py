@@ -27,7 +27,7 @@ import fuzz_core
 ROOT = core_build.ROOT
 
 TESTS = (
-    "tests/core/test_core_hostile.py",
+    *(f"tests/core/test_core_hostile_{part}.py" for part in ("sources", "steps", "streams", "tiles")),
     "tests/core/test_luma_filter.py",
     "tests/spec/test_vectors.py",
     "tests/core/test_jpeg_decoder.py",
