@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, settings
 
 from rrip_format import Settings
@@ -29,6 +30,10 @@ settings.register_profile(
 settings.load_profile("rrip")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells let what runs in the background ignore
+
+PIPELINES = ["zarr.core.codec_pipeline.BatchedCodecPipeline"]
+if hasattr(zarr.core.codec_pipeline, "FusedCodecPipeline"):
+    PIPELINES.append("zarr.core.codec_pipeline.FusedCodecPipeline")
 
 LONGEST_NAME = 100
 """Of a value in the name of a test, in bytes or characters."""
@@ -189,6 +194,13 @@ def folder(kinds, tmp_path) -> Path:
 def spoiled(container, tmp_path) -> Path:
     """Copy `container`, to be damaged."""
     return Path(shutil.copytree(container.path, tmp_path / "slide.rrip.zarr"))
+
+
+@pytest.fixture(params=PIPELINES, ids=lambda path: path.rpartition(".")[2])
+def pipeline(request):
+    """Use each of Zarr's ways to call codecs."""
+    with zarr.config.set({"codec_pipeline.path": request.param}):
+        yield request.param
 
 
 @pytest.fixture(scope="session")
