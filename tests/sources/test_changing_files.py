@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 from PIL import Image
+from source_pictures import read_all
 
 import rrip_format
 from rrip_format.cli import main
@@ -27,10 +28,6 @@ KINDS = {
     "a.png": lambda path, pixels: Image.fromarray(pixels).save(path, compress_level=0),
     "a.jpg": lambda path, pixels: Image.fromarray(pixels).save(path, quality=95),
 }
-
-
-def read_all(source):
-    return source.read(0, 0, source.info.height, source.info.width)
 
 
 @pytest.mark.parametrize("name", KINDS)

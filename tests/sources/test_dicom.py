@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from source_pictures import read, refuse
 from tiff_readers import picture
 from wsi_dicom import native, to_ycbcr, write_dicom
 
@@ -27,18 +28,6 @@ EXPLICIT, IMPLICIT, DEFLATED, RLE = (
     "1.2.840.10008.1.2.5",
 )
 JPEG, LOSSLESS, JPEG_LS, J2K_LOSSLESS, J2K = (f"1.2.840.10008.1.2.4.{k}" for k in (50, 70, 80, 90, 91))
-
-
-def read(path, **options):
-    with open_source(path, **options) as source:
-        return source.read(0, 0, source.info.height, source.info.width), source.info
-
-
-def refuse(path, *words, **options):
-    with pytest.raises(SourceError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value)
-    assert all(word in str(caught.value) for word in words), caught.value
 
 
 COMBINATIONS = [

@@ -9,22 +9,10 @@ import pytest
 import pyvips
 import tifffile
 from raw_tiff import ASCII, LONG, RATIONAL, SHORT, Page, basic_tags, write_raw_tiff
+from source_pictures import read, refuse
 from tiff_readers import picture
 
-from rrip_format.errors import SourceError
 from rrip_format.sources import open_source
-
-
-def read(path, **options):
-    with open_source(path, **options) as source:
-        return source.read(0, 0, source.info.height, source.info.width), source.info
-
-
-def refuse(path, *words, **options):
-    with pytest.raises(SourceError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value)
-    assert all(word in str(caught.value) for word in words), caught.value
 
 
 def write(path, *pages, **options):

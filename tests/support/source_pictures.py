@@ -21,6 +21,12 @@ def read_all(source):
     return source.read(0, 0, source.info.height, source.info.width)
 
 
+def read(path, **options):
+    """All pixels of a source and what it tells about itself."""
+    with open_source(path, **options) as source:
+        return read_all(source), source.info
+
+
 def refuse(path, *words, **options):
     """Expect one line of SourceError, at open or on read, that names the path and says `words`."""
     with pytest.raises(SourceError) as caught, open_source(path, **options) as source:
