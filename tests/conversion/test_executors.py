@@ -143,6 +143,7 @@ def test_several_sources(slide, wanted, tmp_path):
 def eager(monkeypatch):
     """The command, for slides of any size, on processes; which executor each conversion got."""
     monkeypatch.setattr(command, "LARGE_PX", 1)
+    assert rrip_format.convert is conversion.convert  # and stays so: the package keeps what it has looked up once
     convert, found = conversion.convert, []
 
     def spy(*arguments, executor, **options):
