@@ -74,6 +74,15 @@ class TiffContainer(FileContainer):
         self._images = dict(self._associated_fields(visited))
         self._index.keep([field for table in self._tables.values() for field in (table.offsets, table.lengths)])
 
+    def _check_ours(self) -> None:
+        """Raise FormatError if tag 65380 is that of another program."""
+        if not self._is_ours():
+            raise FormatError(
+                f"{self.name}: tag 65380 holds no RRIP metadata, so that this is a TIFF file of another program; 'rrip "
+                "convert' makes a container of it",
+                rule="metadata.absent",
+            )
+
     def _is_ours(self) -> bool:
         """Return whether a file with the private tag of the metadata is of this format, damaged or not."""
         tags = {}
@@ -97,12 +106,7 @@ class TiffContainer(FileContainer):
                 f"{self.name}: is a TIFF file without RRIP metadata; 'rrip convert' makes one with them",
                 rule="metadata.absent",
             )
-        if not self._is_ours():
-            raise FormatError(
-                f"{self.name}: tag 65380 holds no RRIP metadata, so that this is a TIFF file of another program; 'rrip "
-                "convert' makes a container of it",
-                rule="metadata.absent",
-            )
+        self._check_ours()
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
             raise FormatError(f"{self.name}: the metadata are of TIFF type {field.kind}, expected 7", rule="tiff.tag")
         check_limit("metadata_bytes", field.size, f"{self.name}: the object rrip", rule="limit.metadata")
@@ -238,12 +242,7 @@ class TiffContainer(FileContainer):
         field = self._first.fields.get(Tag.ICC_PROFILE)
         if field is None:
             return None
-        if not self._is_ours():
-            raise FormatError(
-                f"{self.name}: tag 65380 holds no RRIP metadata, so that this is a TIFF file of another program; 'rrip "
-                "convert' makes a container of it",
-                rule="metadata.absent",
-            )
+        self._check_ours()
         if field.kind not in {Kind.BYTE, Kind.UNDEFINED}:
             raise FormatError(f"{self.name}: the ICC profile is of TIFF type {field.kind}, expected 7", rule="tiff.tag")
         check_attachment_size(field.size, f"{self.name}: the ICC profile")
