@@ -89,7 +89,7 @@ def decode_segment(page: Any, layout: PageLayout, data: bytes, index: int, heigh
 
 def _aperio_colour(page: Any, data: bytes) -> str:
     """Return the colour of a tile of compression 33003 that the tags call RGB: Aperio's are YCbCr all the same."""
-    if page.parent.is_svs:
+    if page.parent.pages.first.is_svs:
         return "YCBCR"
     if not page.parent.is_ome and parse_jpeg2000(data).colour is None:
         msg = (
