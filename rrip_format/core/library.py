@@ -236,8 +236,8 @@ class _Scratch(threading.local):
     start: int = 0
 
 
-_KEPT = 16 << 20
-"""Largest scratch memory that a thread keeps, bytes: enough for tiles of usual size."""
+_LEAST, _KEPT = 1 << 12, 16 << 20
+"""Least scratch memory that is allocated, and most that a thread keeps, bytes: enough for tiles of usual size."""
 
 _scratch = _Scratch()
 
@@ -253,7 +253,7 @@ def scratch(size: int) -> tuple[int, int, NDArray[np.uint8]]:
     if _scratch.memory.size >= size:
         return _scratch.start, _scratch.memory.size, _scratch.memory
     try:
-        memory = np.empty(size, np.uint8)
+        memory = np.empty(max(size, _LEAST), np.uint8)
     except MemoryError as error:
         raise LimitError(f"not enough memory to process a tile: {size} bytes are needed") from error
     start = address(memory)

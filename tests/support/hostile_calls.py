@@ -20,8 +20,16 @@ HUGE = (1 << 32) + 5
 
 
 def block(data: bytes | int) -> np.ndarray:
-    """Bytes, or so many, in memory of their own."""
-    return np.frombuffer(data, np.uint8).copy() if isinstance(data, bytes) else np.full(data, 0x5A, np.uint8)
+    """Bytes, or so many, in memory of their own.
+
+    So many come from malloc(): NumPy keeps small blocks for later, and with them the marks that a core with
+    AddressSanitizer puts on parts of its scratch memory.
+    """
+    if isinstance(data, bytes):
+        return np.frombuffer(data, np.uint8).copy()
+    memory = np.ctypeslib.as_array((c_uint8 * data)())
+    memory.fill(0x5A)
+    return memory
 
 
 def place(array: np.ndarray | None) -> int | None:
